@@ -140,7 +140,9 @@ class GridSpec:
         Returns:
             (N, 3) int64 indices (meaningless outside) and (N,) bool, True inside the grid.
         """
-        indices = np.floor((np.asarray(points) - np.asarray(self.origin)) / np.asarray(self.voxel_size)).astype(np.int64)
+        indices = np.floor((np.asarray(points) - np.asarray(self.origin)) / np.asarray(self.voxel_size)).astype(
+            np.int64
+        )
         inside = np.all((indices >= 0) & (indices < np.asarray(self.shape)), axis=-1)
         return indices, inside
 

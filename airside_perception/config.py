@@ -1,0 +1,229 @@
+"""One typed configuration for every stage.
+
+The dotted names below are the keys of the YAML file, of `airside ... --set name=value` and of the
+live node's ROS parameters. Sections are frozen: take `config.refine`, pass it on, never change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from airside_perception.errors import AirsideError
+from airside_perception.options import OptionField, OptionInfo, apply_values, flatten, iter_fields, option, section
+from airside_perception.options import dump_yaml as _dump_tree
+
+__all__ = [
+    "ClassTrackingConfig",
+    "Config",
+    "ExplainConfig",
+    "GridConfig",
+    "NetworkConfig",
+    "OptionField",
+    "OptionInfo",
+    "RefineConfig",
+    "RigConfig",
+    "RosConfig",
+    "SyncConfig",
+    "TrackingConfig",
+    "dump_yaml",
+    "iter_fields",
+    "load_config",
+]
+
+# Section of a ROS parameter file; the wildcard lets one file serve any namespace.
+ROS_NODE_KEY = "/**"
+ROS_PARAMETERS_KEY = "ros__parameters"
+
+
+@dataclass(frozen=True)
+class RigConfig:
+    """Which cameras there are."""
+
+    file: str = option("", "Rig YAML; empty: calibration comes from camera_info and tf_static")
+    cameras: tuple[str, ...] = option((), "Cameras to use; empty: all of the rig")
+
+
+@dataclass(frozen=True)
+class SyncConfig:
+    """How images of several cameras become one frame."""
+
+    anchor: str = option("", "Camera whose stamps make the frames; empty: the rig's first camera")
+    max_dt_s: float = option(0.06, "Largest distance of an image from the anchor stamp", unit="s", range=(0, 1))
+    max_wait_s: float = option(0.15, "Wait for late cameras at most this long", unit="s", range=(0, 5))
+    policy: str = option("anchor", "anchor: partial sets, survives dead cameras", choices=("anchor", "message_filters"))
+
+
+@dataclass(frozen=True)
+class GridConfig:
+    """The voxel grid, in base_link."""
+
+    origin: tuple[float, float, float] = option(
+        (-40.0, -40.0, -1.2), "Lowest corner of the grid", unit="m", range=(-500, 500)
+    )
+    voxel_size: tuple[float, float, float] = option((0.8, 0.8, 0.8), "Edges of a voxel", unit="m", range=(0.05, 5))
+    shape: tuple[int, int, int] = option((100, 100, 16), "Number of voxels along x, y, z", range=(1, 1000))
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The occupancy and detection network."""
+
+    enabled: bool = option(True, "Run the network; false: detections come from elsewhere, no occupancy")
+    engine: str = option("engines/occupancy.onnx", "ONNX model: a path, or a file shipped with the package")
+    runtime: str = option(
+        "auto", "auto: the fastest that is installed", choices=("auto", "onnxruntime", "tensorrt", "torch")
+    )
+    precision: str = option("fp32", "Arithmetic of a TensorRT engine", choices=("fp32", "fp16"))
+    cache_dir: str = option("", "Where built TensorRT plans are kept; empty: the user's cache folder")
+    image_width: int = option(640, "Width that images are resized to", unit="px", range=(32, 4096))
+    image_height: int = option(384, "Height that images are resized to", unit="px", range=(32, 4096))
+    score_threshold: float = option(0.25, "Detections below this score are dropped", range=(0, 1), reconfigurable=True)
+    occupancy_threshold: float = option(
+        0.5, "Voxels at or above this probability are occupied", range=(0, 1), reconfigurable=True
+    )
+    max_detections: int = option(64, "Keep at most this many detections per frame", range=(1, 1000))
+    threads: int = option(0, "CPU threads of the runtime; 0: its own choice", range=(0, 256))
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """Refinement of each object by rendering the prior and comparing it with the pixels."""
+
+    enabled: bool = option(True, "Refine detections by rendering", reconfigurable=True)
+    prior: str = option("engines/prior.safetensors", "Object prior: a path, or a file shipped with the package")
+    iterations: int = option(6, "Levenberg-Marquardt steps per object", range=(0, 50), reconfigurable=True)
+    crop_size: int = option(96, "Edge of the square crop that is compared", unit="px", range=(16, 512))
+    budget_ms: float = option(
+        0.0, "Stop stepping after this time per frame; 0: no limit", unit="ms", range=(0, 10000), reconfigurable=True
+    )
+    damping: float = option(1e-3, "Levenberg-Marquardt damping at the first step", range=(0, 1e6))
+    max_objects: int = option(32, "Refine at most this many objects per frame", range=(0, 500), reconfigurable=True)
+    max_range_m: float = option(60.0, "Objects farther away stay as detected", unit="m", range=(0, 500))
+    cameras_per_object: int = option(2, "Use at most this many cameras per object", range=(1, 16))
+
+
+@dataclass(frozen=True)
+class ClassTrackingConfig:
+    """Tracking of one object class."""
+
+    gate_m: float = option(
+        4.0, "Farthest ground distance between a prediction and its match", unit="m", range=(0.1, 100)
+    )
+    birth_hits: int = option(3, "Measurements before a track is confirmed", range=(1, 100))
+    max_coast_s: float = option(
+        1.0, "Longest time without a measurement while the object should be visible", unit="s", range=(0, 600)
+    )
+    max_hidden_s: float = option(
+        10.0, "Longest time without a measurement while other objects hide it", unit="s", range=(0, 7200)
+    )
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """Identity over time."""
+
+    min_score: float = option(0.1, "Estimates below this score are ignored", range=(0, 1), reconfigurable=True)
+    trail_s: float = option(5.0, "Length of the remembered trail", unit="s", range=(0, 600))
+    aircraft: ClassTrackingConfig = section(
+        ClassTrackingConfig, "Aircraft: large, mostly parked", gate_m=10.0, max_coast_s=2.0, max_hidden_s=60.0
+    )
+    gse: ClassTrackingConfig = section(ClassTrackingConfig, "Ground support equipment", gate_m=5.0)
+    person: ClassTrackingConfig = section(ClassTrackingConfig, "People on foot", gate_m=2.5, max_hidden_s=5.0)
+
+
+@dataclass(frozen=True)
+class ExplainConfig:
+    """Overlays and reasons."""
+
+    overlay_width: int = option(640, "Width of overlay images", unit="px", range=(64, 4096))
+    opacity: float = option(0.55, "How much of a render covers the image", range=(0, 1), reconfigurable=True)
+    residual_strip: bool = option(True, "Append image, render and difference of each object", reconfigurable=True)
+
+
+@dataclass(frozen=True)
+class RosConfig:
+    """Names and policies of the live node."""
+
+    image_topic: str = option("/camera/{camera}/image_raw", "Image topic; {camera} is the camera's name")
+    camera_info_topic: str = option("/camera/{camera}/camera_info", "Calibration topic; {camera} as above")
+    compressed: bool = option(False, "Subscribe to <image_topic>/compressed instead")
+    odometry_topic: str = option("/odom", "Topic of nav_msgs/Odometry")
+    base_frame: str = option("base_link", "Frame of the vehicle")
+    odom_frame: str = option("odom", "Fixed frame of all outputs")
+    optical_frame: str = option("{camera}_optical_frame", "Frame of a camera; {camera} as above")
+    reliability: str = option("best_effort", "Reliability of image subscriptions", choices=("best_effort", "reliable"))
+    queue_depth: int = option(2, "Images kept per camera by the middleware", range=(1, 100))
+    publish_meshes: bool = option(False, "Add recovered meshes to the track markers", reconfigurable=True)
+    publish_rejected: bool = option(False, "Add tentative tracks to the markers", reconfigurable=True)
+    diagnostics_period_s: float = option(1.0, "Period of /diagnostics", unit="s", range=(0.1, 60))
+    calibration_timeout_s: float = option(
+        10.0, "Wait at most this long for camera_info and static transforms", unit="s", range=(0, 600)
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """All options of the package."""
+
+    rig: RigConfig = section(RigConfig, "Cameras")
+    sync: SyncConfig = section(SyncConfig, "Synchroniser")
+    grid: GridConfig = section(GridConfig, "Voxel grid in base_link; must be the one that the engine was made for")
+    network: NetworkConfig = section(NetworkConfig, "Occupancy and detection network")
+    refine: RefineConfig = section(RefineConfig, "Refinement by rendering")
+    tracking: TrackingConfig = section(TrackingConfig, "Tracker")
+    explain: ExplainConfig = section(ExplainConfig, "Explanations")
+    ros: RosConfig = section(RosConfig, "Live node")
+
+
+def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read the configuration.
+
+    Args:
+        path: YAML file, plain sections or a ROS parameter file; None: the defaults.
+        overrides: dotted name -> value (text is parsed), stronger than the file.
+
+    Raises:
+        AirsideError: unreadable file, unknown option (names the nearest known one), wrong type, out of range.
+    """
+    config = Config()
+    if path is not None:
+        config = apply_values(config, flatten(_read_yaml(Path(path)), config))
+    return apply_values(config, overrides or {})
+
+
+def dump_yaml(config: Config) -> str:
+    """`config` as a commented ROS parameter file that `load_config` reads, too."""
+    body = _dump_tree(config, indent=4)
+    return f"{ROS_NODE_KEY}:\n  {ROS_PARAMETERS_KEY}:\n{body}\n"
+
+
+def _read_yaml(path: Path) -> Mapping[Any, Any]:
+    """The options in a file, out of their ROS wrapping where there is one."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AirsideError(f"config file {path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise AirsideError(f"config file {path}: not YAML ({' '.join(str(error).split())})") from error
+    if content is None:
+        return {}
+    if not isinstance(content, Mapping):
+        raise AirsideError(f"config file {path}: expected sections such as 'refine:', got {type(content).__name__}")
+    merged: dict[Any, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping) and ROS_PARAMETERS_KEY in value:
+            merged.update(value[ROS_PARAMETERS_KEY] or {})
+        else:
+            merged[key] = value
+    # A ROS parameter of every node, not ours.
+    merged.pop("use_sim_time", None)
+    return merged
+
+
+if __name__ == "__main__":
+    print(dump_yaml(Config()), end="")
