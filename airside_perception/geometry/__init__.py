@@ -3,6 +3,7 @@
 from airside_perception.geometry.boxes import (
     box_corners,
     giou_3d,
+    giou_3d_pairs,
     ground_distance,
     iou_3d,
     iou_bev,
@@ -35,6 +36,7 @@ __all__ = [
     "camera_from_info",
     "exp_se3",
     "giou_3d",
+    "giou_3d_pairs",
     "ground_distance",
     "interpolate_transform",
     "invert_transform",

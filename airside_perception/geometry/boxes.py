@@ -61,14 +61,14 @@ def points_in_boxes(points: ArrayLike, boxes: ArrayLike) -> np.ndarray:
 def iou_bev(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """(N, M) intersection over union of the ground rectangles of (N, 7) and (M, 7) boxes."""
     a, b = _as_boxes(a), _as_boxes(b)
-    intersection = _rectangle_intersection(a, b)
+    intersection = _rectangle_intersection(a[:, None], b[None])
     union = (a[:, 3] * a[:, 4])[:, None] + (b[:, 3] * b[:, 4])[None, :] - intersection
     return intersection / np.maximum(union, 1e-12)
 
 
 def iou_3d(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """(N, M) intersection over union of the volumes of (N, 7) and (M, 7) boxes, exact for yaw boxes."""
-    intersection, union = _volumes(_as_boxes(a), _as_boxes(b))
+    intersection, union = _volumes(_as_boxes(a)[:, None], _as_boxes(b)[None])
     return intersection / np.maximum(union, 1e-12)
 
 
@@ -79,34 +79,54 @@ def giou_3d(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     The enclosing volume is the convex hull on the ground times the joint height range, as is
     usual for yaw boxes (SimpleTrack).
     """
+    return _giou_3d(_as_boxes(a)[:, None], _as_boxes(b)[None])
+
+
+def giou_3d_pairs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+    """(N,) generalised IoU of row i of `a` (N, 7) with row i of `b` (N, 7): for a few pairs out of many."""
     a, b = _as_boxes(a), _as_boxes(b)
+    if len(a) != len(b):
+        raise ValueError(f"expected as many boxes on both sides, got {len(a)} and {len(b)}")
+    return _giou_3d(a, b)
+
+
+# Below, boxes are (..., 7) arrays whose leading axes broadcast against each other.
+
+
+def _giou_3d(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     intersection, union = _volumes(a, b)
-    top = np.maximum((a[:, 2] + 0.5 * a[:, 5])[:, None], (b[:, 2] + 0.5 * b[:, 5])[None, :])
-    bottom = np.minimum((a[:, 2] - 0.5 * a[:, 5])[:, None], (b[:, 2] - 0.5 * b[:, 5])[None, :])
+    top = np.maximum(a[..., 2] + 0.5 * a[..., 5], b[..., 2] + 0.5 * b[..., 5])
+    bottom = np.minimum(a[..., 2] - 0.5 * a[..., 5], b[..., 2] - 0.5 * b[..., 5])
     enclosing = np.maximum(_hull_area(a, b) * (top - bottom), 1e-12)
     return intersection / np.maximum(union, 1e-12) - (enclosing - union) / enclosing
 
 
 def _volumes(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Intersection and union volumes, each (N, M), cubic metres."""
-    top = np.minimum((a[:, 2] + 0.5 * a[:, 5])[:, None], (b[:, 2] + 0.5 * b[:, 5])[None, :])
-    bottom = np.maximum((a[:, 2] - 0.5 * a[:, 5])[:, None], (b[:, 2] - 0.5 * b[:, 5])[None, :])
+    """Intersection and union volumes, cubic metres."""
+    top = np.minimum(a[..., 2] + 0.5 * a[..., 5], b[..., 2] + 0.5 * b[..., 5])
+    bottom = np.maximum(a[..., 2] - 0.5 * a[..., 5], b[..., 2] - 0.5 * b[..., 5])
     intersection = _rectangle_intersection(a, b) * np.maximum(top - bottom, 0.0)
-    return intersection, np.prod(a[:, 3:6], axis=1)[:, None] + np.prod(b[:, 3:6], axis=1)[None, :] - intersection
+    return intersection, np.prod(a[..., 3:6], axis=-1) + np.prod(b[..., 3:6], axis=-1) - intersection
+
+
+def _ground_corners(boxes: np.ndarray) -> np.ndarray:
+    """(..., 4, 2) corners of the ground rectangles, counter-clockwise."""
+    corners = _CORNER_SIGNS[:4, :2] * boxes[..., None, 3:5]
+    return corners @ np.swapaxes(rotation_z(boxes[..., 6])[..., :2, :2], -1, -2) + boxes[..., None, :2]
 
 
 def _rectangle_intersection(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N, M) exact areas of the overlap of ground rectangles, square metres.
+    """Exact areas of the overlap of ground rectangles, square metres.
 
     In the frame of rectangle b the overlap is the integral over |x| <= length/2 of the height
     of polygon a clamped to |y| <= width/2. By Green's theorem that is a sum over the four edges
     of a of an integral of a clamped linear function, which has a closed form. Unlike polygon
     clipping it needs neither sorting nor compaction, and touching edges are no special case.
     """
-    corners = box_corners(a)[:, None, :4, :2] - b[None, :, None, :2]
-    local = np.einsum("nmki,mij->nmkj", corners, rotation_z(b[:, 6])[:, :2, :2])
-    start, end = local, np.roll(local, -1, axis=2)
-    half_x, half_y = 0.5 * b[None, :, None, 3], 0.5 * b[None, :, None, 4]
+    corners = _ground_corners(a) - b[..., None, :2]
+    local = corners @ rotation_z(b[..., 6])[..., :2, :2]
+    start, end = local, np.roll(local, -1, axis=-2)
+    half_x, half_y = 0.5 * b[..., None, 3], 0.5 * b[..., None, 4]
 
     x0, x1 = np.clip(start[..., 0], -half_x, half_x), np.clip(end[..., 0], -half_x, half_x)
     run = end[..., 0] - start[..., 0]
@@ -132,27 +152,23 @@ def _mean_of_clamped(y0: np.ndarray, y1: np.ndarray, limit: np.ndarray) -> np.nd
 
 
 def _hull_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N, M) areas of the convex hulls of pairs of ground rectangles.
+    """Areas of the convex hulls of pairs of ground rectangles.
 
     The hull's vertices are the extreme points over all directions. The extreme point changes
     only at directions normal to a line through two corners, so one direction between each two
     consecutive normals finds them all, in order; repeated points add nothing to the shoelace sum.
     """
-    corners_a, corners_b = box_corners(a)[:, :4, :2], box_corners(b)[:, :4, :2]
-    n, m = len(a), len(b)
-    if n == 0 or m == 0:
-        return np.zeros((n, m))
-    points = np.concatenate(
-        [np.broadcast_to(corners_a[:, None], (n, m, 4, 2)), np.broadcast_to(corners_b[None], (n, m, 4, 2))], axis=2
-    )
-    origin = points.mean(axis=2, keepdims=True)
-    points = points - origin  # small numbers: the shoelace sum cancels far from the origin
+    corners_a, corners_b = np.broadcast_arrays(_ground_corners(a), _ground_corners(b))
+    if corners_a.size == 0:
+        return np.zeros(corners_a.shape[:-2])
+    points = np.concatenate([corners_a, corners_b], axis=-2)
+    points = points - points.mean(axis=-2, keepdims=True)  # the shoelace sum cancels far from the origin
     first, second = np.nonzero(~np.eye(8, dtype=bool))
-    edges = points[:, :, first] - points[:, :, second]
+    edges = points[..., first, :] - points[..., second, :]
     normals = np.sort(np.arctan2(-edges[..., 0], edges[..., 1]), axis=-1)
     following = np.concatenate([normals[..., 1:], normals[..., :1] + 2.0 * np.pi], axis=-1)
     middle = 0.5 * (normals + following)
-    extent = np.cos(middle)[..., None] * points[:, :, None, :, 0] + np.sin(middle)[..., None] * points[:, :, None, :, 1]
-    extreme = np.take_along_axis(points, np.argmax(extent, axis=-1)[..., None], axis=2)
-    after = np.roll(extreme, -1, axis=2)
+    extent = np.cos(middle)[..., None] * points[..., None, :, 0] + np.sin(middle)[..., None] * points[..., None, :, 1]
+    extreme = np.take_along_axis(points, np.argmax(extent, axis=-1)[..., None], axis=-2)
+    after = np.roll(extreme, -1, axis=-2)
     return 0.5 * np.sum(extreme[..., 0] * after[..., 1] - extreme[..., 1] * after[..., 0], axis=-1)
