@@ -151,7 +151,11 @@ class RosConfig:
 
     image_topic: str = option("/camera/{camera}/image_raw", "Image topic; {camera} is the camera's name")
     camera_info_topic: str = option("/camera/{camera}/camera_info", "Calibration topic; {camera} as above")
-    compressed: bool = option(False, "Subscribe to <image_topic>/compressed instead")
+    image_transport: str = option(
+        "auto",
+        "auto: raw where it is published, else <image_topic>/compressed",
+        choices=("auto", "raw", "compressed"),
+    )
     odometry_topic: str = option("/odom", "Topic of nav_msgs/Odometry")
     base_frame: str = option("base_link", "Frame of the vehicle")
     odom_frame: str = option("odom", "Fixed frame of all outputs")
@@ -160,6 +164,15 @@ class RosConfig:
     queue_depth: int = option(2, "Images kept per camera by the middleware", range=(1, 100))
     publish_meshes: bool = option(False, "Add recovered meshes to the track markers", reconfigurable=True)
     publish_rejected: bool = option(False, "Add tentative tracks to the markers", reconfigurable=True)
+    marker_lifetime_s: float = option(3.0, "Viewers drop markers not renewed for this long", unit="s", range=(0, 60))
+    planner_band: tuple[float, float] = option(
+        (0.2, 2.6), "Lowest and highest voxel centre that the 2D grid looks at", unit="m", range=(-10, 50)
+    )
+    publish_tf: bool = option(False, "Broadcast the rig file's static transforms, where tf2_ros is installed")
+    stream_timeout_s: float = option(
+        1.0, "A camera or the odometry that is silent for longer is an error", unit="s", range=(0.1, 60)
+    )
+    autostart: bool = option(False, "Configure and activate without waiting for a lifecycle manager")
     diagnostics_period_s: float = option(1.0, "Period of /diagnostics", unit="s", range=(0.1, 60))
     calibration_timeout_s: float = option(
         10.0, "Wait at most this long for camera_info and static transforms", unit="s", range=(0, 600)
