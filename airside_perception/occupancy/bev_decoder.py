@@ -1,0 +1,70 @@
+"""Bird's-eye-view decoder: lifted features to voxels and detections."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from airside_perception.occupancy.image_encoder import ConvUnit, TopDown, residual_stage
+from airside_perception.occupancy.network_spec import BOX_CHANNELS, NetworkSpec
+
+TYPICAL_LOG_SIZE = {"aircraft": (30.0, 28.0, 9.5), "gse": (4.5, 2.0, 2.0), "person": (0.55, 0.55, 1.75)}
+"""Start of the size regression (metres): medians of the apron, see config docs; unknown classes start at 1 m."""
+
+
+class BevDecoder(nn.Module):
+    """U-Net over the ground plane (cell, 2 cells, 4 cells) with a voxel head and a centre head.
+
+    Heights are folded into channels: 2D convolutions are what every runtime does best.
+    """
+
+    def __init__(self, spec: NetworkSpec, inputs: int) -> None:
+        super().__init__()
+        fine, middle, coarse = spec.bev_channels
+        self.depth_of_grid = spec.grid.shape[2]
+        self.enter = nn.Sequential(ConvUnit(inputs, fine, kernel=1), ConvUnit(fine, fine))
+        self.down2 = residual_stage(fine, middle, 2, stride=2)
+        self.down4 = residual_stage(middle, coarse, 2, stride=2)
+        self.up2 = TopDown(coarse, middle, middle)
+        self.up1 = TopDown(middle, fine, fine)
+        self.classes = len(spec.object_classes)
+        semantic = len(spec.semantic_names)  # density takes the place of "free"
+        self.voxel_head = nn.Sequential(ConvUnit(fine, fine), nn.Conv2d(fine, semantic * self.depth_of_grid, 1))
+        self.center_head = nn.Sequential(ConvUnit(fine, fine), nn.Conv2d(fine, self.classes * (1 + BOX_CHANNELS), 1))
+        self._start_at_priors(spec, semantic)
+
+    def _start_at_priors(self, spec: NetworkSpec, semantic: int) -> None:
+        """Biases that say 'rare' and 'of usual size' before the first step (focal loss, arXiv 1708.02002)."""
+        with torch.no_grad():
+            voxel_bias = self.voxel_head[-1].bias.view(semantic, self.depth_of_grid)
+            voxel_bias.zero_()
+            voxel_bias[0] = -2.0
+            center_bias = self.center_head[-1].bias.view(self.classes, 1 + BOX_CHANNELS)
+            center_bias.zero_()
+            center_bias[:, 0] = -4.0
+            for index, name in enumerate(spec.object_classes):
+                size = TYPICAL_LOG_SIZE.get(name, (1.0, 1.0, 1.0))
+                center_bias[index, 3] = size[2] / 2
+                center_bias[index, 4:7] = torch.tensor([math.log(value) for value in size])
+
+    def forward(self, bev: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode.
+
+        Args:
+            bev: (B, C, X, Y) float lifted features.
+
+        Returns:
+            voxel logits (B, 7, Z, X, Y): channel 0 density, then the classes from "ground" on;
+            heatmap logits (B, classes, X, Y);
+            boxes (B, classes, 8, X, Y), see network_spec.BOX_CHANNELS.
+        """
+        level1 = self.enter(bev)
+        level2 = self.down2(level1)
+        level4 = self.down4(level2)
+        x = self.up1(self.up2(level4, level2), level1)
+        batch, _, size_x, size_y = x.shape
+        voxels = self.voxel_head(x).reshape(batch, -1, self.depth_of_grid, size_x, size_y)
+        centers = self.center_head(x).reshape(batch, self.classes, 1 + BOX_CHANNELS, size_x, size_y)
+        return voxels, centers[:, :, 0], centers[:, :, 1:]

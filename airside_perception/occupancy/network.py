@@ -1,0 +1,124 @@
+"""The occupancy network: images of any rig to voxels, detections and 2D semantics."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from airside_perception.occupancy.bev_decoder import BevDecoder
+from airside_perception.occupancy.image_encoder import ImageEncoder, normalise_images
+from airside_perception.occupancy.network_spec import NetworkSpec
+
+
+class RawOutput(NamedTuple):
+    """Logits of the network, as losses need them.
+
+    Attributes:
+        voxels: (B, 7, Z, X, Y) density logit, then class logits from "ground" on.
+        heatmap: (B, classes, X, Y) logits.
+        boxes: (B, classes, 8, X, Y), see network_spec.BOX_CHANNELS.
+        semantics: (N, 7, H/4, W/4) logits.
+        depth: (N, bins, H/8, W/8) logits.
+    """
+
+    voxels: Tensor
+    heatmap: Tensor
+    boxes: Tensor
+    semantics: Tensor
+    depth: Tensor
+
+
+class OccupancyNetwork(nn.Module):
+    """Shared image encoder, pull lifting through tables, bird's-eye-view decoder.
+
+    The tables (lifting.build_lifting_tables) are inputs, so one network serves any rig and any
+    number of cameras.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        stride4, stride8 = spec.encoder_channels[0], spec.encoder_channels[1]
+        self.encoder = ImageEncoder(spec.encoder_channels, spec.encoder_blocks)
+        self.semantic_head = nn.Conv2d(stride4, len(spec.semantic_names), 1)
+        self.lift_head = nn.Conv2d(stride4, spec.lift_channels, 1)
+        self.depth_head = nn.Conv2d(stride8, spec.depth_bins, 1)
+        self.decoder = BevDecoder(spec, len(spec.lift_heights) * (spec.lift_channels + 2))
+        bins = spec.depth_bins
+        # Row b sums the probabilities of bins 0..b: how likely the ray has met a surface by bin b.
+        self.register_buffer("cumulate", torch.tril(torch.ones(bins, bins)), persistent=False)
+
+    def forward(
+        self, images: Tensor, feature_index: Tensor, depth_index: Tensor, depth_fraction: Tensor, slot_weight: Tensor
+    ) -> RawOutput:
+        """Run the network.
+
+        Args:
+            images: (N, 3, H, W) uint8 or float 0..255, RGB; the cameras of all B samples in a row.
+            feature_index: (B, slots, V) int, cell in the lift features of all N images
+                (image * h * w + row * w + column).
+            depth_index: (B, slots, V) int, (cell in the depth maps) * bins + lower bin.
+            depth_fraction: (B, slots, V) float, share of the upper bin (0..1).
+            slot_weight: (B, slots, V) float, 0 where no camera; sums to 1 over slots elsewhere.
+        """
+        x = normalise_images(images).contiguous(memory_format=torch.channels_last)
+        stride4, stride8 = self.encoder(x)
+        semantics = self.semantic_head(stride4)
+        depth = self.depth_head(stride8)
+        bev = self.lift(self.lift_head(stride4), depth, feature_index, depth_index, depth_fraction, slot_weight)
+        return RawOutput(*self.decoder(bev), semantics, depth)
+
+    def lift(
+        self,
+        features: Tensor,
+        depth_logits: Tensor,
+        feature_index: Tensor,
+        depth_index: Tensor,
+        depth_fraction: Tensor,
+        slot_weight: Tensor,
+    ) -> Tensor:
+        """Pull features into the lifting points; arguments as in `forward`.
+
+        Half of the features is weighted by the probability that the surface is at the point's
+        depth, the other half is not (a network that errs in depth can still see what is on the
+        ray). Gather and sums only: no scatter and no 5-D sampling, so every runtime takes it.
+
+        Returns:
+            (B, planes * (C + 2), X, Y): per plane C features, probability of the surface and of
+            free sight up to the point.
+        """
+        batch, slots, points = feature_index.shape
+        channels = features.shape[1]
+        rows = features.permute(0, 2, 3, 1).reshape(-1, channels)
+        pulled = rows[feature_index.reshape(-1).long()].reshape(batch, slots, points, channels)
+        surface, open_sight = self._depth_gates(depth_logits, depth_index, depth_fraction)
+        weight = slot_weight.to(pulled.dtype)
+        gate = (surface.to(pulled.dtype) * weight).unsqueeze(-1)
+        half = channels // 2
+        lifted = torch.cat(
+            [
+                (pulled[..., :half] * gate).sum(1),
+                (pulled[..., half:] * weight.unsqueeze(-1)).sum(1),
+                gate.sum(1),
+                (open_sight.to(pulled.dtype) * weight).sum(1).unsqueeze(-1),
+            ],
+            dim=-1,
+        )
+        size_x, size_y = self.spec.grid.shape[:2]
+        return lifted.reshape(batch, size_x, size_y, -1).permute(0, 3, 1, 2)
+
+    def _depth_gates(self, logits: Tensor, index: Tensor, fraction: Tensor) -> tuple[Tensor, Tensor]:
+        """Surface probability (scaled to about 1 for a sure surface) and free sight at each lifting point."""
+        bins = self.spec.depth_bins
+        probability = logits.permute(0, 2, 3, 1).reshape(-1, bins).float().softmax(-1)
+        met = probability @ self.cumulate.T
+        lower = index.reshape(-1).long()
+        upper = torch.clamp(lower + 1, max=probability.numel() - 1)
+        share = fraction.reshape(-1)
+        flat = probability.reshape(-1)
+        surface = flat[lower] * (1 - share) + flat[upper] * share
+        flat_met = met.reshape(-1)
+        blocked = flat_met[lower] * (1 - share) + flat_met[upper] * share
+        return (4.0 * surface).reshape(index.shape), (1.0 - blocked).reshape(index.shape)

@@ -1,0 +1,190 @@
+"""Training samples of the occupancy network: one compressed file each, in a pool that grows while training runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from airside_perception.errors import AirsideError
+from airside_perception.geometry.cameras import Camera
+
+LABEL_STRIDE = 4
+"""Image pixels per label pixel of `TrainingSample.depth` and `.semantic`."""
+
+
+@dataclass(frozen=True)
+class TrainingSample:
+    """One rig frame with dense labels.
+
+    Attributes:
+        images: (N, H, W, 3) uint8 RGB.
+        cameras: N cameras with width W and height H.
+        depth: (N, H/4, W/4) uint16 optical-axis depth in centimetres, 0 = sky.
+        semantic: (N, H/4, W/4) uint8 semantic ids.
+        occupancy: (X, Y, Z) uint8 semantic id per voxel, 0 = free.
+        observed: (X, Y, Z) bool, True where the label is known.
+        boxes: (M, 7) float32, base_link.
+        box_class: (M,) uint8 index into OBJECT_CLASSES.
+        box_visibility: (M,) float32 visible fraction in the best camera.
+        box_velocity: (M, 2) float32 m/s in base_link axes (over ground).
+    """
+
+    images: np.ndarray
+    cameras: tuple[Camera, ...]
+    depth: np.ndarray
+    semantic: np.ndarray
+    occupancy: np.ndarray
+    observed: np.ndarray
+    boxes: np.ndarray
+    box_class: np.ndarray
+    box_visibility: np.ndarray
+    box_velocity: np.ndarray
+
+    def __post_init__(self) -> None:
+        count, height, width = self.images.shape[:3]
+        labels = (count, height // LABEL_STRIDE, width // LABEL_STRIDE)
+        wanted = {
+            "images": ((count, height, width, 3), self.images),
+            "depth": (labels, self.depth),
+            "semantic": (labels, self.semantic),
+            "observed": (self.occupancy.shape, self.observed),
+            "boxes": ((len(self.boxes), 7), self.boxes),
+            "box_class": ((len(self.boxes),), self.box_class),
+            "box_visibility": ((len(self.boxes),), self.box_visibility),
+            "box_velocity": ((len(self.boxes), 2), self.box_velocity),
+        }
+        for name, (shape, array) in wanted.items():
+            if tuple(array.shape) != tuple(shape):
+                raise ValueError(f"TrainingSample.{name}: expected shape {shape}, got {array.shape}")
+        if len(self.cameras) != count:
+            raise ValueError(f"TrainingSample.cameras: expected {count} cameras, got {len(self.cameras)}")
+
+
+def save_sample(path: str | os.PathLike[str], sample: TrainingSample, jpeg_quality: int = 92) -> None:
+    """Write `sample` to `path` (.npz) at once: to a temporary name first, then renamed, so that a reader
+    in another process never sees half a file."""
+    path = Path(path)
+    encoded = [
+        cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])[1]
+        for image in sample.images
+    ]
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        jpeg=np.concatenate(encoded).reshape(-1),
+        jpeg_sizes=np.array([chunk.size for chunk in encoded], np.int64),
+        cameras=np.frombuffer(json.dumps([_camera_to_dict(camera) for camera in sample.cameras]).encode(), np.uint8),
+        depth=sample.depth.astype(np.uint16),
+        semantic=sample.semantic.astype(np.uint8),
+        occupancy=sample.occupancy.astype(np.uint8),
+        observed=np.packbits(sample.observed.astype(bool)),
+        boxes=sample.boxes.astype(np.float32),
+        box_class=sample.box_class.astype(np.uint8),
+        box_visibility=sample.box_visibility.astype(np.float32),
+        box_velocity=sample.box_velocity.astype(np.float32),
+    )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(buffer.getvalue())
+    temporary.replace(path)
+
+
+def load_sample(path: str | os.PathLike[str]) -> TrainingSample:
+    """Read what `save_sample` wrote.
+
+    Raises:
+        AirsideError: the file is no training sample.
+    """
+    try:
+        with np.load(path) as data:
+            fields = {name: data[name] for name in data.files}
+        ends = np.cumsum(fields["jpeg_sizes"])
+        chunks = np.split(fields["jpeg"], ends[:-1])
+        images = np.stack([cv2.cvtColor(cv2.imdecode(chunk, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB) for chunk in chunks])
+        shape = fields["occupancy"].shape
+        observed = np.unpackbits(fields["observed"], count=int(np.prod(shape))).astype(bool).reshape(shape)
+        cameras = tuple(_camera_from_dict(entry) for entry in json.loads(fields["cameras"].tobytes()))
+        names = ("depth", "semantic", "occupancy", "boxes", "box_class", "box_visibility", "box_velocity")
+        return TrainingSample(
+            images=images, cameras=cameras, observed=observed, **{name: fields[name] for name in names}
+        )
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, cv2.error) as error:
+        raise AirsideError(f"{path}: not a training sample ({error}); delete it or generate the pool again") from error
+
+
+def _camera_to_dict(camera: Camera) -> dict[str, object]:
+    return {
+        "name": camera.name,
+        "width": camera.width,
+        "height": camera.height,
+        "intrinsics": np.asarray(camera.intrinsics).tolist(),
+        "base_from_camera": np.asarray(camera.base_from_camera).tolist(),
+        "distortion_model": camera.distortion_model,
+        "distortion": np.asarray(camera.distortion).tolist(),
+    }
+
+
+def _camera_from_dict(entry: dict[str, object]) -> Camera:
+    arrays = {name: np.asarray(entry[name], np.float64) for name in ("intrinsics", "base_from_camera", "distortion")}
+    return Camera(
+        name=str(entry["name"]),
+        width=int(entry["width"]),  # type: ignore[call-overload]
+        height=int(entry["height"]),  # type: ignore[call-overload]
+        distortion_model=str(entry["distortion_model"]),
+        **arrays,
+    )
+
+
+class SamplePool:
+    """A folder of samples that another process may still be filling.
+
+    Samples that were drawn least often come first, at random among equals, so a streamed sample is
+    used as soon as it arrives and old ones are replayed in the meantime.
+
+    Args:
+        folder: where the .npz files lie; need not exist yet.
+        seed: seed of the draws.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], seed: int = 0) -> None:
+        self.folder = Path(folder)
+        self._random = np.random.default_rng(seed)
+        self._uses: dict[Path, int] = {}
+
+    def refresh(self) -> int:
+        """Look for new files; returns how many samples the pool holds."""
+        found = {path for path in self.folder.glob("*.npz") if not path.name.startswith(".")}
+        self._uses = {path: self._uses.get(path, 0) for path in sorted(found)}
+        return len(self._uses)
+
+    def paths(self) -> list[Path]:
+        """All samples, sorted by name."""
+        self.refresh()
+        return sorted(self._uses)
+
+    def draw(self) -> TrainingSample:
+        """A random sample, least used first.
+
+        Raises:
+            AirsideError: the pool is empty.
+        """
+        while True:
+            if self.refresh() == 0:
+                raise AirsideError(
+                    f"{self.folder}: expected training samples (*.npz), found none; run the generator first"
+                )
+            fewest = min(self._uses.values())
+            fresh = [path for path, uses in self._uses.items() if uses <= fewest]
+            path = fresh[self._random.integers(len(fresh))]
+            self._uses[path] += 1
+            try:
+                return load_sample(path)
+            except AirsideError:
+                if path.exists():  # a broken file is a fault worth stopping for; a vanished one is not
+                    raise

@@ -1,0 +1,141 @@
+"""Losses of the occupancy network under the `dense3d+2d` contract: voxel labels, depth and semantic images, boxes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from airside_perception.occupancy.network import RawOutput
+from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.training.occupancy_batches import Batch
+
+LOSS_WEIGHTS = {"voxel": 1.0, "class": 0.5, "dice": 1.0, "semantic": 0.5, "depth": 0.5, "heatmap": 1.0, "box": 0.5}
+
+
+class ClassBalance(nn.Module):
+    """Class weights from running frequencies: (mean frequency / frequency) ** power, within [1/limit, limit]."""
+
+    def __init__(self, classes: int, power: float, limit: float, momentum: float = 0.98) -> None:
+        super().__init__()
+        self.power, self.limit, self.momentum = power, limit, momentum
+        self.register_buffer("frequency", torch.full((classes,), 1.0 / classes))
+
+    def update(self, labels: Tensor) -> Tensor:
+        """Take (n,) integer labels into account; returns the (classes,) weights."""
+        counts = torch.bincount(labels, minlength=len(self.frequency)).float()
+        self.frequency.mul_(self.momentum).add_(counts / counts.sum().clamp(min=1), alpha=1 - self.momentum)
+        weight = (1.0 / len(self.frequency) / self.frequency.clamp(min=1e-6)) ** self.power
+        return weight.clamp(1.0 / self.limit, self.limit)
+
+
+class OccupancyLoss(nn.Module):
+    """All terms at once; weights in LOSS_WEIGHTS.
+
+    Args:
+        spec: network spec.
+        weights: replaces entries of LOSS_WEIGHTS.
+    """
+
+    def __init__(self, spec: NetworkSpec, weights: dict[str, float] | None = None) -> None:
+        super().__init__()
+        self.spec = spec
+        self.weights = {**LOSS_WEIGHTS, **(weights or {})}
+        classes = len(spec.semantic_names)
+        self.voxel_balance = ClassBalance(classes, power=0.4, limit=6.0)
+        self.semantic_balance = ClassBalance(classes, power=0.33, limit=4.0)
+
+    def forward(self, output: RawOutput, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """Returns: the weighted sum (scalar) and each unweighted term as a float."""
+        terms = {
+            **self._voxel_terms(output.voxels.float(), batch),
+            "semantic": self._semantic_term(output.semantics.float(), batch.semantic.long()),
+            "depth": self._depth_term(output.depth.float(), batch),
+            "heatmap": heatmap_loss(output.heatmap.float(), batch.heatmap, batch.heatmap_mask),
+            "box": box_loss(output.boxes.float(), batch.boxes, batch.box_weight),
+        }
+        total = torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
+        return total, {name: float(value.detach()) for name, value in terms.items()}
+
+    def _voxel_terms(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Density cross-entropy, class cross-entropy of occupied voxels, Dice; all on observed voxels only."""
+        # (B, 7, Z, X, Y) -> rows of observed voxels; everything after works on those alone.
+        rows = logits.permute(0, 3, 4, 2, 1)[batch.observed]
+        labels = batch.occupancy[batch.observed].long()
+        weight = self.voxel_balance.update(labels)[labels]
+        occupied = labels > 0
+        density = functional.binary_cross_entropy_with_logits(rows[:, 0], occupied.float(), reduction="none")
+        log_class = functional.log_softmax(rows[:, 1:], dim=1)
+        picked = -log_class[occupied].gather(1, labels[occupied, None] - 1)[:, 0]
+        class_weight = weight[occupied]
+        joint = torch.sigmoid(rows[:, :1]) * log_class.exp()
+        return {
+            "voxel": (density * weight).sum() / weight.sum().clamp(min=1),
+            "class": (picked * class_weight).sum() / class_weight.sum().clamp(min=1),
+            "dice": dice_loss(joint, functional.one_hot(labels, rows.shape[1])[:, 1:].float()),
+        }
+
+    def _semantic_term(self, logits: Tensor, labels: Tensor) -> Tensor:
+        weight = self.semantic_balance.update(labels.reshape(-1))
+        return functional.cross_entropy(logits, labels, weight=weight)
+
+    def _depth_term(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Cross-entropy with the two neighbouring bins; things weigh three times as much as ground and sky."""
+        near, far = (math.log(value) for value in self.spec.depth_range)
+        bins = self.spec.depth_bins
+        position = ((batch.depth.log() - near) * ((bins - 1) / (far - near))).clamp(0.0, bins - 1.001)
+        lower = position.long()
+        share = position - lower
+        log_probability = functional.log_softmax(logits, dim=1)
+        lower_term = log_probability.gather(1, lower[:, None])[:, 0]
+        upper_term = log_probability.gather(1, lower[:, None] + 1)[:, 0]
+        things = (batch.semantic[:, ::2, ::2] > 1).float()
+        weight = 1.0 + 2.0 * things
+        return -((lower_term * (1 - share) + upper_term * share) * weight).sum() / weight.sum()
+
+
+def dice_loss(probability: Tensor, target: Tensor) -> Tensor:
+    """One minus the soft Dice overlap, averaged over the classes present.
+
+    Args:
+        probability, target: (n, classes).
+    """
+    overlap = (probability * target).sum(0)
+    size = probability.sum(0) + target.sum(0)
+    present = target.sum(0) > 0
+    score = (2.0 * overlap + 1.0) / (size + 1.0)
+    return ((1.0 - score) * present).sum() / present.sum().clamp(min=1)
+
+
+def heatmap_loss(logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Focal loss with softened negatives (CornerNet, arXiv 1808.01244, equation 1; alpha 2, beta 4).
+
+    Args:
+        logits, target, mask: (B, classes, X, Y); mask False: left out.
+    """
+    probability = torch.sigmoid(logits)
+    positive = (target == 1.0) & mask
+    log_positive = functional.logsigmoid(logits)
+    log_negative = functional.logsigmoid(-logits)
+    hit = -((1 - probability) ** 2) * log_positive
+    miss = -((1 - target) ** 4) * probability**2 * log_negative
+    total = (hit * positive).sum() + (miss * (mask & ~positive)).sum()
+    return total / positive.sum().clamp(min=1)
+
+
+def box_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean absolute error of the eight box numbers (cells, metres, log metres, sin and cos).
+
+    Args:
+        predicted, target: (B, classes, 8, X, Y).
+        weight: (B, classes, X, Y).
+    """
+    # Rows first: only a few hundred of the cells carry a box.
+    chosen = weight > 0
+    rows = predicted.permute(0, 1, 3, 4, 2)[chosen]
+    truth = target.permute(0, 1, 3, 4, 2)[chosen]
+    row_weight = weight[chosen]
+    error = (functional.smooth_l1_loss(rows, truth, reduction="none", beta=0.1)).sum(1)
+    return (error * row_weight).sum() / row_weight.sum().clamp(min=1.0)

@@ -1,0 +1,129 @@
+"""Scores of the network on held-out samples while it trains (quick figures, not the benchmark)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from airside_perception.occupancy.decoding import decode_centers
+from airside_perception.occupancy.network import OccupancyNetwork, RawOutput
+from airside_perception.training.occupancy_batches import make_batch
+from airside_perception.training.occupancy_data import TrainingSample
+from airside_perception.training.occupancy_targets import LEAST_VISIBILITY
+
+OCCUPANCY_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+MATCH_DISTANCE = 2.0
+"""Metres on the ground between the centres of a detection and its object (nuScenes)."""
+
+
+class ValidationScores:
+    """Sums over samples: voxel and pixel confusion, matched detections."""
+
+    def __init__(self, classes: int, object_classes: Sequence[str]) -> None:
+        self.object_classes = tuple(object_classes)
+        self.voxels = np.zeros((len(OCCUPANCY_THRESHOLDS), classes, classes), np.int64)
+        self.pixels = np.zeros((classes, classes), np.int64)
+        self.matched = np.zeros(len(object_classes), np.int64)
+        self.predicted = np.zeros(len(object_classes), np.int64)
+        self.truths = np.zeros(len(object_classes), np.int64)
+        self.errors: list[np.ndarray] = []
+
+    def add_voxels(
+        self, probability: np.ndarray, class_id: np.ndarray, truth: np.ndarray, observed: np.ndarray
+    ) -> None:
+        """(X, Y, Z) arrays: occupancy probability, class if occupied, true ids, mask."""
+        labels = truth[observed]
+        for index, threshold in enumerate(OCCUPANCY_THRESHOLDS):
+            guess = np.where(probability[observed] > threshold, class_id[observed], 0)
+            self.voxels[index] += confusion(labels, guess, self.pixels.shape[0])
+
+    def add_pixels(self, guess: np.ndarray, truth: np.ndarray) -> None:
+        self.pixels += confusion(truth.reshape(-1), guess.reshape(-1), self.pixels.shape[0])
+
+    def add_boxes(self, boxes: np.ndarray, class_id: np.ndarray, sample: TrainingSample, max_range: float) -> None:
+        """Match detections (best first) to boxes within `max_range` metres, greedily, each once."""
+        for index in range(len(self.object_classes)):
+            near = np.hypot(sample.boxes[:, 0], sample.boxes[:, 1]) < max_range
+            ours = sample.box_class == index
+            truth = sample.boxes[near & ours & (sample.box_visibility >= LEAST_VISIBILITY)]
+            found = boxes[(class_id == index) & (np.hypot(boxes[:, 0], boxes[:, 1]) < max_range)]
+            free = np.ones(len(truth), bool)
+            for box in found:
+                distance = np.where(free, np.hypot(*(truth[:, :2] - box[:2]).T), np.inf)
+                if len(distance) and distance.min() < MATCH_DISTANCE:
+                    best = int(distance.argmin())
+                    free[best] = False
+                    turn = (box[6] - truth[best, 6] + np.pi) % (2 * np.pi) - np.pi
+                    self.errors.append(
+                        np.array([index, distance[best], abs(turn), np.abs(box[3:6] - truth[best, 3:6]).max()])
+                    )
+            self.matched[index] += int((~free).sum())
+            self.predicted[index] += len(found)
+            self.truths[index] += len(truth)
+
+    def summary(self) -> dict[str, float]:
+        """Named figures; ratios 0..1, NaN where nothing could be measured."""
+        voxel_scores = [intersection_over_union(matrix)[1:] for matrix in self.voxels]
+        means = [float(np.nanmean(score)) if np.isfinite(score).any() else float("nan") for score in voxel_scores]
+        best = int(np.nanargmax(means)) if np.isfinite(means).any() else 2
+        pixel_scores = intersection_over_union(self.pixels)
+        result = {
+            "miou": means[best],
+            "threshold": OCCUPANCY_THRESHOLDS[best],
+            "semantic_miou": float(np.nanmean(pixel_scores)),
+        }
+        for index, name in enumerate(("ground", "aircraft", "gse", "person", "structure", "obstacle")):
+            result[f"iou_{name}"] = float(voxel_scores[best][index])
+        errors = np.array(self.errors).reshape(-1, 4)
+        for index, name in enumerate(self.object_classes):
+            result[f"recall_{name}"] = _ratio(self.matched[index], self.truths[index])
+            result[f"precision_{name}"] = _ratio(self.matched[index], self.predicted[index])
+            own = errors[errors[:, 0] == index]
+            result[f"distance_{name}"] = float(np.median(own[:, 1])) if len(own) else float("nan")
+            result[f"yaw_deg_{name}"] = float(np.degrees(np.median(own[:, 2]))) if len(own) else float("nan")
+        return result
+
+
+def confusion(truth: np.ndarray, guess: np.ndarray, classes: int) -> np.ndarray:
+    """(classes, classes) int64 counts, rows truth, columns guess."""
+    return np.bincount(truth.astype(np.int64) * classes + guess, minlength=classes**2).reshape(classes, classes)
+
+
+def intersection_over_union(matrix: np.ndarray) -> np.ndarray:
+    """(classes,) of a confusion matrix; NaN for classes without truth."""
+    hit = np.diag(matrix).astype(np.float64)
+    union = matrix.sum(0) + matrix.sum(1) - hit
+    return np.where(matrix.sum(1) > 0, hit / np.maximum(union, 1), np.nan)
+
+
+def _ratio(part: int, whole: int) -> float:
+    return float(part) / float(whole) if whole else float("nan")
+
+
+@torch.no_grad()
+def validate(
+    network: OccupancyNetwork,
+    samples: Sequence[TrainingSample],
+    device: torch.device | str = "cpu",
+    score_threshold: float = 0.25,
+    max_range: float = 40.0,
+) -> dict[str, float]:
+    """Run the network (set to eval) over samples; see ValidationScores.summary."""
+    network.eval()
+    spec = network.spec
+    scores = ValidationScores(len(spec.semantic_names), spec.object_classes)
+    for sample in samples:
+        batch = make_batch([sample], spec).to(device)
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            output = RawOutput(*(tensor.float().cpu() for tensor in network(*batch.network_inputs())))
+        voxels = output.voxels[0].permute(0, 2, 3, 1)
+        class_id = voxels[1:].argmax(0).numpy() + 1
+        scores.add_voxels(torch.sigmoid(voxels[0]).numpy(), class_id, sample.occupancy, batch.observed[0].cpu().numpy())
+        scores.add_pixels(output.semantics.argmax(1).numpy(), sample.semantic)
+        boxes, box_class, _ = decode_centers(
+            torch.sigmoid(output.heatmap[0]).numpy(), output.boxes[0].numpy(), spec, score_threshold
+        )
+        scores.add_boxes(boxes, box_class, sample, max_range)
+    return scores.summary()

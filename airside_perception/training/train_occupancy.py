@@ -1,0 +1,307 @@
+"""Training of the occupancy network from a pool of samples that may still be growing."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import logging
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from airside_perception.errors import AirsideError
+from airside_perception.occupancy.network import OccupancyNetwork
+from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.training.occupancy_batches import Batch, stream_batches
+from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample
+from airside_perception.training.occupancy_losses import OccupancyLoss
+from airside_perception.training.occupancy_validation import validate
+
+logger = logging.getLogger(__name__)
+
+CONTRACT = "dense3d+2d"
+"""Supervision of this version: voxel labels and boxes, and depth and semantic images."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What a training run may be told.
+
+    Attributes:
+        pool: folder with `train/` and `val/` sample pools.
+        out: folder for checkpoints, log and curves.
+        minutes: time budget; the learning rate falls to zero at its end, however many steps fit.
+        max_steps: stop earlier after this many steps (0: no limit).
+        batch_size: samples (rig frames) per step.
+        learning_rate: peak of the one-cycle schedule.
+        weight_decay: of AdamW.
+        threads: CPU threads of torch.
+        device: "cpu", "cuda" or "auto".
+        checkpoint_minutes: interval between checkpoints and validations.
+        val_samples: held-out samples per validation.
+        least_samples: wait until the train pool holds this many.
+        seed: of weights, draws and augmentation.
+        resume: continue from `out/checkpoint.pt` if it exists.
+    """
+
+    pool: str
+    out: str
+    minutes: float = 60.0
+    max_steps: int = 0
+    batch_size: int = 2
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    threads: int = 2
+    device: str = "auto"
+    checkpoint_minutes: float = 5.0
+    val_samples: int = 24
+    least_samples: int = 8
+    seed: int = 0
+    resume: bool = True
+
+
+class OccupancyTrainer:
+    """Network, its averaged twin, optimiser and clock of one run."""
+
+    def __init__(self, spec: NetworkSpec, options: TrainingOptions) -> None:
+        self.options = options
+        torch.manual_seed(options.seed)
+        torch.set_num_threads(options.threads)
+        self.device = torch.device(_pick_device(options.device))
+        network = OccupancyNetwork(spec).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: OccupancyNetwork = network
+        self.average = copy.deepcopy(network).eval().requires_grad_(False)
+        self.loss = OccupancyLoss(spec).to(self.device)
+        decayed = [p for p in network.parameters() if p.ndim > 1]
+        plain = [p for p in network.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98))
+        self.steps = 0
+        self.elapsed_s = 0.0
+
+    @property
+    def progress(self) -> float:
+        """Used share of the budget (time, or steps where they are limited), 0..1."""
+        by_time = self.elapsed_s / (60.0 * self.options.minutes)
+        by_steps = self.steps / self.options.max_steps if self.options.max_steps else 0.0
+        return min(1.0, max(by_time, by_steps))
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One optimiser step; returns the loss terms, "total", "lr" and "grad"."""
+        start = time.monotonic()
+        self.network.train()
+        rate = self.options.learning_rate * one_cycle(self.progress, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        batch = batch.to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            output = self.network(*batch.network_inputs())
+        total, terms = self.loss(output, batch)
+        if not torch.isfinite(total):
+            raise AirsideError(f"training diverged at step {self.steps}: loss {terms}; lower the learning rate")
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0, foreach=True)
+        self.optimizer.step()
+        self.steps += 1
+        self._update_average()
+        self.elapsed_s += time.monotonic() - start
+        return {"total": float(total.detach()), **terms, "lr": rate, "grad": float(norm)}
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Exponential average of weights and batch-norm statistics; short memory at first."""
+        keep = min(0.998, (1.0 + self.steps) / (10.0 + self.steps))
+        ours = [tensor for tensor in self.average.state_dict().values() if tensor.is_floating_point()]
+        theirs = [tensor for tensor in self.network.state_dict().values() if tensor.is_floating_point()]
+        torch._foreach_lerp_(ours, theirs, 1.0 - keep)
+
+    def save(self, path: Path, scores: Mapping[str, float]) -> None:
+        """Write a checkpoint (atomically); `average` holds the weights to export."""
+        state = {
+            "spec": self.network.spec.to_json(),
+            "contract": CONTRACT,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "loss": self.loss.state_dict(),
+            "steps": self.steps,
+            "elapsed_s": self.elapsed_s,
+            "options": asdict(self.options),
+            "scores": dict(scores),
+        }
+        temporary = path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        temporary.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Continue from a checkpoint of the same network spec."""
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["spec"] != self.network.spec.to_json():
+            raise AirsideError(f"{path}: checkpoint of another network spec; choose another --out or pass --no-resume")
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.loss.load_state_dict(state["loss"])
+        self.steps, self.elapsed_s = state["steps"], state["elapsed_s"]
+
+
+def one_cycle(progress: float, steps: int, warmup: int = 200) -> float:
+    """Learning rate factor: linear warm-up over steps, then a cosine to 1 % at the end of the budget."""
+    fall = 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * progress))
+    return fall * min(1.0, (steps + 1) / warmup)
+
+
+def _pick_device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise AirsideError("train.device: expected a CUDA GPU for 'cuda', found none; use 'cpu' or 'auto'")
+    return name
+
+
+def train(spec: NetworkSpec, options: TrainingOptions) -> Path:
+    """Train until the budget is used up.
+
+    Writes `out/checkpoint.pt` (last), `out/best.pt` (best validation), `out/log.csv`, `out/curves.png`.
+
+    Returns:
+        Path of the checkpoint to export.
+
+    Raises:
+        AirsideError: empty pool, diverged training, checkpoint of another network.
+    """
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = OccupancyTrainer(spec, options)
+    checkpoint = out / "checkpoint.pt"
+    if options.resume and checkpoint.exists():
+        trainer.restore(checkpoint)
+        logger.info("resumed at step %d, %.1f min", trainer.steps, trainer.elapsed_s / 60)
+    pool = SamplePool(Path(options.pool) / "train", options.seed + trainer.steps)
+    _wait_for_samples(pool, options.least_samples)
+    log = TrainingLog(out / "log.csv")
+    batches = stream_batches(pool, spec, options.batch_size, options.seed + trainer.steps)
+    sums: dict[str, float] = {}
+    count, last_report, last_save = 0, time.monotonic(), time.monotonic()
+    best = -1.0
+    while trainer.progress < 1.0:
+        waited = time.monotonic()
+        batch = next(batches)
+        trainer.elapsed_s += time.monotonic() - waited
+        for name, value in trainer.step(batch).items():
+            sums[name] = sums.get(name, 0.0) + value
+        count += 1
+        now = time.monotonic()
+        finished = trainer.progress >= 1.0
+        if count >= 20 or finished:
+            means = {name: value / count for name, value in sums.items()}
+            pace = (now - last_report) / count
+            log.write("train", trainer, means)
+            logger.info("step %d  %.2f s/step  %s", trainer.steps, pace, _short(means))
+            sums, count, last_report = {}, 0, now
+        if now - last_save > 60 * options.checkpoint_minutes or finished:
+            scores = _validate(trainer, options)
+            log.write("val", trainer, scores)
+            trainer.save(checkpoint, scores)
+            quality = _quality(scores)
+            if quality >= best:
+                best = quality
+                trainer.save(out / "best.pt", scores)
+            log.plot(out / "curves.png")
+            logger.info("val at step %d (pool %d): %s", trainer.steps, pool.refresh(), _short(scores))
+            trainer.elapsed_s += time.monotonic() - now
+            last_save = last_report = time.monotonic()
+    batches.close()  # type: ignore[attr-defined]
+    return checkpoint
+
+
+def _wait_for_samples(pool: SamplePool, least: int) -> None:
+    while pool.refresh() < least:
+        logger.info("waiting for samples in %s (%d of %d)", pool.folder, pool.refresh(), least)
+        time.sleep(5.0)
+
+
+def _validate(trainer: OccupancyTrainer, options: TrainingOptions) -> dict[str, float]:
+    paths = SamplePool(Path(options.pool) / "val").paths()[: options.val_samples]
+    samples: list[TrainingSample] = [load_sample(path) for path in paths]
+    return validate(trainer.average, samples, trainer.device) if samples else {}
+
+
+def _quality(scores: Mapping[str, float]) -> float:
+    """One number to choose checkpoints by: mean of voxel mIoU and detection recall."""
+    names = ("miou", "recall_gse", "recall_person", "recall_aircraft")
+    values = [scores[name] for name in names if math.isfinite(scores.get(name, math.nan))]
+    return sum(values) / len(values) if values else 0.0
+
+
+def _short(values: Mapping[str, float]) -> str:
+    return " ".join(f"{name} {value:.3g}" for name, value in values.items())
+
+
+class TrainingLog:
+    """CSV of every reported figure (kind, step, minutes, name, value) and curves drawn from it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.exists():
+            path.write_text("kind,step,minutes,name,value\n")
+
+    def write(self, kind: str, trainer: OccupancyTrainer, values: Mapping[str, float]) -> None:
+        with self.path.open("a", newline="") as stream:
+            writer = csv.writer(stream)
+            for name, value in values.items():
+                writer.writerow([kind, trainer.steps, f"{trainer.elapsed_s / 60:.2f}", name, f"{value:.6g}"])
+
+    def plot(self, path: Path) -> None:
+        """Loss terms (log scale) and validation ratios over steps."""
+        from matplotlib.figure import Figure
+
+        series: dict[tuple[str, str], list[tuple[int, float]]] = {}
+        with self.path.open() as stream:
+            for row in csv.DictReader(stream):
+                series.setdefault((row["kind"], row["name"]), []).append((int(row["step"]), float(row["value"])))
+        figure = Figure(figsize=(12, 5), layout="constrained")
+        losses, ratios = figure.subplots(1, 2)
+        for (kind, name), points in series.items():
+            if kind == "train" and name not in ("lr", "grad"):
+                losses.plot(*zip(*points, strict=True), label=name, linewidth=1)
+            elif kind == "val" and name.startswith(("miou", "semantic", "recall", "precision")):
+                ratios.plot(*zip(*points, strict=True), label=name, marker=".")
+        losses.set(xlabel="step", title="training loss", yscale="log")
+        ratios.set(xlabel="step", title="validation", ylim=(0, 1))
+        for axes in (losses, ratios):
+            axes.grid(alpha=0.3)
+            if axes.get_legend_handles_labels()[0]:
+                axes.legend(fontsize=7)
+        figure.savefig(path, dpi=90)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m airside_perception.training.train_occupancy --pool POOL --out DIR --minutes 60`."""
+    import argparse
+
+    parser = argparse.ArgumentParser(description="Train the occupancy network from a pool of samples.")
+    for name, value in asdict(TrainingOptions(pool="", out="")).items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=value)
+        else:
+            parser.add_argument(
+                flag,
+                type=type(value),
+                default=value or None if name in ("pool", "out") else value,
+                required=name in ("pool", "out"),
+            )
+    options = TrainingOptions(**vars(parser.parse_args(arguments)))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    train(NetworkSpec(), options)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
