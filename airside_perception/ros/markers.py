@@ -1,0 +1,161 @@
+"""Tracks as RViz markers, with ids that stay and deletions when a track dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from airside_perception.classes import CLASS_COLORS
+from airside_perception.records import SceneEstimate, Track
+from airside_perception.ros.messages import box_pose, header, point, vector, yaw_quaternion
+
+if TYPE_CHECKING:
+    from geometry_msgs.msg import Point
+
+    from airside_perception.prior import ObjectPrior
+
+SLOWEST_ARROW_MPS = 0.2
+"""Below this speed the direction of travel is noise and no arrow is drawn."""
+
+# Corners of the unit box in Gray-code order of (x, y), lower face first; edges index into them.
+_CORNERS = np.array([[x, y, z] for z in (-0.5, 0.5) for x, y in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))])
+_EDGES = [(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7)]
+# A cross on the front face tells the box's heading apart from its tail.
+_FRONT = [(1, 6), (2, 5)]
+_OUTLINE = np.array([_CORNERS[index] for edge in [*_EDGES, *_FRONT] for index in edge])
+
+
+class TrackMarkers:
+    """Turns scenes into marker arrays; remembers what is on display so that it can be taken down.
+
+    Args:
+        lifetime_s: RViz drops a marker that was not renewed for this long; 0: never.
+        prior: decodes meshes; None: boxes only.
+        mesh_level: passed to `ObjectPrior.decode`, None: its default.
+    """
+
+    def __init__(self, lifetime_s: float = 0.0, prior: ObjectPrior | None = None, mesh_level: int | None = None):
+        self._lifetime = Duration(sec=int(lifetime_s), nanosec=int(lifetime_s % 1.0 * 1e9))
+        self._prior = prior
+        self._mesh_level = mesh_level
+        self._ids: dict[str, int] = {}
+        self._shown: set[tuple[str, str]] = set()
+        self._meshes: dict[str, _DecodedMesh] = {}
+
+    def build(self, scene: SceneEstimate, with_meshes: bool = False) -> MarkerArray:
+        """Markers of all tracks, and a DELETE for each marker shown before and gone now.
+
+        Namespaces are box, outline, label, velocity, trail, mesh; the id of a track is the same in all
+        of them and never used again for another track.
+        """
+        head = header(scene.stamp_ns, scene.frame.frame_id)
+        markers = [marker for track in scene.tracks for marker in self._track_markers(track, head, with_meshes)]
+        track_of = {number: track_id for track_id, number in self._ids.items()}
+        now = {(marker.ns, track_of[marker.id]) for marker in markers}
+        gone = [self._deletion(namespace, track_id, head) for namespace, track_id in sorted(self._shown - now)]
+        self._shown = now
+        self._forget({track.track_id for track in scene.tracks})
+        return MarkerArray(markers=gone + markers)
+
+    def clear(self, stamp_ns: int, frame_id: str) -> MarkerArray:
+        """One DELETEALL; for deactivation and resets."""
+        self._shown.clear()
+        self._meshes.clear()
+        return MarkerArray(markers=[Marker(header=header(stamp_ns, frame_id), action=Marker.DELETEALL)])
+
+    def _forget(self, alive: set[str]) -> None:
+        """Drop meshes of dead tracks. Ids stay reserved: 64 bytes per track of a whole shift is nothing."""
+        for track_id in set(self._meshes) - alive:
+            del self._meshes[track_id]
+
+    def _deletion(self, namespace: str, track_id: str, head: Header) -> Marker:
+        return Marker(header=head, ns=namespace, id=self._ids[track_id], action=Marker.DELETE)
+
+    def _marker(self, namespace: str, track: Track, head: Header, kind: int, alpha: float) -> Marker:
+        """A marker with header, id, colour and lifetime filled in."""
+        number = self._ids.setdefault(track.track_id, len(self._ids))
+        # Coasting tracks are shown pale: nothing measured them in this frame.
+        alpha = alpha * 0.4 if track.state == "coasting" else alpha
+        marker = Marker(header=head, ns=namespace, id=number, type=kind, action=Marker.ADD, lifetime=self._lifetime)
+        marker.color = _color(CLASS_COLORS[track.class_name], alpha)
+        marker.pose.orientation = yaw_quaternion(0.0)
+        return marker
+
+    def _track_markers(self, track: Track, head: Header, with_meshes: bool) -> Iterator[Marker]:
+        mesh = self._mesh_marker(track, head) if with_meshes and self._prior is not None else None
+        box = self._marker("box", track, head, Marker.CUBE, 0.12 if mesh else 0.35)
+        box.pose, box.scale = box_pose(track.box), vector(track.box[3:6])
+        yield box
+        outline = self._marker("outline", track, head, Marker.LINE_LIST, 1.0)
+        outline.pose, outline.scale.x = box_pose(track.box), 0.06
+        outline.points = _points(_OUTLINE * track.box[3:6])
+        yield outline
+        yield self._label(track, head)
+        if np.hypot(*track.velocity) >= SLOWEST_ARROW_MPS:
+            yield self._arrow(track, head)
+        if len(track.trail) > 0:
+            trail = self._marker("trail", track, head, Marker.LINE_STRIP, 0.8)
+            trail.scale.x = 0.1
+            trail.points = _points([*track.trail, track.box[:3]])
+            yield trail
+        if mesh:
+            yield mesh
+
+    def _label(self, track: Track, head: Header) -> Marker:
+        label = self._marker("label", track, head, Marker.TEXT_VIEW_FACING, 1.0)
+        label.pose.position = point(track.box[:3] + np.array([0.0, 0.0, track.box[5] / 2 + 0.6]))
+        label.scale.z = 0.8
+        label.color = _color((255, 255, 255), 1.0)
+        label.text = f"{track.class_name} {track.track_id} {track.score:.2f}\n{np.hypot(*track.velocity):.1f} m/s"
+        if track.state != "confirmed":
+            label.text += f" {track.state}"
+        return label
+
+    def _arrow(self, track: Track, head: Header) -> Marker:
+        """From the box's centre to where the object will be in one second."""
+        arrow = self._marker("velocity", track, head, Marker.ARROW, 1.0)
+        arrow.points = _points([track.box[:3], track.box[:3] + np.append(track.velocity, 0.0)])
+        arrow.scale = vector((0.15, 0.35, 0.4))
+        return arrow
+
+    def _mesh_marker(self, track: Track, head: Header) -> Marker | None:
+        """The recovered shape; its points are in box units, so pose and scale alone follow the track."""
+        if track.shape_code is None or track.texture_code is None:
+            return None
+        cached = self._meshes.get(track.track_id)
+        if cached is None or not cached.fits(track):
+            cached = self._meshes[track.track_id] = _DecodedMesh(track, self._prior, self._mesh_level)
+        marker = self._marker("mesh", track, head, Marker.TRIANGLE_LIST, 0.95)
+        marker.pose, marker.scale = box_pose(track.box), vector(track.box[3:6])
+        marker.points, marker.colors = cached.points, cached.colors
+        return marker
+
+
+class _DecodedMesh:
+    """Marker points and colours of one pair of codes."""
+
+    def __init__(self, track: Track, prior: ObjectPrior, level: int | None):
+        self._codes = np.concatenate([track.shape_code, track.texture_code])
+        options = {} if level is None else {"level": level}
+        mesh = prior.decode(track.class_name, track.shape_code, track.texture_code, **options)
+        corners = np.asarray(mesh.faces).ravel()
+        self.points = _points(np.asarray(mesh.vertices)[corners])
+        self.colors = [_color(rgb * 255.0, 0.95) for rgb in np.asarray(mesh.colors)[corners]]
+
+    def fits(self, track: Track) -> bool:
+        """Codes that moved less than this look the same in a viewer."""
+        return bool(np.max(np.abs(np.concatenate([track.shape_code, track.texture_code]) - self._codes)) < 0.05)
+
+
+def _points(xyz: Iterable[np.ndarray]) -> list[Point]:
+    return [point(row) for row in np.asarray(list(xyz), np.float64).tolist()]
+
+
+def _color(rgb: Iterable[float], alpha: float) -> ColorRGBA:
+    red, green, blue = (float(channel) / 255.0 for channel in rgb)
+    return ColorRGBA(r=red, g=green, b=blue, a=float(alpha))

@@ -1,0 +1,66 @@
+"""Small real records for the tests of the live node."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from airside_perception.classes import AIRCRAFT, GROUND, GSE
+from airside_perception.geometry import Camera, Rig, make_transform
+from airside_perception.records import CameraImage, GridSpec, OccupancyGrid, RigFrame, SceneEstimate, Track
+
+STAMP_NS = 1_700_000_000_123_456_789
+
+
+def make_rig(width: int = 64, height: int = 40) -> Rig:
+    """Two cameras, ahead and behind, 2 m up."""
+    intrinsics = np.array([[30.0, 0.0, width / 2 - 0.5], [0.0, 30.0, height / 2 - 0.5], [0.0, 0.0, 1.0]])
+    ahead = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+    behind = np.diag([-1.0, -1.0, 1.0]) @ ahead
+    return Rig(
+        {
+            "front": Camera("front", width, height, intrinsics, make_transform(ahead, [1.0, 0.0, 2.0])),
+            "rear": Camera("rear", width, height, intrinsics, make_transform(behind, [-1.0, 0.0, 2.0])),
+        },
+        "pair",
+    )
+
+
+def make_track(track_id: str = "gse-1", **changes: object) -> Track:
+    fields: dict = {
+        "track_id": track_id,
+        "class_name": "gse",
+        "box": np.array([10.0, -2.0, 0.9, 4.0, 2.0, 1.8, 0.5]),
+        "velocity": np.array([1.5, 2.0]),
+        "covariance": np.diag(np.arange(1.0, 8.0)),
+        "score": 0.75,
+        "state": "confirmed",
+        "trail": np.array([[8.0, -4.0, 0.9], [9.0, -3.0, 0.9]], np.float32),
+    }
+    return Track(**(fields | changes))
+
+
+def make_occupancy() -> OccupancyGrid:
+    """4 x 3 x 3 voxels of 1 m from (-2, -1, -0.5): ground below, one aircraft voxel, one column unseen."""
+    spec = GridSpec((-2.0, -1.0, -0.5), (1.0, 1.0, 1.0), (4, 3, 3))
+    class_id = np.zeros(spec.shape, np.uint8)
+    class_id[:, :, 0] = GROUND
+    class_id[3, 2, 1] = AIRCRAFT
+    class_id[0, 0, 2] = GSE
+    visibility = np.full(spec.shape, 2, np.uint8)
+    visibility[1, 1, :] = 0
+    visibility[2, 0, 1] = 1
+    probability = np.where(class_id > 0, 0.9, 0.1).astype(np.float32)
+    return OccupancyGrid(spec, class_id, probability, visibility)
+
+
+def make_frame(rig: Rig, stamp_ns: int = STAMP_NS) -> RigFrame:
+    images = {
+        name: CameraImage(camera, np.full((camera.height, camera.width, 3), 50, np.uint8), stamp_ns)
+        for name, camera in rig.cameras.items()
+    }
+    return RigFrame(stamp_ns, images, (), np.eye(4))
+
+
+def make_scene(tracks: tuple[Track, ...] = (), stamp_ns: int = STAMP_NS) -> SceneEstimate:
+    frame = make_frame(make_rig(), stamp_ns)
+    return SceneEstimate(stamp_ns, frame, (), (), tracks, make_occupancy(), (), timing_ms={"frame": 12.0})
