@@ -161,7 +161,8 @@ def test_clip_positions_land_on_the_projected_pixels(model):
     points = rng.normal(size=(2000, 3)) * [8, 8, 20]
     pixels, valid = camera.project(points)
     clip = camera.clip_positions(points, near=0.2, far=100.0)
-    assert clip.dtype == np.float32 and clip.shape == (2000, 4)
+    assert clip.dtype == np.float32
+    assert clip.shape == (2000, 4)
     assert clip[:, 3] == pytest.approx(points[:, 2], rel=1e-5)  # w is the optical-axis depth
     seen = valid & (points[:, 2] > 0.2) & camera.contains(pixels)
     ndc = clip[seen, :3] / clip[seen, 3:]

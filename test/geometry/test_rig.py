@@ -77,7 +77,8 @@ def test_broken_rig_files(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(AirsideError, match=message) as error:
         Rig.load(path)
-    assert "\n" not in str(error.value) and str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert str(path) in str(error.value)
 
 
 def test_missing_rig_file(tmp_path):
