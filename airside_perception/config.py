@@ -115,12 +115,30 @@ class ClassTrackingConfig:
         4.0, "Farthest ground distance between a prediction and its match", unit="m", range=(0.1, 100)
     )
     birth_hits: int = option(3, "Measurements before a track is confirmed", range=(1, 100))
+    birth_evidence: float = option(1.4, "Sum of scores that confirms a track earlier", range=(0.1, 100))
     max_coast_s: float = option(
         1.0, "Longest time without a measurement while the object should be visible", unit="s", range=(0, 600)
     )
     max_hidden_s: float = option(
         10.0, "Longest time without a measurement while other objects hide it", unit="s", range=(0, 7200)
     )
+    motion: str = option(
+        "coordinated_turn",
+        "coordinated_turn: the velocity turns with the heading",
+        choices=("coordinated_turn", "constant_velocity"),
+    )
+    acceleration_noise: float = option(
+        0.8, "Root of the spectral density of acceleration", unit="m/s^2/sqrt(Hz)", range=(0, 50)
+    )
+    yaw_acceleration_noise: float = option(
+        0.4, "Root of the spectral density of yaw acceleration", unit="rad/s^2/sqrt(Hz)", range=(0, 50)
+    )
+    height_walk: float = option(0.1, "Random walk of the centre's height", unit="m/sqrt(s)", range=(0, 10))
+    size_walk: float = option(0.05, "Random walk of length, width, height", unit="m/sqrt(s)", range=(0, 10))
+    velocity_decay_s: float = option(0.0, "Motion dies out in this time; 0: never", unit="s", range=(0, 3600))
+    sideways_std: float = option(0.3, "Velocity across the heading; 0: any", unit="m/s", range=(0, 50))
+    initial_speed_std: float = option(3.0, "Speed of a new track", unit="m/s", range=(0.01, 50))
+    initial_yaw_rate_std: float = option(0.3, "Yaw rate of a new track", unit="rad/s", range=(0.001, 10))
 
 
 @dataclass(frozen=True)
@@ -128,12 +146,45 @@ class TrackingConfig:
     """Identity over time."""
 
     min_score: float = option(0.1, "Estimates below this score are ignored", range=(0, 1), reconfigurable=True)
+    birth_score: float = option(0.2, "Estimates below this score start no track", range=(0, 1), reconfigurable=True)
     trail_s: float = option(5.0, "Length of the remembered trail", unit="s", range=(0, 600))
+    distance_weight: float = option(1.0, "Weight of the ground distance in a match", range=(0, 100))
+    iou_weight: float = option(1.0, "Weight of the generalised 3D IoU in a match", range=(0, 100))
+    code_weight: float = option(0.4, "Weight of the shape and texture codes in a match", range=(0, 100))
+    max_cost: float = option(0.8, "Candidates that cost more are no match (0 perfect, 1 worst)", range=(0, 1))
+    measurement_scale: float = option(1.0, "Factor on the covariance of measured boxes", range=(0.01, 100))
+    score_memory: float = option(0.8, "Weight of the past in the smoothed score", range=(0, 1))
+    coast_decay_s: float = option(1.0, "Time constant of the score of an unmeasured track", unit="s", range=(0.01, 600))
+    duplicate_iou: float = option(0.3, "Boxes of one class that overlap more are one object", range=(0, 1))
+    max_gap_s: float = option(10.0, "A longer pause between frames forgets all tracks", unit="s", range=(0.1, 3600))
     aircraft: ClassTrackingConfig = section(
-        ClassTrackingConfig, "Aircraft: large, mostly parked", gate_m=10.0, max_coast_s=2.0, max_hidden_s=60.0
+        ClassTrackingConfig,
+        "Aircraft: large, mostly parked, sometimes pushed back",
+        gate_m=10.0,
+        max_coast_s=2.0,
+        max_hidden_s=60.0,
+        acceleration_noise=0.2,
+        yaw_acceleration_noise=0.05,
+        velocity_decay_s=10.0,
+        sideways_std=0.4,
+        initial_speed_std=1.0,
+        initial_yaw_rate_std=0.05,
     )
-    gse: ClassTrackingConfig = section(ClassTrackingConfig, "Ground support equipment", gate_m=5.0)
-    person: ClassTrackingConfig = section(ClassTrackingConfig, "People on foot", gate_m=2.5, max_hidden_s=5.0)
+    gse: ClassTrackingConfig = section(
+        ClassTrackingConfig, "Ground support equipment", gate_m=5.0, max_hidden_s=20.0, size_walk=0.1
+    )
+    person: ClassTrackingConfig = section(
+        ClassTrackingConfig,
+        "People on foot",
+        gate_m=2.5,
+        max_hidden_s=8.0,
+        motion="constant_velocity",
+        acceleration_noise=0.7,
+        yaw_acceleration_noise=1.5,
+        sideways_std=0.5,
+        initial_speed_std=1.5,
+        initial_yaw_rate_std=0.5,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,19 @@
+"""Tracks over time: motion models, association, birth and death."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airside_perception.tracking.tracker import Tracker
+
+__all__ = ["Tracker"]
+
+
+def __getattr__(name: str) -> Any:
+    # filterpy brings matplotlib and scipy along: only whoever tracks waits for them.
+    if name == "Tracker":
+        from airside_perception.tracking.tracker import Tracker
+
+        return Tracker
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

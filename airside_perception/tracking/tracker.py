@@ -1,0 +1,270 @@
+"""Identity over time: predict, associate, update, birth and death.
+
+Deterministic: the same estimates give the same tracks and ids, in the order of birth.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from airside_perception.classes import OBJECT_CLASSES
+from airside_perception.config import ClassTrackingConfig, TrackingConfig
+from airside_perception.geometry.boxes import ground_distance, iou_bev
+from airside_perception.records import ObjectEstimate, Track
+from airside_perception.tracking import motion
+from airside_perception.tracking.association import CostTerms, Weights, assign, code_costs, match_costs
+from airside_perception.tracking.motion import BOX_SIZE, MotionParameters
+from airside_perception.tracking.tracklet import Tracklet
+
+_log = logging.getLogger(__name__)
+
+HIDDEN_BELOW = 0.2
+"""Expected visibility below which a missing measurement is no surprise at all."""
+
+_LONGEST_CHARGE_S = 0.5
+"""A pause of the input is no evidence of absence: one frame charges a track at most this much missed time."""
+
+_GATE_SIGMAS = 2.0
+_GATE_GROWTH = 2.0
+"""The gate widens by so many standard deviations of an uncertain position, up to so many times the gate."""
+
+_MERGE_FRAMES = 5
+"""Confirmed tracks are merged after so many consecutive frames in one place."""
+
+_FALLBACK_SHARE = 0.15
+"""Standard deviation of a box whose covariance is unusable, as a share of its length (at least 0.3 m)."""
+
+
+class Tracker:
+    """Tracks of all classes in the fixed frame.
+
+    `update` once per frame; `predict` may be asked before it for states at the frame's stamp, to
+    start refinement from. Ids are unique until `reset`.
+
+    Attributes:
+        resets: how often time went backwards or paused so long that all tracks were forgotten.
+        rejected_estimates: how many estimates were unusable (NaN, size not positive).
+    """
+
+    def __init__(self, config: TrackingConfig | None = None) -> None:
+        self.config = config or TrackingConfig()
+        self._class_configs: dict[str, ClassTrackingConfig] = {
+            name: getattr(self.config, name) for name in OBJECT_CLASSES
+        }
+        self._weights = Weights(self.config.distance_weight, self.config.iou_weight, self.config.code_weight)
+        self.resets = 0
+        self.rejected_estimates = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all tracks and start ids anew."""
+        self._tracklets: list[Tracklet] = []
+        self._state_ns: int | None = None
+        self._update_ns: int | None = None
+        self._overlaps: dict[tuple[str, str], int] = {}
+        self._born = 0
+
+    def predict(self, stamp_ns: int) -> list[Track]:
+        """All tracks, tentative ones included, moved to `stamp_ns`; a following `update` goes on from there.
+
+        Args:
+            stamp_ns: integer nanoseconds; earlier than the last frame means a jump back: everything is forgotten.
+        """
+        self._advance(int(stamp_ns))
+        return [tracklet.record(int(stamp_ns)) for tracklet in self._tracklets]
+
+    def update(
+        self,
+        estimates: Sequence[ObjectEstimate],
+        stamp_ns: int,
+        expected_visibility: Mapping[str, float] | None = None,
+    ) -> list[Track]:
+        """Take in the measurements of one frame.
+
+        Args:
+            estimates: measured objects in the fixed frame; unusable ones are counted and skipped.
+            stamp_ns: the frame's stamp, integer nanoseconds.
+            expected_visibility: track id -> fraction 0..1 of the object that cameras should see now,
+                0 where it is hidden or out of view; tracks not named count as visible.
+
+        Returns:
+            Confirmed and coasting tracks at `stamp_ns`, oldest first.
+        """
+        stamp_ns = int(stamp_ns)
+        self._advance(stamp_ns)
+        dt = 0.0 if self._update_ns is None else min((stamp_ns - self._update_ns) * 1e-9, _LONGEST_CHARGE_S)
+        self._update_ns = stamp_ns
+
+        usable = self._usable(estimates)
+        for tracklet in self._tracklets:
+            tracklet.reasons = ()
+        terms = self._costs(usable)
+        matches = assign(terms.total, terms.allowed, self.config.max_cost)
+        self._explain_matches(matches, terms)
+        self._correct([(self._tracklets[i], *usable[j]) for i, j in matches])
+        matched_rows = {i for i, _ in matches}
+        for row, tracklet in enumerate(self._tracklets):
+            if row not in matched_rows:
+                self._miss(tracklet, dt, expected_visibility or {})
+        self._tracklets = [tracklet for tracklet in self._tracklets if not tracklet.expired]
+        matched_columns = {j for _, j in matches}
+        self._give_birth([pair for j, pair in enumerate(usable) if j not in matched_columns], stamp_ns)
+        self._merge_duplicates()
+        for tracklet in self._tracklets:
+            tracklet.extend_trail(stamp_ns, self.config.trail_s)
+        return [tracklet.record(stamp_ns) for tracklet in self._tracklets if tracklet.confirmed]
+
+    def tentative(self) -> list[Track]:
+        """Tracks that are not confirmed yet, as of the last `update`."""
+        stamp_ns = self._state_ns or 0
+        return [tracklet.record(stamp_ns) for tracklet in self._tracklets if not tracklet.confirmed]
+
+    def _advance(self, stamp_ns: int) -> None:
+        """Move all filters to `stamp_ns`; forget everything where time jumped."""
+        last = self._state_ns
+        if last is not None and (stamp_ns < last or stamp_ns - last > self.config.max_gap_s * 1e9):
+            _log.warning("time jumped by %.3f s: all tracks are forgotten", (stamp_ns - last) * 1e-9)
+            self.reset()
+            self.resets += 1
+        elif last is not None and stamp_ns > last and self._tracklets:
+            kalmans = [tracklet.kalman for tracklet in self._tracklets]
+            motion.predict(kalmans, (stamp_ns - last) * 1e-9, self._parameters(self._tracklets))
+        self._state_ns = stamp_ns
+
+    def _parameters(self, tracklets: Sequence[Tracklet]) -> MotionParameters:
+        return MotionParameters.from_configs([tracklet.config for tracklet in tracklets])
+
+    def _usable(self, estimates: Sequence[ObjectEstimate]) -> list[tuple[int, ObjectEstimate]]:
+        """(index, estimate) of those that a filter can take."""
+        usable = []
+        for index, estimate in enumerate(estimates):
+            if not (
+                np.all(np.isfinite(estimate.box)) and np.all(estimate.box[3:6] > 0.0) and np.isfinite(estimate.score)
+            ):
+                self.rejected_estimates += 1
+            elif estimate.score >= self.config.min_score:
+                usable.append((index, estimate))
+        return usable
+
+    def _costs(self, usable: Sequence[tuple[int, ObjectEstimate]]) -> CostTerms:
+        """Costs between all tracks and all usable estimates."""
+        tracklets = self._tracklets
+        boxes = np.array([t.box for t in tracklets]).reshape(-1, BOX_SIZE)
+        measured = np.array([e.box for _, e in usable]).reshape(-1, BOX_SIZE)
+        track_class = np.array([OBJECT_CLASSES.index(t.class_name) for t in tracklets], int)
+        estimate_class = np.array([OBJECT_CLASSES.index(e.class_name) for _, e in usable], int)
+        codes = code_costs([t.codes for t in tracklets], [(e.shape_code, e.texture_code) for _, e in usable])
+        same_class = track_class[:, None] == estimate_class[None, :]
+        return match_costs(boxes, measured, self._gates(), same_class, codes, self._weights)
+
+    def _gates(self) -> np.ndarray:
+        """(T,) gates in metres, wider where a track has not been measured for a while."""
+        gates = np.array([tracklet.config.gate_m for tracklet in self._tracklets])
+        spread = np.array([np.sqrt(max(t.kalman.P[0, 0], t.kalman.P[1, 1])) for t in self._tracklets])
+        unmeasured = np.array([tracklet.misses > 0 for tracklet in self._tracklets], bool)
+        return np.where(unmeasured, np.minimum(gates + _GATE_SIGMAS * spread, _GATE_GROWTH * gates), gates)
+
+    def _explain_matches(self, matches: Sequence[tuple[int, int]], terms: CostTerms) -> None:
+        """Keep the terms of the accepted and of the best rejected candidate of every track."""
+        chosen = dict(matches)
+        for row, tracklet in enumerate(self._tracklets):
+            column = chosen.get(row)
+            tracklet.match_cost = {} if column is None else terms.of_pair(row, column)
+            tracklet.rejected_cost = terms.best_other(row, column)
+
+    def _correct(self, matches: Sequence[tuple[Tracklet, int, ObjectEstimate]]) -> None:
+        """Update the matched tracks with their measurements."""
+        tracklets = [tracklet for tracklet, _, _ in matches]
+        boxes = np.array([estimate.box for _, _, estimate in matches], np.float64).reshape(-1, BOX_SIZE)
+        flipped = motion.correct(
+            [tracklet.kalman for tracklet in tracklets],
+            boxes,
+            self._noise([estimate for _, _, estimate in matches]),
+            self._parameters(tracklets),
+        )
+        for (tracklet, index, estimate), turned in zip(matches, flipped, strict=True):
+            tracklet.reasons = tracklet.measured(estimate, index, bool(turned), self.config.score_memory)
+
+    def _noise(self, estimates: Sequence[ObjectEstimate]) -> np.ndarray:
+        """(N, 7, 7) measurement noise of estimates."""
+        covariances = np.array([e.covariance for e in estimates], np.float64).reshape(-1, BOX_SIZE, BOX_SIZE)
+        fallback = np.array([[max(0.3, _FALLBACK_SHARE * e.box[3])] * 6 + [0.35] for e in estimates])
+        return motion.safe_covariances(covariances, self.config.measurement_scale, fallback.reshape(-1, BOX_SIZE))
+
+    def _miss(self, tracklet: Tracklet, dt: float, expected_visibility: Mapping[str, float]) -> None:
+        """A frame without a measurement of this track."""
+        visibility = float(expected_visibility.get(tracklet.track_id, 1.0))
+        visibility = min(max(visibility, 0.0), 1.0) if np.isfinite(visibility) else 1.0
+        hidden = visibility < HIDDEN_BELOW
+        tracklet.missed(dt, 0.0 if hidden else visibility, self.config.coast_decay_s)
+        tracklet.reasons = ("coasting", "hidden") if hidden else ("coasting",)
+
+    def _give_birth(self, unmatched: Sequence[tuple[int, ObjectEstimate]], stamp_ns: int) -> None:
+        """Start tracks from estimates that belong to no track and are not a second view of a tracked object."""
+        candidates = [(index, e) for index, e in unmatched if e.score >= self.config.birth_score]
+        if not candidates:
+            return
+        noise = self._noise([estimate for _, estimate in candidates])
+        # Surest first, so that of two detections of one new object the better one becomes the track.
+        for position in sorted(range(len(candidates)), key=lambda k: (-candidates[k][1].score, k)):
+            index, estimate = candidates[position]
+            if self._is_duplicate(estimate):
+                continue
+            self._born += 1
+            config = self._class_configs[estimate.class_name]
+            tracklet = Tracklet(
+                track_id=f"{estimate.class_name}-{self._born}",
+                class_name=estimate.class_name,
+                config=config,
+                kalman=motion.new_filter(estimate.box, noise[position], estimate.velocity, config),
+                birth_ns=stamp_ns,
+                score=estimate.score,
+                heading=estimate.score,
+                estimate_index=index,
+                reasons=("new",),
+            )
+            tracklet.gather_evidence(estimate)
+            tracklet.fuse_codes(estimate)
+            self._tracklets.append(tracklet)
+
+    def _is_duplicate(self, estimate: ObjectEstimate) -> bool:
+        """True where a track measured in this frame already fills the estimate's place."""
+        boxes = [t.box for t in self._tracklets if t.class_name == estimate.class_name and t.estimate_index is not None]
+        if not boxes:
+            return False
+        return bool(np.max(iou_bev(estimate.box[None], np.stack(boxes))) > self.config.duplicate_iou)
+
+    def _merge_duplicates(self) -> None:
+        """Make one track of two of a class that stay in one place; people who cross are left alone."""
+        tracklets = self._tracklets
+        overlaps: dict[tuple[str, str], int] = {}
+        gone: set[int] = set()
+        for i, j in self._overlapping_pairs():
+            if i in gone or j in gone:
+                continue
+            pair = (tracklets[i].track_id, tracklets[j].track_id)
+            overlaps[pair] = self._overlaps.get(pair, 0) + 1
+            lasting = overlaps[pair] >= _MERGE_FRAMES
+            if lasting or not (tracklets[i].confirmed and tracklets[j].confirmed):
+                keep, drop = (i, j) if tracklets[i].hits >= tracklets[j].hits else (j, i)
+                tracklets[keep].absorb(tracklets[drop])
+                gone.add(drop)
+        self._overlaps = overlaps
+        self._tracklets = [tracklet for k, tracklet in enumerate(tracklets) if k not in gone]
+
+    def _overlapping_pairs(self) -> list[tuple[int, int]]:
+        """Pairs (older, younger) of tracks of one class whose ground rectangles overlap too much."""
+        if len(self._tracklets) < 2:
+            return []
+        boxes = np.stack([tracklet.box for tracklet in self._tracklets])
+        classes = np.array([OBJECT_CLASSES.index(tracklet.class_name) for tracklet in self._tracklets])
+        reach = 0.5 * np.hypot(boxes[:, 3], boxes[:, 4])
+        # Farther apart than the smaller half diagonal, boxes hardly share a third of their area.
+        near = ground_distance(boxes, boxes) < np.minimum(reach[:, None], reach[None, :])
+        near &= classes[:, None] == classes[None, :]
+        pairs = np.argwhere(np.triu(near, k=1)).tolist()
+        limit = self.config.duplicate_iou
+        return [(i, j) for i, j in pairs if iou_bev(boxes[i : i + 1], boxes[j : j + 1])[0, 0] > limit]

@@ -1,0 +1,170 @@
+"""One object as the tracker remembers it: filter, evidence, codes and trail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from filterpy.kalman import KalmanFilter
+
+from airside_perception.config import ClassTrackingConfig
+from airside_perception.geometry.se3 import wrap_angle
+from airside_perception.records import ObjectEstimate, Track
+from airside_perception.tracking.motion import BOX_SIZE, VX, VY, YAW, YAW_RATE
+
+_HEADING_MEMORY = 3.0
+"""Most evidence (sum of scores) that a heading can gather: a lasting turn of opinion wins after a few frames."""
+
+_CODE_MEMORY = 10.0
+"""Weight at which fused codes stop getting stiffer; one fully seen, refined measurement weighs 1."""
+
+_UNSEEN_CODE_WEIGHT = 0.05
+"""Even a hardly visible measurement says a little about appearance."""
+
+
+@dataclass
+class Tracklet:
+    """Mutable state of one track; only the tracker changes it.
+
+    Attributes:
+        track_id, class_name, config: identity.
+        kalman: filter over motion.STATE_SIZE states.
+        birth_ns: stamp of the first measurement.
+        score: smoothed score, decaying while unmeasured.
+        evidence: sum of the scores of all measurements.
+        confirmed: past the tentative stage.
+        hits: number of measurements.
+        misses: frames since the last one.
+        missed_s: time since the last measurement.
+        missed_visible_s: the part of it in which the object should have been seen.
+        heading: evidence that the heading is right, not opposite.
+    """
+
+    track_id: str
+    class_name: str
+    config: ClassTrackingConfig
+    kalman: KalmanFilter
+    birth_ns: int
+    score: float
+    evidence: float = 0.0
+    confirmed: bool = False
+    hits: int = 1
+    misses: int = 0
+    missed_s: float = 0.0
+    missed_visible_s: float = 0.0
+    heading: float = 0.0
+    codes: list[np.ndarray | None] = field(default_factory=lambda: [None, None])
+    code_weights: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    trail: list[tuple[int, float, float, float]] = field(default_factory=list)
+    estimate_index: int | None = None
+    match_cost: dict[str, float] = field(default_factory=dict)
+    rejected_cost: dict[str, float] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def box(self) -> np.ndarray:
+        """(7,) current box."""
+        return self.kalman.x[:BOX_SIZE]
+
+    def measured(self, estimate: ObjectEstimate, index: int, flipped: bool, score_memory: float) -> tuple[str, ...]:
+        """Take in all of a matched estimate but its box, which the filter has already; returns reason codes."""
+        self.score = score_memory * self.score + (1.0 - score_memory) * estimate.score
+        self.hits += 1
+        self.misses, self.missed_s, self.missed_visible_s = 0, 0.0, 0.0
+        self.estimate_index = index
+        self.gather_evidence(estimate)
+        self.fuse_codes(estimate)
+        return self._weigh_heading(flipped, estimate.score)
+
+    def gather_evidence(self, estimate: ObjectEstimate) -> None:
+        """Confirm the track once it was measured often or surely enough."""
+        self.evidence += estimate.score
+        if self.hits >= self.config.birth_hits or self.evidence >= self.config.birth_evidence:
+            self.confirmed = True
+
+    def _weigh_heading(self, flipped: bool, score: float) -> tuple[str, ...]:
+        """Vote on front and back; turn the box round when the votes are against it."""
+        self.heading = float(np.clip(self.heading + (-score if flipped else score), -_HEADING_MEMORY, _HEADING_MEMORY))
+        if self.heading >= 0.0:
+            return ()
+        self.kalman.x[YAW] = wrap_angle(self.kalman.x[YAW] + np.pi)
+        self.heading = -self.heading
+        return ("heading_turned",)
+
+    def fuse_codes(self, estimate: ObjectEstimate) -> None:
+        """Average shape and texture codes over time, weighted by how much of the object was seen."""
+        visible = estimate.visible_fraction
+        weight = max(float(visible) if np.isfinite(visible) else 0.5, _UNSEEN_CODE_WEIGHT)
+        for k, new in enumerate((estimate.shape_code, estimate.texture_code)):
+            if new is None or not np.all(np.isfinite(new)):
+                continue
+            old = self.codes[k]
+            if old is None or old.shape != new.shape:
+                self.codes[k], self.code_weights[k] = np.array(new, np.float32), weight
+                continue
+            total = self.code_weights[k] + weight
+            self.codes[k] = (old + (weight / total) * (new - old)).astype(np.float32)
+            self.code_weights[k] = min(total, _CODE_MEMORY)
+
+    def missed(self, dt: float, expected_visibility: float, decay_s: float) -> None:
+        """Count a frame without a measurement.
+
+        Args:
+            dt: seconds since the frame before.
+            expected_visibility: 0 (surely hidden) .. 1 (should have been seen).
+            decay_s: time constant of the score while visible; hidden objects lose it as slowly as they may live.
+        """
+        self.misses += 1
+        self.missed_s += dt
+        self.missed_visible_s += dt * expected_visibility
+        rate = expected_visibility / decay_s + (1.0 - expected_visibility) / max(self.config.max_hidden_s, decay_s)
+        self.score *= float(np.exp(-dt * rate))
+        self.estimate_index, self.match_cost = None, {}
+
+    @property
+    def expired(self) -> bool:
+        """True once it was missed for longer than its class may be."""
+        limit = self.config.max_coast_s if self.confirmed else 0.25 * self.config.max_coast_s
+        hidden_limit = self.config.max_hidden_s if self.confirmed else limit
+        return self.missed_visible_s > limit + 1e-9 or self.missed_s > max(hidden_limit, limit) + 1e-9
+
+    def absorb(self, other: Tracklet) -> None:
+        """Go on in place of `other`, which turned out to be the same object; the fresher state wins."""
+        self.reasons += (f"merged:{other.track_id}",)
+        self.confirmed = self.confirmed or other.confirmed
+        if other.misses < self.misses:
+            self.kalman, self.heading, self.score = other.kalman, other.heading, max(self.score, other.score)
+            self.misses, self.missed_s, self.missed_visible_s = other.misses, other.missed_s, other.missed_visible_s
+            self.estimate_index, self.match_cost = other.estimate_index, other.match_cost
+
+    def extend_trail(self, stamp_ns: int, trail_s: float) -> None:
+        """Remember where the object was, and forget what is older than `trail_s`."""
+        self.trail.append((stamp_ns, *self.kalman.x[:3].tolist()))
+        oldest = stamp_ns - round(trail_s * 1e9)
+        while self.trail[0][0] < oldest:
+            del self.trail[0]
+
+    def record(self, stamp_ns: int) -> Track:
+        """The immutable record of the present state."""
+        state = "tentative" if not self.confirmed else ("coasting" if self.misses else "confirmed")
+        x = self.kalman.x
+        return Track(
+            track_id=self.track_id,
+            class_name=self.class_name,
+            box=x[:BOX_SIZE].copy(),
+            velocity=x[VX : VY + 1].copy(),
+            covariance=self.kalman.P[:BOX_SIZE, :BOX_SIZE].copy(),
+            score=self.score,
+            state=state,
+            yaw_rate=float(x[YAW_RATE]),
+            age_s=(stamp_ns - self.birth_ns) * 1e-9,
+            hits=self.hits,
+            misses=self.misses,
+            shape_code=self.codes[0],
+            texture_code=self.codes[1],
+            trail=np.array([point[1:] for point in self.trail], np.float32).reshape(-1, 3),
+            estimate_index=self.estimate_index,
+            match_cost=self.match_cost,
+            rejected_cost=self.rejected_cost,
+            reasons=self.reasons,
+        )
