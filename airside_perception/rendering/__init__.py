@@ -10,6 +10,8 @@ from typing import Any
 
 _HOME_OF_NAME = {
     "rasterize": "rasterizer",
+    "antialias": "antialias",
+    "edge_neighbours": "antialias",
     "interpolate": "rasterizer",
 }
 

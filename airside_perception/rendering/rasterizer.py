@@ -8,37 +8,15 @@ through u, v and z/w to the clip positions; which triangle covers a pixel has no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import warp as wp
 
 from airside_perception.rendering import warp_kernels
+from airside_perception.rendering.arguments import Batch, check_batch, check_surface, per_image_offsets
 from airside_perception.rendering.warp_runtime import launch, start_warp
-
-_MAX_TRIANGLES = 2**24 - 1
-"""Triangle ids travel as float32 in the raster, which counts exactly only up to here."""
 
 _CUDA_LANES = 8
 """Threads that share the rows of one triangle on CUDA, so that a ground plane does not serialise."""
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Checked, contiguous inputs of a launch: positions (P, 4), triangles (F, 3), ranges (B, 2), offsets (B,)."""
-
-    positions: torch.Tensor
-    triangles: torch.Tensor
-    ranges: torch.Tensor
-    vertex_offsets: torch.Tensor
-    largest_range: int
-    height: int
-    width: int
-    cull_backfaces: bool
-
-    @property
-    def images(self) -> int:
-        return self.ranges.shape[0]
 
 
 def rasterize(
@@ -76,7 +54,7 @@ def rasterize(
     Raises:
         ValueError: a shape, type, device or index is wrong.
     """
-    batch = _check_batch(positions, triangles, resolution, ranges, vertex_offsets, cull_backfaces)
+    batch = check_batch(positions, triangles, resolution, ranges, vertex_offsets, cull_backfaces)
     start_warp()
     return _Rasterize.apply(batch.positions, batch)
 
@@ -103,23 +81,8 @@ def interpolate(
     Raises:
         ValueError: shapes, types or devices disagree.
     """
-    _expect(raster.ndim == 4 and raster.shape[-1] == 4, f"raster: expected (B, H, W, 4), got {tuple(raster.shape)}")
-    _check_triangles(triangles, attributes.device)
-    _expect(
-        attributes.dtype == torch.float32 and attributes.ndim in (2, 3),
-        f"attributes: expected (B, V, A) or (P, A) float32, got {tuple(attributes.shape)} {attributes.dtype}",
-    )
-    images = raster.shape[0]
-    if attributes.ndim == 3:
-        _expect(
-            attributes.shape[0] in (1, images),
-            f"attributes: expected 1 or {images} in the first axis (images of raster), got {attributes.shape[0]}",
-        )
-        _expect(vertex_offsets is None, "vertex_offsets: only with packed attributes (P, A)")
-        stride = attributes.shape[1] if attributes.shape[0] == images else 0
-        offsets = _arange_offsets(images, stride, attributes.device)
-    else:
-        offsets = _given_offsets(vertex_offsets, images, attributes.device)
+    check_surface(raster, triangles, attributes.device)
+    offsets = per_image_offsets("attributes", attributes, vertex_offsets, raster.shape[0], shared=True)
     start_warp()
     flat = attributes.reshape(-1, attributes.shape[-1]).contiguous()
     return _Interpolate.apply(flat, raster.contiguous(), triangles.contiguous(), offsets)
@@ -127,7 +90,7 @@ def interpolate(
 
 class _Rasterize(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, positions: torch.Tensor, batch: _Batch) -> torch.Tensor:
+    def forward(ctx, positions: torch.Tensor, batch: Batch) -> torch.Tensor:
         shape = (batch.images, batch.height, batch.width)
         device = positions.device
         raster = torch.zeros((*shape, 4), dtype=torch.float32, device=device)
@@ -149,7 +112,7 @@ class _Rasterize(torch.autograd.Function):
     @staticmethod
     def backward(ctx, raster_gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         positions, raster = ctx.saved_tensors
-        batch: _Batch = ctx.batch
+        batch: Batch = ctx.batch
         gradient = torch.zeros_like(positions)
         inputs = [
             wp.from_torch(positions.detach(), dtype=wp.vec4),
@@ -202,113 +165,3 @@ class _Interpolate(torch.autograd.Function):
         if output_gradient.numel() and triangles.numel():
             launch(warp_kernels.interpolate_backward, tuple(raster.shape[:3]), inputs, raster.device)
         return attribute_gradient, raster_gradient, None, None
-
-
-def _expect(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
-def _check_triangles(triangles: torch.Tensor, device: torch.device) -> None:
-    shape, kind = tuple(triangles.shape), triangles.dtype
-    _expect(
-        triangles.ndim == 2 and triangles.shape[1] == 3 and kind == torch.int32,
-        f"triangles: expected (F, 3) int32, got {shape} {kind}",
-    )
-    _expect(triangles.device == device, f"triangles: on {triangles.device}, expected {device}; move them there")
-    _expect(len(triangles) <= _MAX_TRIANGLES, f"triangles: at most {_MAX_TRIANGLES}, got {len(triangles)}")
-
-
-def _arange_offsets(images: int, stride: int, device: torch.device) -> torch.Tensor:
-    return torch.arange(images, dtype=torch.int32, device=device) * stride
-
-
-def _given_offsets(vertex_offsets: torch.Tensor | None, images: int, device: torch.device) -> torch.Tensor:
-    if vertex_offsets is None:
-        return torch.zeros(images, dtype=torch.int32, device=device)
-    shape = tuple(vertex_offsets.shape)
-    _expect(shape == (images,), f"vertex_offsets: expected ({images},), got {shape}")
-    return vertex_offsets.to(device=device, dtype=torch.int32).contiguous()
-
-
-def _check_batch(positions, triangles, resolution, ranges, vertex_offsets, cull_backfaces) -> _Batch:
-    """Check the arguments of `rasterize` and bring its three call forms to one."""
-    shape = tuple(positions.shape)
-    _expect(
-        positions.ndim in (2, 3) and shape[-1] == 4 and positions.dtype == torch.float32,
-        f"positions: expected (B, V, 4) or (P, 4) float32, got {shape} {positions.dtype}",
-    )
-    device = positions.device
-    _check_triangles(triangles, device)
-    height, width = (int(size) for size in resolution)
-    _expect(height > 0 and width > 0, f"resolution: expected positive (height, width), got {tuple(resolution)}")
-    count = len(triangles)
-    if positions.ndim == 3:
-        _expect(vertex_offsets is None, "vertex_offsets: only with packed positions (P, 4)")
-        images = shape[0]
-        offsets = _arange_offsets(images, shape[1], device)
-        limit = shape[1]
-    else:
-        _expect(ranges is not None, "ranges: packed positions (P, 4) need ranges (B, 2)")
-        images = len(ranges)
-        offsets = _given_offsets(vertex_offsets, images, device)
-        limit = shape[0]
-    if ranges is None:
-        ranges = torch.tensor([[0, count]], dtype=torch.int32).expand(images, 2)
-        largest = count
-    else:
-        _expect(tuple(ranges.shape) == (images, 2), f"ranges: expected ({images}, 2), got {tuple(ranges.shape)}")
-        largest = _check_ranges(ranges, count)
-    if device.type == "cpu":
-        _check_indices(triangles, ranges, offsets if positions.ndim == 2 else None, limit)
-    return _Batch(
-        positions.reshape(-1, 4).contiguous(),
-        triangles.contiguous(),
-        ranges.to(device=device, dtype=torch.int32).contiguous(),
-        offsets,
-        largest,
-        height,
-        width,
-        bool(cull_backfaces),
-    )
-
-
-def _check_ranges(ranges: torch.Tensor, triangle_count: int) -> int:
-    """Return the largest count of `ranges`; the ranges must lie inside the triangles."""
-    if not len(ranges):
-        return 0
-    on_host = ranges.cpu().long()
-    lowest, ends = int(on_host.min()), on_host.sum(dim=1)
-    _expect(
-        lowest >= 0 and int(ends.max()) <= triangle_count,
-        f"ranges: expected 0 <= first and first + count <= {triangle_count}, got min {lowest}, end {int(ends.max())}",
-    )
-    return int(on_host[:, 1].max())
-
-
-def _check_indices(triangles, ranges, offsets, limit: int) -> None:
-    """A wrong index would read outside the vertices, so on the CPU each is checked (cheap beside the launch)."""
-    if not triangles.numel():
-        return
-    if offsets is not None and bool((offsets != 0).any()):
-        _check_offset_indices(triangles, ranges, offsets, limit)
-        return
-    low, high = (int(value) for value in torch.aminmax(triangles))
-    _expect(
-        low >= 0 and high < limit,
-        f"triangles: expected vertex indices in 0..{limit - 1}, got {low}..{high}",
-    )
-
-
-def _check_offset_indices(triangles, ranges, offsets, limit: int) -> None:
-    """Check vertex indices per distinct triangle range, plus that range's extreme vertex offsets."""
-    unique, inverse = torch.unique(ranges.cpu().long(), dim=0, return_inverse=True)
-    for number, (first, count) in enumerate(unique.tolist()):
-        if count:
-            mine = offsets[inverse == number]
-            low, high = (int(value) for value in torch.aminmax(triangles[first : first + count]))
-            low, high = low + int(mine.min()), high + int(mine.max())
-            _expect(
-                low >= 0 and high < limit,
-                f"triangles + vertex_offsets: expected vertex indices in 0..{limit - 1}, got {low}..{high}",
-            )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import torch
 import warp as wp
 
 wp.config.quiet = True
-wp.config.log_level = max(wp.config.log_level, 40)  # no driver warning on machines without a GPU
+wp.config.log_level = max(wp.config.log_level, wp.LOG_WARNING)
 
 
 def _is_writable(folder: Path) -> bool:
@@ -33,6 +36,30 @@ def _kernel_cache_folder() -> Path | None:
     return Path(tempfile.gettempdir()) / f"airside_perception_warp_{os.getuid()}"
 
 
+@contextmanager
+def _without_missing_driver_warning() -> Iterator[None]:
+    """Drop the line that Warp's native code prints where there is no GPU; pass on anything else.
+
+    It is written to file descriptor 2 itself, hence the detour through a file.
+    """
+    if torch.cuda.is_available():
+        yield
+        return
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+            caught.seek(0)
+            for line in caught.read().splitlines(keepends=True):
+                if b"NVIDIA CUDA driver" not in line:
+                    os.write(2, line)
+
+
 @lru_cache(maxsize=1)
 def start_warp() -> None:
     """Initialise Warp once; safe to call from every entry point."""
@@ -40,7 +67,8 @@ def start_warp() -> None:
     if fallback is not None:
         fallback.mkdir(mode=0o700, parents=True, exist_ok=True)
         wp.config.kernel_cache_dir = str(fallback)
-    wp.init()
+    with _without_missing_driver_warning():
+        wp.init()
 
 
 def launch(kernel: wp.Kernel, dim: int | tuple[int, ...], inputs: list, device: torch.device) -> None:
@@ -49,8 +77,8 @@ def launch(kernel: wp.Kernel, dim: int | tuple[int, ...], inputs: list, device: 
     Args:
         kernel: a Warp kernel; outputs are passed among `inputs`.
         dim: launch shape.
-        inputs: torch tensors (shared without copy; contiguous) or plain numbers.
-        device: torch device of all tensors.
+        inputs: Warp arrays (of torch tensors, shared without copy) and plain numbers.
+        device: torch device of all arrays.
     """
     if device.type == "cuda":
         stream = wp.stream_from_torch(torch.cuda.current_stream(device))
