@@ -1,0 +1,129 @@
+"""Runs the occupancy network on rig frames: preprocessing, engine, decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from airside_perception.errors import AirsideError
+from airside_perception.geometry.boxes import transform_boxes
+from airside_perception.geometry.cameras import Camera
+from airside_perception.inference.engine import Engine
+from airside_perception.occupancy.decoding import decode_centers
+from airside_perception.occupancy.lifting import LiftingTables, build_lifting_tables
+from airside_perception.occupancy.network_io import read_network_spec
+from airside_perception.records import CameraImage, Detection3D, GridSpec, NetworkOutput, RigFrame
+
+TABLE_CACHE_SIZE = 16
+"""Lifting tables kept: the whole rig and its sets with missing cameras."""
+
+
+class OccupancyNetworkRunner:
+    """The learned stage of the pipeline.
+
+    Args:
+        engine: a loaded occupancy network (inference.load_engine).
+        grid: grid the caller expects; None takes the network's own.
+        score_threshold: least score of a detection.
+        occupancy_threshold: voxels above this probability count as occupied; None takes the
+            value in the network's metadata.
+
+    Raises:
+        AirsideError: not an occupancy network of this version, or trained for another grid.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        grid: GridSpec | None = None,
+        score_threshold: float = 0.15,
+        occupancy_threshold: float | None = None,
+    ) -> None:
+        self.engine = engine
+        self.spec = read_network_spec(engine)
+        if grid is not None and grid != self.spec.grid:
+            raise AirsideError(
+                f"grid: the network was trained for {self.spec.grid}, got {grid}; change the grid.* options or train for it"
+            )
+        self.score_threshold = score_threshold
+        stored = float(engine.metadata.get("occupancy_threshold", 0.5))
+        self.occupancy_threshold = stored if occupancy_threshold is None else occupancy_threshold
+        self._tables: dict[tuple[bytes, ...], LiftingTables] = {}
+
+    def run(self, frame: RigFrame) -> NetworkOutput:
+        """Detect and map everything in one frame; missing cameras are simply not used.
+
+        Raises:
+            AirsideError: the frame has no image at all, or no camera looks into the grid.
+        """
+        names = sorted(frame.images)
+        if not names:
+            raise AirsideError(f"frame {frame.stamp_ns}: expected at least one camera image, got none")
+        images = [frame.images[name] for name in names]
+        tables = self._tables_for([image.camera for image in images])
+        answer = self.engine.run(
+            {
+                "images": self._prepare(images),
+                "feature_index": tables.feature_index,
+                "depth_index": tables.depth_index,
+                "depth_fraction": tables.depth_fraction,
+                "slot_weight": tables.slot_weight,
+            }
+        )
+        probability = answer["probability"]
+        occupied = probability > self.occupancy_threshold
+        return NetworkOutput(
+            spec=self.spec.grid,
+            class_id=np.where(occupied, answer["class_id"], 0).astype(np.uint8),
+            probability=probability,
+            detections=self._detections(answer["heatmap"], answer["boxes"], frame.odom_from_base),
+            image_semantics={name: answer["semantics"][index] for index, name in enumerate(names)},
+        )
+
+    def _prepare(self, images: Sequence[CameraImage]) -> np.ndarray:
+        """(N, H, W, 3) uint8 at the network's image size; area averaging where images shrink."""
+        width, height = self.spec.image_size
+        batch = np.empty((len(images), height, width, 3), np.uint8)
+        for slot, image in zip(batch, images, strict=True):
+            if image.image.shape[:2] == (height, width):
+                slot[:] = image.image
+            else:
+                shrinks = image.image.shape[0] >= height and image.image.shape[1] >= width
+                method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+                cv2.resize(image.image, (width, height), dst=slot, interpolation=method)
+        return batch
+
+    def _tables_for(self, cameras: Sequence[Camera]) -> LiftingTables:
+        """Tables of these cameras, from the cache unless a calibration is new."""
+        key = tuple(_calibration_bytes(camera) for camera in cameras)
+        tables = self._tables.get(key)
+        if tables is None:
+            if len(self._tables) >= TABLE_CACHE_SIZE:
+                self._tables.pop(next(iter(self._tables)))
+            tables = build_lifting_tables(cameras, self.spec)
+            self._tables[key] = tables
+        return tables
+
+    def _detections(
+        self, heatmap: np.ndarray, boxes: np.ndarray, odom_from_base: np.ndarray
+    ) -> tuple[Detection3D, ...]:
+        decoded, class_id, score = decode_centers(heatmap, boxes, self.spec, self.score_threshold)
+        in_odom = transform_boxes(odom_from_base, decoded) if len(decoded) else decoded
+        return tuple(
+            Detection3D(
+                class_name=self.spec.object_classes[index],
+                center=box[:3],
+                size=box[3:6],
+                yaw=float(box[6]),
+                score=float(confidence),
+            )
+            for box, index, confidence in zip(in_odom, class_id, score, strict=True)
+        )
+
+
+def _calibration_bytes(camera: Camera) -> bytes:
+    head = f"{camera.name}|{camera.width}|{camera.height}|{camera.distortion_model}".encode()
+    arrays = (camera.intrinsics, camera.base_from_camera, camera.distortion)
+    return head + b"".join(np.ascontiguousarray(array, np.float64).tobytes() for array in arrays)

@@ -1,0 +1,58 @@
+"""Names and shapes at the border between the exported network and its runner."""
+
+from __future__ import annotations
+
+from airside_perception.errors import AirsideError
+from airside_perception.inference.engine import Engine, TensorSpec
+from airside_perception.occupancy.network_spec import CAMERA_SLOTS, LIFT_STRIDE, NetworkSpec
+
+METADATA_KEY = "airside_perception.network_spec"
+"""Entry of the ONNX metadata that holds NetworkSpec.to_json()."""
+
+INPUT_NAMES = ("images", "feature_index", "depth_index", "depth_fraction", "slot_weight")
+OUTPUT_NAMES = ("probability", "class_id", "heatmap", "boxes", "semantics")
+
+
+def read_network_spec(engine: Engine) -> NetworkSpec:
+    """The spec inside an engine's metadata, checked against its inputs and outputs.
+
+    Raises:
+        AirsideError: no metadata, another version, or tensors that don't fit the spec.
+    """
+    text = engine.metadata.get(METADATA_KEY)
+    if text is None:
+        raise AirsideError(
+            f"network: expected metadata {METADATA_KEY!r} in the ONNX file, found {sorted(engine.metadata)}; "
+            "export it with `airside export`"
+        )
+    spec = NetworkSpec.from_json(text)
+    _check(engine.input_specs, _inputs(spec), "input")
+    _check(engine.output_specs, _outputs(spec), "output")
+    return spec
+
+
+def _inputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
+    table = (CAMERA_SLOTS, spec.lift_point_count)
+    images = (None, spec.image_size[1], spec.image_size[0], 3)
+    return dict(zip(INPUT_NAMES, (images, table, table, table, table), strict=True))
+
+
+def _outputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
+    x, y, z = spec.grid.shape
+    classes = len(spec.object_classes)
+    maps = (None, len(spec.semantic_names), spec.image_size[1] // LIFT_STRIDE, spec.image_size[0] // LIFT_STRIDE)
+    return dict(zip(OUTPUT_NAMES, ((x, y, z), (x, y, z), (classes, x, y), (classes, 8, x, y), maps), strict=True))
+
+
+def _check(found: tuple[TensorSpec, ...], wanted: dict[str, tuple[int | None, ...]], kind: str) -> None:
+    """Sizes of `wanted` that are None, and symbolic sizes found, fit anything."""
+    by_name = {spec.name: spec.shape for spec in found}
+    for name, shape in wanted.items():
+        got = by_name.get(name)
+        if got is None:
+            raise AirsideError(f"network: expected {kind} {name!r}, found {sorted(by_name)}; export the network again")
+        fits = len(got) == len(shape) and all(
+            want is None or isinstance(have, str) or want == have for want, have in zip(shape, got, strict=True)
+        )
+        if not fits:
+            raise AirsideError(f"network: {kind} {name!r}: expected shape {shape}, got {got}; export the network again")

@@ -1,0 +1,220 @@
+"""Checkpoint -> ONNX file that carries its own spec and agrees with torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from airside_perception.errors import AirsideError
+from airside_perception.inference.engine_cache import check_parity
+from airside_perception.inference.onnxruntime_engine import OnnxRuntimeEngine
+from airside_perception.occupancy.network import OccupancyNetwork
+from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES
+from airside_perception.occupancy.network_spec import CAMERA_SLOTS, NetworkSpec
+
+logger = logging.getLogger(__name__)
+
+OPSET = 17
+"""Old enough for the TensorRT of JetPack, new enough for everything used here."""
+
+
+class ExportedNetwork(nn.Module):
+    """The network with finished answers: probabilities and labels instead of logits, bytes as images."""
+
+    def __init__(self, network: OccupancyNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, images: Tensor, feature_index: Tensor, depth_index: Tensor, depth_fraction: Tensor, slot_weight: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Args: images (N, H, W, 3) uint8; tables (slots, V). Returns what network_io.OUTPUT_NAMES lists."""
+        raw = self.network(
+            images.permute(0, 3, 1, 2), feature_index[None], depth_index[None], depth_fraction[None], slot_weight[None]
+        )
+        voxels = raw.voxels[0]
+        probability = torch.sigmoid(voxels[0]).permute(1, 2, 0)
+        class_id = (voxels[1:].argmax(0) + 1).permute(1, 2, 0).to(torch.int32)
+        return probability, class_id, torch.sigmoid(raw.heatmap[0]), raw.boxes[0], raw.semantics.softmax(1)
+
+
+def load_checkpoint(path: str | Path) -> tuple[OccupancyNetwork, dict[str, float]]:
+    """The averaged network of a checkpoint, in eval mode, and its last validation scores.
+
+    Raises:
+        AirsideError: missing file, no checkpoint, weights of another shape.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network = OccupancyNetwork(NetworkSpec.from_json(state["spec"]))
+        network.load_state_dict(state["average"])
+    except AirsideError:
+        raise
+    except Exception as error:  # torch raises pickle, zip, key and runtime errors alike
+        reason = str(error).strip().splitlines()[0]
+        raise AirsideError(f"{path}: expected a checkpoint of train occupancy ({reason})") from error
+    return network.eval(), dict(state.get("scores", {}))
+
+
+def export_network(
+    network: OccupancyNetwork, path: str | Path, extra: Mapping[str, str] | None = None, tolerance: float = 1e-3
+) -> float:
+    """Write `network` as ONNX, check it against torch, embed the metadata.
+
+    Args:
+        network: trained network.
+        path: .onnx file to write.
+        extra: further metadata (text).
+        tolerance: largest difference of ONNX Runtime from torch (relative above 1).
+
+    Returns:
+        The occupancy-probability difference that was measured.
+
+    Raises:
+        EngineMismatch: (AirsideError) ONNX Runtime answers differently; the file is removed.
+    """
+    path = Path(path)
+    exported = ExportedNetwork(network).eval()
+    example = example_inputs(network.spec, cameras=2)
+    with warnings.catch_warnings():
+        # The TorchScript exporter is deprecated, but its graphs need no extra package and stay plain.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            exported,
+            tuple(torch.from_numpy(array) for array in example.values()),
+            str(path),
+            input_names=list(INPUT_NAMES),
+            output_names=list(OUTPUT_NAMES),
+            dynamic_axes={"images": {0: "cameras"}, "semantics": {0: "cameras"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    _embed_metadata(path, network.spec, extra or {})
+    try:
+        return _check(exported, path, tolerance)
+    except AirsideError:
+        path.unlink()
+        raise
+
+
+def _embed_metadata(path: Path, spec: NetworkSpec, extra: Mapping[str, str]) -> None:
+    model = onnx.load(str(path))
+    weights = hashlib.sha256(model.graph.SerializeToString()).hexdigest()
+    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json(), "model_hash": weights, **extra})
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def _check(exported: ExportedNetwork, path: Path, tolerance: float) -> float:
+    """Compare with torch on another camera count than the one that was traced."""
+    inputs = example_inputs(exported.network.spec, cameras=3, seed=1)
+    with torch.no_grad():
+        expected = exported(*(torch.from_numpy(array) for array in inputs.values()))
+    reference = {name: tensor.numpy() for name, tensor in zip(OUTPUT_NAMES, expected, strict=True)}
+    answer = OnnxRuntimeEngine(path, device="cpu").run(inputs)
+    continuous = {name: array for name, array in reference.items() if name != "class_id"}
+    check_parity(continuous, answer, tolerance, tolerance)
+    # Labels may flip where two classes tie to the last bit.
+    check_parity({"class_id": reference["class_id"]}, answer, 0.0, 0.0, allowed_share=1e-3)
+    return float(np.abs(reference["probability"] - answer["probability"]).max())
+
+
+def example_inputs(spec: NetworkSpec, cameras: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random inputs with valid indices for `cameras` cameras, in the order of INPUT_NAMES."""
+    random = np.random.default_rng(seed)
+    shape = (CAMERA_SLOTS, spec.lift_point_count)
+    cells = cameras * spec.lift_size[0] * spec.lift_size[1]
+    depth_cells = cameras * spec.depth_size[0] * spec.depth_size[1]
+    # Smooth images: white noise would drive the network far outside of what it was trained on.
+    coarse = random.integers(0, 256, (cameras, spec.image_size[1] // 32, spec.image_size[0] // 32, 3), dtype=np.uint8)
+    return {
+        "images": coarse.repeat(32, axis=1).repeat(32, axis=2),
+        "feature_index": random.integers(0, cells, shape).astype(np.int32),
+        "depth_index": (
+            random.integers(0, depth_cells, shape) * spec.depth_bins + random.integers(0, spec.depth_bins - 1, shape)
+        ).astype(np.int32),
+        "depth_fraction": random.random(shape).astype(np.float32),
+        "slot_weight": (random.random(shape) < 0.7).astype(np.float32) / CAMERA_SLOTS,
+    }
+
+
+def export_checkpoint(
+    checkpoint: str | Path, path: str | Path, model_card: str | Path | None = None
+) -> dict[str, float]:
+    """Export a checkpoint; scores and options go into the metadata and, if asked for, a model card.
+
+    Returns:
+        Validation scores of the checkpoint and "parity", the largest difference from torch.
+    """
+    network, scores = load_checkpoint(checkpoint)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    finite = {name: value for name, value in scores.items() if np.isfinite(value)}
+    extra = {
+        "contract": str(state.get("contract", "")),
+        "occupancy_threshold": f"{finite.get('threshold', 0.5):g}",
+        "validation": json.dumps(finite, sort_keys=True),
+        "steps": str(state.get("steps", 0)),
+    }
+    parity = export_network(network, path, extra)
+    if model_card is not None:
+        write_model_card(model_card, Path(path), network, extra, finite)
+    logger.info("%s: %.1f MB, parity %.1e", path, Path(path).stat().st_size / 1e6, parity)
+    return {**scores, "parity": parity}
+
+
+def write_model_card(
+    card: str | Path, model: Path, network: OccupancyNetwork, extra: Mapping[str, str], scores: Mapping[str, float]
+) -> None:
+    """Markdown beside the weights: what they were trained on and what they scored."""
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    spec = network.spec
+    lines = [
+        "# occupancy.onnx",
+        "",
+        "Images of any surround rig to semantic voxels, 3D detections and 2D semantics of an airport apron.",
+        "",
+        f"- Parameters: {parameters / 1e6:.2f} million; file {model.stat().st_size / 1e6:.1f} MB; ONNX opset {OPSET}.",
+        f"- Images: {spec.image_size[0]}x{spec.image_size[1]} per camera, any number of cameras.",
+        f"- Grid: origin {spec.grid.origin} m, voxel {spec.grid.voxel_size} m, shape {spec.grid.shape}, base_link.",
+        f"- Supervision contract: `{extra['contract']}`; generated scenes only (training asset families), no real images.",
+        f"- Training: {extra['steps']} steps.",
+        f"- Voxels count as occupied above probability {extra['occupancy_threshold']} (chosen on validation samples).",
+        "",
+        "Validation (held-out seeds of the validation asset families; voxels that a camera observes):",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *(f"| {name} | {value:.3f} |" for name, value in sorted(scores.items())),
+        "",
+        "Trained on synthetic images alone: expect worse on real cameras until it has been tuned on real logs.",
+        "Never use it as the only means to certify clearance.",
+        "",
+    ]
+    Path(card).write_text("\n".join(lines))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m airside_perception.training.export CHECKPOINT MODEL.onnx [--model-card FILE]`."""
+    import argparse
+
+    parser = argparse.ArgumentParser(description="Export a checkpoint of the occupancy network to ONNX.")
+    parser.add_argument("checkpoint")
+    parser.add_argument("model")
+    parser.add_argument("--model-card")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    export_checkpoint(options.checkpoint, options.model, options.model_card)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
