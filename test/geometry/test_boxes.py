@@ -85,7 +85,7 @@ def test_iou_matches_counted_points():
 @given(boxes, boxes, st.floats(-50, 50), st.floats(-4, 4))
 def test_overlap_is_symmetric_and_moves_with_the_frame(a, b, shift, yaw):
     forward, backward = iou_3d(a, b), iou_3d(b, a)
-    assert forward.T == pytest.approx(backward, abs=1e-9)
+    assert np.allclose(forward.T, backward, atol=1e-9)
     assert iou_bev(a, a)[0, 0] == pytest.approx(1.0, abs=1e-9)
     assert giou_3d(a, a)[0, 0] == pytest.approx(1.0, abs=1e-9)
     assert -1.0 < giou_3d(a, b)[0, 0] <= iou_3d(a, b)[0, 0] + 1e-9
