@@ -75,9 +75,7 @@ class NetworkConfig:
 
     enabled: bool = option(True, "Run the network; false: detections come from elsewhere, no occupancy")
     engine: str = option("engines/occupancy.onnx", "ONNX model: a path, or a file shipped with the package")
-    runtime: str = option(
-        "auto", "auto: the fastest that is installed", choices=("auto", "onnxruntime", "tensorrt", "torch")
-    )
+    runtime: str = option("auto", "auto: the fastest that is installed", choices=("auto", "onnxruntime", "tensorrt"))
     precision: str = option("fp32", "Arithmetic of a TensorRT engine", choices=("fp32", "fp16"))
     cache_dir: str = option("", "Where built TensorRT plans are kept; empty: the user's cache folder")
     image_width: int = option(640, "Width that images are resized to", unit="px", range=(32, 4096))

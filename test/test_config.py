@@ -67,7 +67,7 @@ def test_overrides_are_stronger_than_the_file_and_text_is_parsed(tmp_path):
         ("network.score_threshold", 1.5, "config network.score_threshold: expected 0 to 1, got 1.5"),
         ("sync.max_dt_s", -1, "expected 0 to 1 s, got -1"),
         ("grid.shape", [100, 100], "expected a list of 3 whole numbers, got [100, 100]"),
-        ("network.runtime", "cafe", "expected one of auto, onnxruntime, tensorrt, torch, got 'cafe'"),
+        ("network.runtime", "cafe", "expected one of auto, onnxruntime, tensorrt, got 'cafe'"),
     ],
 )
 def test_bad_values_name_the_option_and_what_was_expected(name, value, message):

@@ -83,7 +83,7 @@ def load_engine(
         raise AirsideError(f"network.runtime: expected one of {', '.join(RUNTIMES)}, got {runtime!r}")
     if not path.is_file():
         raise AirsideError(
-            f"{path}: expected an ONNX network, found no such file; train and export one, or mend network.path"
+            f"{path}: expected an ONNX network, found no such file; train and export one, or mend network.engine"
         )
     if runtime == "tensorrt" or (runtime == "auto" and _tensorrt_at_hand()):
         from airside_perception.inference.tensorrt_engine import TensorRTEngine

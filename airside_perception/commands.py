@@ -1,0 +1,302 @@
+"""The subcommands of `airside`: arguments of each, and the one function of a lower floor that it calls.
+
+That function is imported when its command runs, so that `airside --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from airside_perception.console import (
+    add_config_arguments,
+    add_json_argument,
+    existing_file,
+    fields_of,
+    positive,
+    read_config,
+    report,
+    sequence_at,
+    writable_folder,
+)
+from airside_perception.errors import AirsideError
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand: its one-line help, an example for --help, its arguments, and what it does."""
+
+    name: str
+    summary: str
+    example: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for results (default: %(default)s)")
+    parser.add_argument("--live", action="store_true", help="run through the ROS 2 node and the middleware")
+    add_json_argument(parser)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from airside_perception.evaluation.demo import run_demo
+
+    report(run_demo(writable_folder(args.out), live=args.live), args.json)
+    return 0
+
+
+def _synth_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="sequence folder to write; new or empty")
+    parser.add_argument("--seed", type=int, default=0, help="decides all that is drawn (default: %(default)s)")
+    parser.add_argument(
+        "--split", choices=("train", "val", "test"), default="test", help="asset families (default: %(default)s)"
+    )
+    parser.add_argument("--rig", default="four_surround", help="preset or rig YAML (default: %(default)s)")
+    parser.add_argument("--duration", dest="duration_s", type=positive, default=10.0, help="seconds (default: 10)")
+    parser.add_argument("--rate", dest="rate_hz", type=positive, default=10.0, help="frames per second (default: 10)")
+    parser.add_argument("--layout", help="apron layout; default: drawn by the seed")
+    parser.add_argument("--condition", help="light and weather; default: drawn by the seed")
+    parser.add_argument("--raw", action="store_true", help="store raw images instead of JPEG")
+    parser.add_argument("--jpeg-quality", type=int, default=90, help="1..100 (default: %(default)s)")
+    parser.add_argument("--label-every", type=int, default=1, help="label images and voxels of every n-th frame")
+    parser.add_argument("--device", default="cpu", help="device of the rasteriser (default: %(default)s)")
+    add_json_argument(parser)
+
+
+def _synth(args: argparse.Namespace) -> int:
+    from airside_perception.synth.generate import SynthOptions, run_synth
+
+    if not 1 <= args.jpeg_quality <= 100 or args.label_every < 1:
+        raise AirsideError("--jpeg-quality and --label-every: expected 1..100 and at least 1")
+    options = fields_of(SynthOptions, args, jpeg_quality=None if args.raw else args.jpeg_quality)
+    manifest = run_synth(SynthOptions(**options))
+    report({**manifest, "sequence": str(args.out)}, args.json)
+    return 0
+
+
+def _eval_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sequences", nargs="+", type=Path, metavar="SEQUENCE", help="sequence or bag")
+    parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for results (default: %(default)s)")
+    parser.add_argument("--detections", type=Path, metavar="FILE", help="3D detections in place of the network's")
+    parser.add_argument(
+        "--detector", choices=("network", "none"), default="network", help="source of detections (default: %(default)s)"
+    )
+    parser.add_argument("--no-refine", action="store_true", help="track the detections as they are")
+    parser.add_argument("--save-occupancy", action="store_true", help="write voxels of every frame")
+    parser.add_argument("--max-range", type=positive, default=50.0, help="score up to this many metres (default: 50)")
+    parser.add_argument("--nuscenes", action="store_true", help="field order of the nuScenes tools (size w, l, h)")
+    add_config_arguments(parser)
+    add_json_argument(parser)
+
+
+def _eval(args: argparse.Namespace) -> int:
+    config = read_config(args, refine__enabled=False if args.no_refine else None)
+    sequences = [sequence_at(path) for path in args.sequences]
+    out = writable_folder(args.out)
+    from airside_perception.evaluation.replay import run_evaluation
+
+    summary = run_evaluation(
+        sequences,
+        out,
+        config,
+        detections=args.detections,
+        detector=args.detector,
+        refine=config.refine.enabled,
+        save_occupancy=args.save_occupancy,
+        max_range=args.max_range,
+        nuscenes=args.nuscenes,
+    )
+    report(summary, args.json)
+    if not args.json:
+        print(f"results: {out / 'results.json'}\nreport:  {out / 'report' / 'index.html'}")
+    return 0
+
+
+def _score_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", type=Path, metavar="RESULTS.json", help="any tracker's results")
+    parser.add_argument("ground_truth", type=Path, metavar="GROUND_TRUTH.json", help="tracks.json of the sequence")
+    parser.add_argument("--max-range", type=positive, default=50.0, help="score up to this many metres (default: 50)")
+    add_json_argument(parser)
+
+
+def _score(args: argparse.Namespace) -> int:
+    from airside_perception.evaluation.tracking_metrics import score_files
+
+    report(score_files(args.results, args.ground_truth, max_range=args.max_range), args.json)
+    return 0
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bag", type=Path, help="sequence or bag")
+    parser.add_argument("--rate", type=positive, default=1.0, help="times real time (default: %(default)s)")
+    parser.add_argument("--loop", action="store_true", help="start again at the end")
+
+
+def _replay(args: argparse.Namespace) -> int:
+    sequence_at(args.bag)
+    from airside_perception.ros.bag_player_node import replay
+
+    replay(args.bag, rate=args.rate, loop=args.loop)
+    return 0
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("occupancy", "prior"))
+    parser.add_argument("--pool", required=True, help="folder of generated samples")
+    parser.add_argument("--out", required=True, help="folder for checkpoints, log and curves")
+    parser.add_argument("--minutes", type=positive, default=60.0, help="time budget (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and draws (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto (default: %(default)s)")
+    parser.add_argument("--fresh", dest="resume", action="store_false", help="ignore an earlier checkpoint in --out")
+
+
+def _train(args: argparse.Namespace) -> int:
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    writable_folder(Path(args.out))
+    if args.what == "occupancy":
+        from airside_perception.training.train_occupancy import TrainingOptions, train_occupancy
+
+        checkpoint = train_occupancy(TrainingOptions(**fields_of(TrainingOptions, args)))
+    else:
+        from airside_perception.training.train_prior import PriorTrainingOptions, train_prior
+
+        checkpoint = train_prior(PriorTrainingOptions(**fields_of(PriorTrainingOptions, args)))
+    print(f"checkpoint: {checkpoint}")
+    return 0
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, help="checkpoint.pt of `airside train occupancy`")
+    parser.add_argument("--out", type=Path, default=Path("engines/occupancy.onnx"), help="default: %(default)s")
+
+
+def _export(args: argparse.Namespace) -> int:
+    existing_file(args.checkpoint, "checkpoint")
+    writable_folder(args.out.parent)
+    from airside_perception.training.export import export_occupancy
+
+    print(f"model: {export_occupancy(args.checkpoint, args.out)}")
+    return 0
+
+
+def _build_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", nargs="?", default="engines/occupancy.onnx", help="ONNX model (default: %(default)s)")
+    parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp16", help="default: %(default)s")
+    parser.add_argument("--cache-dir", type=Path, help="where plans are kept; default: the user's cache folder")
+
+
+def _build_engine(args: argparse.Namespace) -> int:
+    import logging
+
+    from airside_perception.inference import load_engine
+    from airside_perception.resources import find_file
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    model = find_file(args.model, "ONNX model")
+    engine = load_engine(model, runtime="tensorrt", precision=args.precision, cache_dir=args.cache_dir)
+    print(f"ready: {engine.runtime}")
+    return 0
+
+
+def _bench_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run (default: all)")
+    parser.add_argument("--list", action="store_true", help="list them and stop")
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from airside_perception.evaluation.bench import list_benchmarks, run_benchmarks
+
+    if args.list:
+        for name, meaning in list_benchmarks().items():
+            print(f"{name:<24}  {meaning}")
+        return 0
+    return run_benchmarks(args.names)
+
+
+def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bag", nargs="?", type=Path, help="also look into this sequence or bag")
+    add_config_arguments(parser)
+    add_json_argument(parser)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    config = read_config(args)
+    if args.bag is not None:
+        sequence_at(args.bag)
+    from airside_perception.evaluation.doctor import examine, format_findings
+
+    findings = examine(config, args.bag)
+    if args.json:
+        print(json.dumps([vars(finding) for finding in findings], indent=2))
+    else:
+        print(format_findings(findings))
+    return 1 if any(finding.state == "fail" for finding in findings) else 0
+
+
+COMMANDS = (
+    Command("demo", "ten seconds of apron, from images to a report", "airside demo", _demo_arguments, _demo),
+    Command(
+        "synth",
+        "generate a sequence: a bag with ground truth",
+        "airside synth --seed 7 --out out/apron_7",
+        _synth_arguments,
+        _synth,
+    ),
+    Command(
+        "eval",
+        "run the pipeline over sequences and score it",
+        "airside eval out/apron_7 --out out/eval --set refine.iterations=4",
+        _eval_arguments,
+        _eval,
+    ),
+    Command(
+        "score",
+        "score a results file against ground truth, without images",
+        "airside score out/eval/results.json out/apron_7/ground_truth/tracks.json",
+        _score_arguments,
+        _score,
+    ),
+    Command(
+        "replay",
+        "publish a bag on ROS 2 topics with /clock",
+        "airside replay out/apron_7 --rate 0.5",
+        _replay_arguments,
+        _replay,
+    ),
+    Command(
+        "train",
+        "train the occupancy network or the object prior",
+        "airside train occupancy --pool out/pool --out out/train --minutes 60",
+        _train_arguments,
+        _train,
+    ),
+    Command(
+        "export",
+        "write a trained occupancy network as ONNX",
+        "airside export out/train/best.pt --out engines/occupancy.onnx",
+        _export_arguments,
+        _export,
+    ),
+    Command(
+        "build-engine",
+        "build the TensorRT plan of this machine ahead of time",
+        "airside build-engine --precision fp16",
+        _build_engine_arguments,
+        _build_engine,
+    ),
+    Command("bench", "measure speed and quality", "airside bench --list", _bench_arguments, _bench),
+    Command(
+        "doctor",
+        "check the installation, the engines and, if given, a bag",
+        "airside doctor out/apron_7",
+        _doctor_arguments,
+        _doctor,
+    ),
+)
