@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 Loaded = TypeVar("Loaded")
 
 
-class EngineMismatch(AirsideError):
+class EngineMismatchError(AirsideError):
     """A built engine answers differently from the reference runtime."""
 
 
@@ -90,11 +91,11 @@ class EngineCache:
             key: what the engine depends on.
             build: makes the plan; may take minutes.
             load: plan to engine; None where the runtime rejects it.
-            verify: raises EngineMismatch where a fresh engine answers wrongly; engines that fail
+            verify: raises EngineMismatchError where a fresh engine answers wrongly; engines that fail
                 are never written.
 
         Raises:
-            EngineMismatch: from `verify`.
+            EngineMismatchError: from `verify`.
             AirsideError: a plan that was just built can't be loaded.
         """
         path = self.plan_path(key)
@@ -132,10 +133,8 @@ class EngineCache:
             temporary.replace(path)
         except OSError as error:
             logger.warning("engine cache: can't write %s (%s); running without a cache", path, error)
-            try:
+            with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            except OSError:
-                pass
             return False
         return True
 
@@ -155,20 +154,20 @@ def check_parity(
         allowed_share: share of elements per output that may differ more (labels at a tie of two classes).
 
     Raises:
-        EngineMismatch: a missing output, another shape, values that aren't finite, or too many that differ.
+        EngineMismatchError: a missing output, another shape, values that aren't finite, or too many that differ.
     """
     for name, expected in reference.items():
         got = candidate.get(name)
         if got is None or got.shape != expected.shape:
             shape = None if got is None else got.shape
-            raise EngineMismatch(f"engine parity: output {name!r}: expected shape {expected.shape}, got {shape}")
+            raise EngineMismatchError(f"engine parity: output {name!r}: expected shape {expected.shape}, got {shape}")
         want, have = expected.astype(np.float64), got.astype(np.float64)
         if not np.isfinite(have).all():
-            raise EngineMismatch(f"engine parity: output {name!r} holds values that are not finite")
+            raise EngineMismatchError(f"engine parity: output {name!r} holds values that are not finite")
         difference = np.abs(have - want)
         wrong = difference > absolute + relative * np.abs(want)
         if wrong.mean() > allowed_share:
-            raise EngineMismatch(
+            raise EngineMismatchError(
                 f"engine parity: output {name!r}: {100 * wrong.mean():.2f} % of the values differ (largest "
                 f"{difference.max():.3g}, allowed {absolute:g} + {relative:g} relative); engine refused, "
                 "use network.runtime=onnxruntime or another precision"

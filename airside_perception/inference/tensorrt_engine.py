@@ -71,7 +71,7 @@ class TensorRTEngine:
         cache_dir: folder of the plans, None for the default.
 
     Raises:
-        AirsideError: no TensorRT, a network it can't build, or (EngineMismatch) a plan that answers wrongly.
+        AirsideError: no TensorRT, a network it can't build, or (EngineMismatchError) a plan that answers wrongly.
     """
 
     def __init__(self, path: str | Path, precision: str = "fp32", cache_dir: str | Path | None = None) -> None:

@@ -45,7 +45,8 @@ class OccupancyNetworkRunner:
         self.spec = read_network_spec(engine)
         if grid is not None and grid != self.spec.grid:
             raise AirsideError(
-                f"grid: the network was trained for {self.spec.grid}, got {grid}; change the grid.* options or train for it"
+                f"grid: the network was trained for {self.spec.grid}, got {grid}; "
+                "change the grid.* options or train a network for it"
             )
         self.score_threshold = score_threshold
         stored = float(engine.metadata.get("occupancy_threshold", 0.5))

@@ -57,9 +57,9 @@ class NetworkSpec:
     depth_range: tuple[float, float] = (1.0, 60.0)
     depth_bins: int = 48
     lift_channels: int = 32
-    encoder_channels: tuple[int, int, int, int] = (40, 80, 136, 192)
-    encoder_blocks: tuple[int, int, int, int] = (1, 2, 2, 2)
-    bev_channels: tuple[int, int, int] = (64, 112, 144)
+    encoder_channels: tuple[int, int, int, int] = (32, 64, 128, 192)
+    encoder_blocks: tuple[int, int, int, int] = (1, 3, 3, 2)
+    bev_channels: tuple[int, int, int] = (64, 96, 128)
     object_classes: tuple[str, ...] = field(default=OBJECT_CLASSES)
     semantic_names: tuple[str, ...] = field(default=SEMANTIC_NAMES)
 

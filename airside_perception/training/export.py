@@ -80,7 +80,7 @@ def export_network(
         The occupancy-probability difference that was measured.
 
     Raises:
-        EngineMismatch: (AirsideError) ONNX Runtime answers differently; the file is removed.
+        EngineMismatchError: (AirsideError) ONNX Runtime answers differently; the file is removed.
     """
     path = Path(path)
     exported = ExportedNetwork(network).eval()
@@ -185,7 +185,7 @@ def write_model_card(
         f"- Parameters: {parameters / 1e6:.2f} million; file {model.stat().st_size / 1e6:.1f} MB; ONNX opset {OPSET}.",
         f"- Images: {spec.image_size[0]}x{spec.image_size[1]} per camera, any number of cameras.",
         f"- Grid: origin {spec.grid.origin} m, voxel {spec.grid.voxel_size} m, shape {spec.grid.shape}, base_link.",
-        f"- Supervision contract: `{extra['contract']}`; generated scenes only (training asset families), no real images.",
+        f"- Supervision contract: `{extra['contract']}`; generated scenes of the training asset families only.",
         f"- Training: {extra['steps']} steps.",
         f"- Voxels count as occupied above probability {extra['occupancy_threshold']} (chosen on validation samples).",
         "",

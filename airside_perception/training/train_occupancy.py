@@ -20,6 +20,7 @@ from airside_perception.training.occupancy_batches import Batch, stream_batches
 from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample
 from airside_perception.training.occupancy_losses import OccupancyLoss
 from airside_perception.training.occupancy_validation import validate
+from airside_perception.training.sample_stream import SampleGenerators
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class TrainingOptions:
         least_samples: wait until the train pool holds this many.
         seed: of weights, draws and augmentation.
         resume: continue from `out/checkpoint.pt` if it exists.
+        generators: processes that fill the pool while the network trains (0: somebody else does).
+        pool_limit: samples at which the generators stop.
     """
 
     pool: str
@@ -62,6 +65,8 @@ class TrainingOptions:
     least_samples: int = 8
     seed: int = 0
     resume: bool = True
+    generators: int = 0
+    pool_limit: int = 4000
 
 
 class OccupancyTrainer:
@@ -183,7 +188,15 @@ def train(spec: NetworkSpec, options: TrainingOptions) -> Path:
         trainer.restore(checkpoint)
         logger.info("resumed at step %d, %.1f min", trainer.steps, trainer.elapsed_s / 60)
     pool = SamplePool(Path(options.pool) / "train", options.seed + trainer.steps)
-    _wait_for_samples(pool, options.least_samples)
+    with SampleGenerators(options.pool, spec, options.generators, options.pool_limit, options.val_samples):
+        _wait_for_samples(pool, options.least_samples)
+        _train_until_done(trainer, pool, options, out)
+    return checkpoint
+
+
+def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: TrainingOptions, out: Path) -> None:
+    """Steps, reports, validations and checkpoints until the budget is used up."""
+    spec, checkpoint = trainer.network.spec, out / "checkpoint.pt"
     log = TrainingLog(out / "log.csv")
     batches = stream_batches(pool, spec, options.batch_size, options.seed + trainer.steps)
     sums: dict[str, float] = {}
@@ -217,7 +230,6 @@ def train(spec: NetworkSpec, options: TrainingOptions) -> Path:
             trainer.elapsed_s += time.monotonic() - now
             last_save = last_report = time.monotonic()
     batches.close()  # type: ignore[attr-defined]
-    return checkpoint
 
 
 def _wait_for_samples(pool: SamplePool, least: int) -> None:

@@ -1,0 +1,66 @@
+"""Generator processes that fill a sample pool while the network trains."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+
+from airside_perception.occupancy.network_spec import NetworkSpec
+
+logger = logging.getLogger(__name__)
+
+
+class SampleGenerators:
+    """Worker processes behind a pool folder; a context manager that ends them.
+
+    Worker k of n draws the seeds k, k + n, k + 2n, ... of each split, validation first, and skips
+    samples that exist: a pool is reproducible and continues where it stopped.
+
+    Args:
+        pool: folder with `train/` and `val/`.
+        spec: grid and image size of the samples.
+        workers: number of processes; 0 does nothing.
+        train_count, val_count: samples per split.
+    """
+
+    def __init__(self, pool: str | Path, spec: NetworkSpec, workers: int, train_count: int, val_count: int) -> None:
+        self._arguments = [
+            (str(pool), spec.to_json(), worker, workers, train_count, val_count) for worker in range(workers)
+        ]
+        self._processes: list[BaseProcess] = []
+
+    def __enter__(self) -> SampleGenerators:
+        context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+        for arguments in self._arguments:
+            process = context.Process(target=fill_pool, args=arguments, daemon=True)
+            process.start()
+            self._processes.append(process)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join(timeout=10.0)
+
+
+def fill_pool(pool: str, spec_json: str, worker: int, workers: int, train_count: int, val_count: int) -> None:
+    """Generate this worker's share of both splits (the body of one process)."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from airside_perception.synth.generate import generate_training_sample
+    from airside_perception.training.occupancy_data import save_sample
+
+    spec = NetworkSpec.from_json(spec_json)
+    for split, count in (("val", val_count), ("train", train_count)):
+        folder = Path(pool) / split
+        folder.mkdir(parents=True, exist_ok=True)
+        for seed in range(worker, count, workers):
+            path = folder / f"{seed:06d}.npz"
+            if not path.exists():
+                save_sample(path, generate_training_sample(seed, split, spec.grid, spec.image_size))

@@ -1,0 +1,79 @@
+"""Training samples straight from the generator, never the same twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from airside_perception.classes import OBJECT_CLASSES
+from airside_perception.geometry.boxes import transform_boxes
+from airside_perception.geometry.rig import Rig
+from airside_perception.geometry.se3 import invert_transform
+from airside_perception.records import GridSpec
+from airside_perception.synth.frames import LabelledFrame, render_frame
+from airside_perception.synth.lighting import random_lighting
+from airside_perception.synth.raster_backend import RasterBackend
+from airside_perception.synth.rigs import random_rig
+from airside_perception.synth.scenario import build_scene
+from airside_perception.synth.scene import Scene
+from airside_perception.synth.sensor import random_sensor
+from airside_perception.training.occupancy_data import LABEL_STRIDE, TrainingSample
+
+SCENE_SECONDS = 8.0
+
+
+def training_samples(
+    seed: int,
+    split: str,
+    grid: GridSpec,
+    image_size: tuple[int, int],
+    frames_per_scene: int = 4,
+    cameras: int | None = None,
+) -> Iterator[TrainingSample]:
+    """Frames of one scene, each with its own rig, light and sensor.
+
+    Building a scene costs about as much as rendering one frame, so a few frames share it.
+
+    Args:
+        seed: decides the scene and all frames.
+        split: asset families.
+        grid: voxels to label.
+        image_size: (width, height) of all images, multiples of the label stride.
+        frames_per_scene: frames to yield.
+        cameras: cameras of each rig; None draws.
+    """
+    rng = np.random.default_rng([seed, 991])
+    scene = build_scene(seed, split, random_rig(rng, image_size, cameras), SCENE_SECONDS)
+    backend: RasterBackend | None = None
+    for index in range(frames_per_scene):
+        if index % 2 == 0:
+            lighting, condition = random_lighting(rng)
+            scene = replace(scene, lighting=lighting, sensor=random_sensor(rng, condition == "night"))
+            backend = RasterBackend(scene)
+        rig = random_rig(rng, image_size, cameras)
+        assert backend is not None
+        frame = render_frame(backend, scene, rig, float(rng.uniform(0, SCENE_SECONDS)), rng, grid)
+        yield _to_sample(scene, rig, frame)
+
+
+def _to_sample(scene: Scene, rig: Rig, frame: LabelledFrame) -> TrainingSample:
+    half = LABEL_STRIDE // 2
+    layers = [frame.layers[name] for name in rig.names]
+    base_from_odom = invert_transform(frame.odom_from_base)
+    velocity = np.array([o["velocity"][:2] for o in frame.objects], np.float32).reshape(-1, 2)
+    rotation = base_from_odom[:2, :2].astype(np.float32)
+    centimetres = [np.clip(np.round(each.depth * 100), 0, 65535).astype(np.uint16) for each in layers]
+    return TrainingSample(
+        images=np.stack([each.rgb for each in layers]),
+        cameras=tuple(rig.cameras.values()),
+        depth=np.stack([c[half::LABEL_STRIDE, half::LABEL_STRIDE] for c in centimetres]),
+        semantic=np.stack([each.semantic[half::LABEL_STRIDE, half::LABEL_STRIDE] for each in layers]),
+        occupancy=frame.occupancy,
+        observed=frame.observed,
+        boxes=transform_boxes(base_from_odom, frame.boxes).astype(np.float32),
+        box_class=np.array([OBJECT_CLASSES.index(o["class"]) for o in frame.objects], np.uint8),
+        box_visibility=frame.best_visibility.astype(np.float32),
+        box_velocity=velocity @ rotation.T,
+    )
