@@ -1,0 +1,317 @@
+"""Belt loaders, container loaders and ground power units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from airside_perception.synth.catalogue import Build, Family, Kind
+from airside_perception.synth.colors import (
+    ALUMINIUM, BLACK, DARK_GREY, GLASS_COLOR, HAZARD_YELLOW, LIGHT_GREY, MID_GREY, ORANGE_LAMP, WHITE, equipment_color, jitter, random_hue,
+)  # fmt: skip
+from airside_perception.synth.ground_equipment.vehicle import axle, beacon, bumper, cab, lamps, rail, striped_bar
+from airside_perception.synth.mesh_parts import (
+    EMISSIVE, FABRIC, METAL, PAINT, RUBBER, Mesh, box, boxes, chamfered_box, cylinder, hexahedra, merge, panel, prism, span_box, tube,
+)  # fmt: skip
+
+Style = Mapping[str, Any]
+
+
+def _belt_loader(rng: np.random.Generator, style: Style) -> Build:
+    """Conveyor that rises forward over a low chassis; the boom reaches beyond both ends."""
+    length, width = rng.uniform(7.0, 8.4), rng.uniform(1.85, 2.15)
+    color, trim = equipment_color(rng), jitter(rng, DARK_GREY, 0.1)
+    chassis = rng.uniform(0.52, 0.64) * length
+    back = rng.uniform(0.15, 0.3) * length
+    c0, c1 = -length / 2 + back, -length / 2 + back + chassis
+    radius = rng.uniform(0.34, 0.4)
+    deck = rng.uniform(0.75, 0.9)
+    parts: list[Mesh] = [axle(c0 + 0.8, width, radius, 0.22), axle(c1 - 0.9, width, radius, 0.22)]
+    parts.append(span_box((c0, -width / 2 + 0.28, 0.28), (c1, width / 2 - 0.28, 0.5), trim))
+    hull = [
+        (c0, 0.35),
+        (c1, 0.35),
+        (c1, deck - rng.uniform(0.1, 0.25)),
+        (c1 - 0.25, deck),
+        (c0 + 0.1, deck),
+        (c0, deck - 0.15),
+    ]
+    y_belt = -width / 2 + 0.42 if style["seat"] == "side" else 0.0
+    for s in (1, -1):
+        parts.append(
+            prism(hull, s * width / 2 - s * 0.26, s * width / 2, color)
+            if s > 0
+            else prism(hull, -width / 2, -width / 2 + 0.26, color)
+        )
+    parts.append(span_box((c0 + 0.5, 0.05, 0.4), (c1 - 0.05, width / 2 - 0.05, deck - 0.08), color))
+    # Driver at the left front: open seat or a small cab.
+    seat_x = c1 - rng.uniform(1.0, 1.5)
+    if style["cab"]:
+        parts.append(
+            cab(
+                seat_x - 0.6,
+                c1 - 0.05,
+                0.5,
+                rng.uniform(1.85, 2.05),
+                0.85,
+                color,
+                0.2,
+                0.05,
+                0.4,
+                trim,
+                y=width / 2 - 0.45,
+            )
+        )
+    else:
+        y = width / 2 - 0.4
+        parts += [
+            box((seat_x, y, deck + 0.05), (0.45, 0.42, 0.12), BLACK, FABRIC),
+            box((seat_x - 0.22, y, deck + 0.32), (0.1, 0.42, 0.5), BLACK, FABRIC),
+        ]
+        parts.append(cylinder((seat_x + 0.75, y, deck - 0.1), (seat_x + 0.6, y, deck + 0.35), 0.03, BLACK, segments=4))
+        parts.append(cylinder((seat_x + 0.6, y, deck + 0.35), (seat_x + 0.58, y, deck + 0.38), 0.18, BLACK, segments=8))
+        parts.append(box((c1 - 0.2, y, deck + 0.08), (0.3, 0.7, 0.3), color))
+    # Boom: the foot stays low at the rear, the head rises to the hold door.
+    raise_angle = rng.uniform(0.0, 0.1) if rng.uniform() < 0.4 else rng.uniform(0.1, 0.36)
+    foot_drop = rng.uniform(0.0, 0.1)
+    wide = rng.uniform(0.72, 0.9)
+    pivot = np.array([c0 + 0.25 * chassis, 0.0, deck + 0.3])
+    along = np.array([np.cos(raise_angle), 0, np.sin(raise_angle)])
+    front = pivot + along * (length / 2 - pivot[0]) / along[0]
+    rear_reach = (pivot[0] + length / 2) * 0.98
+    tail_angle = max(raise_angle - foot_drop, 0.0) if style["straight"] else -rng.uniform(-0.02, 0.12)
+    rear = pivot - np.array([np.cos(tail_angle), 0, np.sin(tail_angle)]) * rear_reach
+    rear[2] = max(rear[2], 0.4)
+    frame_color = color if rng.uniform() < 0.5 else LIGHT_GREY
+    y0 = y_belt
+    for a, b in ((rear, pivot), (pivot, front)):
+        corners = [(p[0], y0 + s * wide / 2, p[2] + h) for h in (-0.14, 0.08) for s in (-1, 1) for p in (a, b)]
+        parts.append(hexahedra(corners, frame_color, METAL))
+        corners = [(p[0], y0 + s * (wide / 2 - 0.08), p[2] + h) for h in (0.0, 0.1) for s in (-1, 1) for p in (a, b)]
+        parts.append(hexahedra(corners, BLACK, RUBBER))
+    for p in (rear, front):
+        parts.append(cylinder(p + (0, y0 - wide / 2, -0.03), p + (0, y0 + wide / 2, -0.03), 0.12, trim))
+    if style["rails"]:
+        foot = [p + np.array([0, y0 + wide / 2, 0.06]) for p in (pivot, (pivot + front) / 2, front)]
+        parts.append(
+            rail(
+                foot, 0.9 if rng.uniform() < 0.6 else 0.35, HAZARD_YELLOW if rng.uniform() < 0.5 else LIGHT_GREY, bars=2
+            )
+        )
+    parts.append(box(front + (-0.02, y0, 0.0), (0.14, wide + 0.1, 0.26), BLACK, RUBBER))
+    lift = pivot + 0.55 * (front - pivot)
+    if lift[2] > deck + 0.5:
+        start = np.array([c1 - 0.7, 0, deck - 0.2])
+        for s in (1, -1):
+            parts.append(cylinder(start + (0, y0 + s * 0.25, 0), lift + (0, y0 + s * 0.25, -0.1), 0.06, ALUMINIUM))
+            parts.append(
+                cylinder(
+                    np.array([pivot[0] + 0.3, y0 + s * 0.3, deck]),
+                    lift + (0.2, y0 + s * 0.3, -0.1),
+                    0.05,
+                    trim,
+                    segments=4,
+                )
+            )
+    parts += [bumper(c1, width, 0.42, 0.22, trim), bumper(c0, width, 0.42, 0.2, trim)]
+    if rng.uniform() < 0.5:
+        parts.append(striped_bar((c1 + 0.05, -width / 2 + 0.05, 0.38), (c1 + 0.09, width / 2 - 0.05, 0.5), 1, 8))
+    parts += lamps(c1 + 0.04, c0, width, 0.62)
+    if rng.uniform() < 0.7:
+        parts.append(
+            tube([(c0 + 0.4, width / 2 - 0.12, deck), (c0 + 0.4, width / 2 - 0.12, deck + 0.7)], 0.03, trim, segments=4)
+        )
+        parts.append(beacon(c0 + 0.4, width / 2 - 0.12, deck + 0.7))
+    return Build(merge(parts), {"belt_head": front + (0, y0, 0.1), "belt_foot": rear + (0, y0, 0.1)})
+
+
+def _container_loader(rng: np.random.Generator, style: Style) -> Build:
+    """Main platform and bridge at the front, both on scissor lifts."""
+    length, width = rng.uniform(8.0, 9.8), rng.uniform(3.0, 3.8)
+    color, trim = equipment_color(rng), jitter(rng, DARK_GREY, 0.1)
+    front, rear, half = length / 2, -length / 2, width / 2
+    radius = 0.42
+    parts: list[Mesh] = [
+        axle(front - 1.4, width - 0.3, radius, 0.34),
+        axle(rear + 1.5, width - 0.3, radius, 0.34),
+        axle(rear + 2.5, width - 0.3, radius, 0.34),
+    ]
+    for s in (1, -1):
+        parts.append(box((0, s * (half - 0.75), 0.62), (length - 0.4, 0.3, 0.4), trim, METAL))
+    split = front - rng.uniform(2.4, 3.2)
+    bridge = rng.uniform(1.8, 3.2)
+    main = rng.uniform(0.95, 1.3) if rng.uniform() < 0.5 else rng.uniform(1.0, bridge)
+
+    def platform(x0: float, x1: float, z: float, shade: Any) -> None:
+        parts.append(box(((x0 + x1) / 2, 0, z - 0.12), (x1 - x0, width - 0.3, 0.24), shade, METAL))
+        count = int((x1 - x0) / 0.42)
+        for x in np.linspace(x0 + 0.2, x1 - 0.2, count):
+            parts.append(box((x, 0, z + 0.02), (0.16, width - 0.7, 0.07), ALUMINIUM, METAL))
+        for d in (1, -1):
+            for s in (1, -1):
+                reach = 0.8 * (x1 - x0)
+                middle = (x0 + x1) / 2
+                a, b = (
+                    (middle - d * reach / 2, s * (half - 0.5), 0.75),
+                    (middle + d * reach / 2, s * (half - 0.52), z - 0.2),
+                )
+                parts.append(tube([a, b], 0.09, trim if rng.uniform() < 0.5 else color, segments=4))
+
+    platform(rear + 0.1, split - 0.1, main, color)
+    platform(split, front, bridge, color)
+    for s in (1, -1):
+        foot = [
+            (split + 0.1, s * (half - 0.2), bridge),
+            ((split + front) / 2, s * (half - 0.2), bridge),
+            (front - 0.1, s * (half - 0.2), bridge),
+        ]
+        parts.append(rail(foot, 1.05, HAZARD_YELLOW if rng.uniform() < 0.6 else LIGHT_GREY))
+        parts.append(
+            box(((rear + split) / 2, s * (half - 0.12), main + 0.06), (split - rear - 0.3, 0.12, 0.25), HAZARD_YELLOW)
+        )
+    parts.append(box((front - 0.02, 0, bridge - 0.05), (0.14, width - 0.2, 0.3), BLACK, RUBBER))
+    # Operator stand beside the bridge, with or without a cab.
+    y = half - 0.35
+    if style["cab"]:
+        parts.append(
+            cab(split + 0.2, split + 1.5, bridge + 0.05, bridge + 1.95, 0.9, color, 0.1, 0.03, 0.35, trim, y=y)
+        )
+    else:
+        parts.append(box((split + 0.5, y, bridge + 0.55), (0.4, 0.5, 1.0), color))
+        if style["canopy"]:
+            corners = [
+                (split + 0.1, y + 0.35, bridge),
+                (split + 0.1, y - 0.4, bridge),
+                (split + 1.3, y + 0.35, bridge),
+                (split + 1.3, y - 0.4, bridge),
+            ]
+            parts += [cylinder(np.array(c), np.array(c) + (0, 0, 2.0), 0.03, trim, segments=4) for c in corners]
+            parts.append(box((split + 0.7, y, bridge + 2.02), (1.4, 0.95, 0.08), color))
+    parts.append(chamfered_box((split - 1.0, half - 0.35, 0.95), (1.6, 0.6, 0.7), 0.06, color))
+    parts.append(chamfered_box((split - 1.0, 0.35 - half, 0.95), (1.6, 0.6, 0.7), 0.06, color))
+    parts += [bumper(front - 0.15, width - 0.4, 0.5, 0.25, trim), bumper(rear + 0.15, width - 0.4, 0.5, 0.25, trim)]
+    parts.append(striped_bar((rear + 0.04, -half + 0.3, 0.42), (rear + 0.08, half - 0.3, 0.58), 1, 12))
+    parts += lamps(front - 0.1, rear + 0.1, width - 0.3, 0.8)
+    parts.append(beacon(split - 0.3, half - 0.35, 1.3))
+    return Build(merge(parts), {"bridge": np.array([front, 0, bridge])})
+
+
+def _ground_power_unit(rng: np.random.Generator, style: Style) -> Build:
+    length, width, tall = rng.uniform(2.6, 3.4), rng.uniform(1.5, 1.75), rng.uniform(1.6, 1.95)
+    color, trim = equipment_color(rng), jitter(rng, DARK_GREY, 0.1)
+    front, rear, half = length / 2, -length / 2, width / 2
+    radius = rng.uniform(0.24, 0.3)
+    parts: list[Mesh] = [axle(front - 0.55, width - 0.1, radius, 0.18), axle(rear + 0.5, width - 0.1, radius, 0.18)]
+    floor = 2 * radius - 0.05
+    parts.append(span_box((rear, -half + 0.12, floor - 0.15), (front, half - 0.12, floor + 0.05), trim, METAL))
+    if style["body"] == "box":
+        parts.append(chamfered_box((0, 0, (floor + tall) / 2), (length - 0.06, width, tall - floor), 0.08, color))
+    elif style["body"] == "slanted":
+        drop = rng.uniform(0.25, 0.5)
+        outline = [
+            (rear + 0.02, floor),
+            (front - 0.02, floor),
+            (front - 0.02, tall - drop),
+            (front - 0.5, tall),
+            (rear + 0.15, tall),
+            (rear + 0.02, tall - 0.15),
+        ]
+        parts.append(prism(outline, -half, half, color, taper=0.95))
+    else:  # air start unit: lower body with a big exhaust stack
+        parts.append(
+            chamfered_box((0.1, 0, (floor + tall * 0.85) / 2), (length - 0.3, width, tall * 0.85 - floor), 0.1, color)
+        )
+        parts.append(
+            cylinder((rear + 0.6, 0.2, tall * 0.7), (rear + 0.6, 0.2, tall + 0.1), 0.18, MID_GREY, METAL, segments=10)
+        )
+    side_high = tall * 0.85 - 0.12 if style["body"] == "stack" else tall - 0.15
+    for s in (1, -1):
+        quad = [
+            (rear + 0.25, s * half * 0.985, floor + 0.1),
+            (front - 0.55, s * half * 0.985, floor + 0.1),
+            (front - 0.55, s * half * 0.965, side_high),
+            (rear + 0.25, s * half * 0.965, side_high),
+        ]
+        doors = int(rng.integers(2, 4))
+        for k in range(doors):
+            parts.append(
+                panel(
+                    quad, np.multiply(color, 0.85), PAINT, (k / doors + 0.02, (k + 1) / doors - 0.02, 0.05, 0.95), 0.03
+                )
+            )
+        for level in np.linspace(0.55, 0.8, 5):
+            parts.append(panel(quad, BLACK, METAL, (0.08, 0.08 + 0.7 / doors, level, level + 0.025), 0.04))
+        parts.append(panel(quad, random_hue(rng, (0.2, 1.0), (0.1, 0.9)), PAINT, (0.6, 0.9, 0.1, 0.3), 0.04))
+        hook = [(front - 0.7, s * (half + 0.06), floor + 0.45), (rear + 0.5, s * (half + 0.06), floor + 0.4)]
+        if rng.uniform() < 0.6:
+            parts.append(
+                tube(
+                    [hook[0], ((hook[0][0] + hook[1][0]) / 2, hook[0][1], floor + 0.2), hook[1]],
+                    0.04,
+                    BLACK,
+                    RUBBER,
+                    segments=5,
+                )
+            )
+    parts.append(
+        panel(
+            [
+                (front - 0.03, -0.3, floor + 0.3),
+                (front - 0.03, 0.3, floor + 0.3),
+                (front - 0.03, 0.3, floor + 0.7),
+                (front - 0.03, -0.3, floor + 0.7),
+            ],
+            GLASS_COLOR if rng.uniform() < 0.5 else LIGHT_GREY,
+            thickness=0.04,
+        )
+    )
+    parts.append(box((-0.3, 0, side_high + 0.16), (0.7, 0.7 * width, 0.05), BLACK, METAL))
+    bar = rng.uniform(0.2, 0.35)
+    if style["bar"] == "down":
+        parts.append(
+            tube([(front - 0.1, 0.3, 0.35), (front + bar, 0, 0.32), (front - 0.1, -0.3, 0.35)], 0.035, trim, segments=5)
+        )
+    else:
+        parts.append(
+            tube(
+                [(front + 0.03, 0.15, 0.4), (front + 0.12, 0, 1.3), (front + 0.03, -0.15, 0.4)], 0.035, trim, segments=5
+            )
+        )
+    parts.append(cylinder((front - 0.6, -0.2, side_high), (front - 0.6, -0.2, side_high + 0.32), 0.06, BLACK))
+    if rng.uniform() < 0.6:
+        parts.append(beacon(rear + 0.3, 0.3, side_high + 0.1, color=ORANGE_LAMP))
+    if rng.uniform() < 0.5:
+        parts.append(
+            striped_bar(
+                (rear - 0.02, -half + 0.1, floor + 0.02),
+                (rear + 0.03, half - 0.1, floor + 0.16),
+                1,
+                8,
+                (HAZARD_YELLOW, BLACK) if rng.uniform() < 0.6 else (WHITE, (0.75, 0.06, 0.05)),
+            )
+        )
+    parts.append(
+        boxes([(rear, s * 0.35 * width, floor + 0.3) for s in (1, -1)], (0.05, 0.12, 0.12), (0.8, 0.05, 0.04), EMISSIVE)
+    )
+    return Build(merge(parts))
+
+
+LOADER_KINDS = {
+    "belt_loader": Kind("gse", {
+        "open_centre": Family("train", {"seat": "centre", "cab": False, "rails": True, "straight": True}),
+        "open_side": Family("train", {"seat": "side", "cab": False, "rails": False, "straight": False}),
+        "cab_side": Family("train", {"seat": "side", "cab": True, "rails": True, "straight": True}),
+        "open_side_rails": Family("val", {"seat": "side", "cab": False, "rails": True, "straight": True}),
+        "cab_bent": Family("test", {"seat": "side", "cab": True, "rails": False, "straight": False}),
+    }, _belt_loader),
+    "container_loader": Kind("gse", {
+        "open": Family("train", {"cab": False, "canopy": False}), "canopy": Family("train", {"cab": False, "canopy": True}),
+        "cab": Family("test", {"cab": True, "canopy": False}),
+    }, _container_loader),
+    "ground_power_unit": Kind("gse", {
+        "box": Family("train", {"body": "box", "bar": "down"}), "slanted": Family("train", {"body": "slanted", "bar": "up"}),
+        "box_bar_up": Family("val", {"body": "box", "bar": "up"}), "air_start": Family("test", {"body": "stack", "bar": "down"}),
+    }, _ground_power_unit),
+}  # fmt: skip

@@ -1,0 +1,155 @@
+"""Parts that many service vehicles share: chassis, cab, axles, lamps, rails and warning stripes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from airside_perception.synth.colors import (
+    ALUMINIUM, BLACK, DARK_GREY, GLASS_COLOR, HAZARD_YELLOW, ORANGE_LAMP, RED_LAMP, SIGNAL_RED, WHITE, WHITE_LAMP, Color,
+)  # fmt: skip
+from airside_perception.synth.mesh_parts import (
+    EMISSIVE, GLASS, METAL, PAINT, FloatArray, Mesh, box, boxes, cylinder, merge, panel, prism, span_box, tube, wheel,
+)  # fmt: skip
+
+
+def axle(x: float, track: float, radius: float, width: float, twin: bool = False, segments: int = 10) -> Mesh:
+    """A pair of wheels (or two pairs) that stand on the ground; `track` is between the outer tyre faces."""
+    half = track / 2 - width / 2
+    offsets = [half] if not twin else [half, half - 1.1 * width]
+    return merge([wheel((x, sign * y, radius), radius, width, segments=segments) for y in offsets for sign in (1, -1)])
+
+
+def beacon(x: float, y: float, z: float, kind: str = "dome", color: Color = ORANGE_LAMP) -> Mesh:
+    """Warning lamp on a roof: a dome or a bar across."""
+    if kind == "bar":
+        return box((x, y, z + 0.06), (0.22, 1.0, 0.12), color, EMISSIVE)
+    return cylinder((x, y, z - 0.01), (x, y, z + 0.16), 0.08, color, EMISSIVE, end_radius=0.06)
+
+
+def lamps(
+    front: float, rear: float, width: float, z: float, z_rear: float | None = None, size: float = 0.16
+) -> list[Mesh]:
+    """Headlamps at `front`, tail lamps at `rear`."""
+    half = width / 2 - 0.6 * size - 0.03
+    low = z if z_rear is None else z_rear
+    return [
+        boxes([(front, half, z), (front, -half, z)], (0.06, size * 1.2, size), WHITE_LAMP, EMISSIVE),
+        boxes([(rear, half, low), (rear, -half, low)], (0.06, size, size), RED_LAMP, EMISSIVE),
+    ]
+
+
+def striped_bar(
+    low: Sequence[float],
+    high: Sequence[float],
+    along: int,
+    count: int,
+    colors: tuple[Color, Color] = (HAZARD_YELLOW, BLACK),
+) -> Mesh:
+    """A bar of alternating warning blocks between two corners, split along axis `along`."""
+    low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+    edges = np.linspace(low[along], high[along], count + 1)
+    centers, sizes = np.repeat([(low + high) / 2], count, 0), np.repeat([high - low], count, 0)
+    centers[:, along], sizes[:, along] = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
+    return boxes(centers, sizes, np.array(colors)[np.arange(count) % 2])
+
+
+def rail(
+    points: FloatArray | Sequence[Sequence[float]], height: float, color: Color, radius: float = 0.025, bars: int = 2
+) -> Mesh:
+    """Handrail above a path of foot points (N, 3): posts and `bars` horizontal tubes."""
+    points = np.asarray(points, dtype=np.float64)
+    parts = [cylinder(p, p + (0, 0, height), radius, color, segments=4) for p in points]
+    for level in np.linspace(1.0, 0.5, bars):
+        lifted = points + np.array([0, 0, height * level])
+        parts += [cylinder(a, b, radius, color, segments=4) for a, b in zip(lifted, lifted[1:], strict=False)]
+    return merge(parts)
+
+
+def cab(
+    rear: float,
+    front: float,
+    floor: float,
+    top: float,
+    width: float,
+    color: Color,
+    rake: float = 0.25,
+    hood: float = 0.1,
+    sill: float = 0.5,
+    trim: Color = DARK_GREY,
+    y: float = 0.0,
+    back_window: bool = True,
+) -> Mesh:
+    """Closed driver's cab with windscreen, side windows, doors and mirrors.
+
+    Args:
+        rear, front: x extent. floor, top: z extent. width: across; y: middle.
+        rake: how far the windscreen's top stands behind its foot, metres.
+        hood: how far the windscreen's foot stands behind the front, metres.
+        sill: height of the window line as a part of the cab's height.
+    """
+    height = top - floor
+    line = floor + sill * height
+    half = width / 2
+    foot, head = front - hood, front - hood - rake
+    outline = [
+        (rear, floor),
+        (front, floor),
+        (front, line - 0.12),
+        (foot, line),
+        (head, top - 0.08),
+        (head - 0.12, top),
+        (rear + 0.06, top),
+        (rear, top - 0.08),
+    ]
+    taper = 0.93
+    body = prism(outline, y - half, y + half, color, taper=taper)
+
+    def half_at(z: float) -> float:
+        return half * (1 + (taper - 1) * (z - floor) / height)
+
+    parts = [body]
+    low, high = line + 0.03, top - 0.12
+
+    def foot_x(z: float) -> float:
+        return foot + (head - foot) * (z - line) / (top - 0.08 - line)
+
+    screen = [(foot_x(z), y + s * (half_at(z) - 0.07), z) for z, s in ((low, -1), (low, 1), (high, 1), (high, -1))]
+    parts.append(panel(screen, GLASS_COLOR, GLASS))
+    if back_window:
+        back = [(rear, y + s * (half_at(z) - 0.15), z) for z, s in ((low, 1), (low, -1), (high, -1), (high, 1))]
+        parts.append(panel(back, GLASS_COLOR, GLASS))
+    door_rear = rear + 0.12 if front - rear < 1.7 else rear + 0.45 * (front - rear - 1.0)
+    for sign in (1, -1):
+        window = [
+            (x, y + sign * half_at(z), z)
+            for x, z in ((door_rear, low), (foot_x(low) - 0.08, low), (foot_x(high) - 0.06, high), (door_rear, high))
+        ]
+        parts.append(panel(window, GLASS_COLOR, GLASS))
+        door = [
+            (x, y + sign * half_at(z), z)
+            for x, z in ((door_rear, floor + 0.08), (foot - 0.1, floor + 0.08), (foot - 0.1, line), (door_rear, line))
+        ]
+        shade = tuple(0.82 * c for c in color)
+        parts.append(panel(door, shade, PAINT, thickness=0.008))
+        parts.append(box((foot - 0.02, y + sign * (half + 0.1), line + 0.3 * (top - line)), (0.06, 0.12, 0.3), trim))
+    parts.append(
+        span_box(
+            (front - 0.02, y - half * 0.7, floor + 0.12 * height),
+            (front + 0.02, y + half * 0.7, floor + 0.32 * height),
+            trim,
+        )
+    )
+    return merge(parts)
+
+
+def bumper(
+    x: float, width: float, z: float, height: float = 0.18, color: Color = DARK_GREY, depth: float = 0.14
+) -> Mesh:
+    return box((x, 0, z), (depth, width, height), color)
+
+
+__all__ = [
+    "ALUMINIUM", "SIGNAL_RED", "WHITE", "METAL", "axle", "beacon", "bumper", "cab", "lamps", "rail", "striped_bar", "tube",
+]  # fmt: skip

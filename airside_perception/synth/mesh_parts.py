@@ -1,0 +1,461 @@
+"""Closed triangle parts from which every procedural asset is assembled.
+
+Each builder returns a `Mesh` whose edges are each shared by exactly two faces and whose faces
+turn counter-clockwise seen from outside, so that signed volumes are positive and back-face
+culling, ray parity and signed distances all work. Lengths are metres, x forward, y left, z up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MATERIALS = ("paint", "metal", "glass", "rubber", "fabric", "concrete", "emissive")
+"""Names of the values in `Mesh.face_materials`."""
+
+PAINT, METAL, GLASS, RUBBER, FABRIC, CONCRETE, EMISSIVE = range(len(MATERIALS))
+
+FloatArray = NDArray[np.floating]
+IntArray = NDArray[np.integer]
+
+_BOX_SIGNS = np.array([[x, y, z] for z in (-0.5, 0.5) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
+# Corner order of `hexahedra`: x fastest, then y, then z.
+_BOX_FACES = np.array(
+    [
+        [0, 2, 3], [0, 3, 1],  # -z
+        [4, 5, 7], [4, 7, 6],  # +z
+        [0, 1, 5], [0, 5, 4],  # -y
+        [2, 6, 7], [2, 7, 3],  # +y
+        [0, 4, 6], [0, 6, 2],  # -x
+        [1, 3, 7], [1, 7, 5],  # +x
+    ],
+    dtype=np.int32,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Triangles with one flat colour and one material per face.
+
+    Attributes:
+        vertices: (V, 3) float32, metres.
+        faces: (F, 3) int32, counter-clockwise seen from outside.
+        face_colors: (F, 3) float32 albedo in 0..1.
+        face_materials: (F,) uint8, index into `MATERIALS`.
+    """
+
+    vertices: FloatArray
+    faces: IntArray
+    face_colors: FloatArray
+    face_materials: IntArray
+
+    @property
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest corner, each (3,)."""
+        return self.vertices.min(axis=0), self.vertices.max(axis=0)
+
+    @property
+    def size(self) -> FloatArray:
+        """Edge lengths of the axis-aligned bounding box, (3,)."""
+        low, high = self.bounds
+        return high - low
+
+    @property
+    def volume(self) -> float:
+        """Signed volume in cubic metres; positive when faces point outward."""
+        a, b, c = (self.vertices[self.faces[:, i]].astype(np.float64) for i in range(3))
+        return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+
+    def transformed(self, transform: ArrayLike) -> Mesh:
+        """Apply a 4x4 affine transform; a mirroring one also turns the faces round."""
+        matrix = np.asarray(transform, dtype=np.float64)
+        vertices = (self.vertices @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
+        faces = self.faces if np.linalg.det(matrix[:3, :3]) > 0 else self.faces[:, ::-1]
+        return replace(self, vertices=vertices, faces=faces)
+
+    def translated(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
+        return replace(self, vertices=self.vertices + np.array([x, y, z], dtype=np.float32))
+
+    def scaled(self, factors: ArrayLike) -> Mesh:
+        """Scale about the origin by one positive factor or three."""
+        return replace(self, vertices=(self.vertices * np.asarray(factors)).astype(np.float32))
+
+    def rotated(self, axis: str, angle: float, pivot: ArrayLike = (0.0, 0.0, 0.0)) -> Mesh:
+        """Rotate by `angle` radians (right-handed) about an axis through `pivot`."""
+        pivot = np.asarray(pivot, dtype=np.float64)
+        vertices = (self.vertices - pivot) @ rotation(axis, angle).T + pivot
+        return replace(self, vertices=vertices.astype(np.float32))
+
+    def mirrored(self) -> Mesh:
+        """The left-right mirror image (y negated), still outward-oriented."""
+        vertices = self.vertices * np.array([1, -1, 1], dtype=np.float32)
+        return replace(self, vertices=vertices, faces=self.faces[:, ::-1])
+
+    def recolored(self, color: ArrayLike, material: int | None = None) -> Mesh:
+        colors = np.broadcast_to(np.asarray(color, dtype=np.float32), self.face_colors.shape)
+        materials = self.face_materials if material is None else np.full_like(self.face_materials, material)
+        return replace(self, face_colors=colors, face_materials=materials)
+
+    def centred(self) -> tuple[Mesh, FloatArray]:
+        """The mesh moved so that its bounding box is centred at the origin, and the old centre."""
+        low, high = self.bounds
+        centre = (low + high) / 2
+        return replace(self, vertices=self.vertices - centre), centre
+
+
+def rotation(axis: str, angle: float) -> FloatArray:
+    """3x3 right-handed rotation about 'x', 'y' or 'z'."""
+    c, s = np.cos(angle), np.sin(angle)
+    if axis == "x":
+        return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    if axis == "y":
+        return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+
+
+def make_mesh(vertices: ArrayLike, faces: ArrayLike, color: ArrayLike, material: ArrayLike = PAINT) -> Mesh:
+    """Mesh from arrays; colour and material may be one value or one per face."""
+    faces = np.asarray(faces, dtype=np.int32)
+    count = len(faces)
+    return Mesh(
+        np.asarray(vertices, dtype=np.float32),
+        faces,
+        np.broadcast_to(np.asarray(color, dtype=np.float32), (count, 3)),
+        np.broadcast_to(np.asarray(material, dtype=np.uint8), (count,)),
+    )
+
+
+def merge(meshes: Sequence[Mesh]) -> Mesh:
+    """One mesh of all parts; vertices are not welded, so each part stays closed."""
+    counts = [len(mesh.vertices) for mesh in meshes]
+    offsets = np.cumsum([0, *counts[:-1]], dtype=np.int32)
+    return Mesh(
+        np.concatenate([mesh.vertices for mesh in meshes]),
+        np.concatenate([mesh.faces + offset for mesh, offset in zip(meshes, offsets, strict=True)]).astype(np.int32),
+        np.concatenate([mesh.face_colors for mesh in meshes]).astype(np.float32),
+        np.concatenate([mesh.face_materials for mesh in meshes]).astype(np.uint8),
+    )
+
+
+def _outward(mesh: Mesh) -> Mesh:
+    return mesh if mesh.volume >= 0 else replace(mesh, faces=mesh.faces[:, ::-1])
+
+
+def hexahedra(corners: ArrayLike, color: ArrayLike, material: int = PAINT) -> Mesh:
+    """Six-sided blocks.
+
+    Args:
+        corners: (N, 8, 3) or (8, 3), x fastest, then y, then z (or any such frame, mirrored or not).
+        color: (3,) or (N, 3), one colour a block.
+        material: index into `MATERIALS`.
+    """
+    corners = np.asarray(corners, dtype=np.float64).reshape(-1, 8, 3)
+    edges = corners[:, [1, 2, 4]] - corners[:, :1]
+    mirrored = np.einsum("ni,ni->n", edges[:, 0], np.cross(edges[:, 1], edges[:, 2])) < 0
+    faces = np.repeat(_BOX_FACES[None], len(corners), axis=0)
+    faces[mirrored] = faces[mirrored][..., ::-1]
+    faces = faces + 8 * np.arange(len(corners), dtype=np.int32)[:, None, None]
+    colors = np.broadcast_to(np.asarray(color, dtype=np.float32), (len(corners), 3))
+    return make_mesh(corners.reshape(-1, 3), faces.reshape(-1, 3), np.repeat(colors, 12, axis=0), material)
+
+
+def box(center: ArrayLike, size: ArrayLike, color: ArrayLike, material: int = PAINT) -> Mesh:
+    """Axis-aligned box."""
+    vertices = np.asarray(center) + _BOX_SIGNS * np.asarray(size)
+    return make_mesh(vertices, _BOX_FACES, color, material)
+
+
+def boxes(centers: ArrayLike, sizes: ArrayLike, color: ArrayLike, material: int = PAINT) -> Mesh:
+    """Many axis-aligned boxes at once: centers (N, 3), sizes (3,) or (N, 3), color (3,) or (N, 3)."""
+    centers = np.asarray(centers, dtype=np.float64).reshape(-1, 3)
+    sizes = np.broadcast_to(np.asarray(sizes, dtype=np.float64), centers.shape)
+    return hexahedra(centers[:, None] + _BOX_SIGNS * sizes[:, None], color, material)
+
+
+def span_box(low: ArrayLike, high: ArrayLike, color: ArrayLike, material: int = PAINT) -> Mesh:
+    """Axis-aligned box between two corners."""
+    low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+    return box((low + high) / 2, high - low, color, material)
+
+
+@lru_cache(maxsize=256)
+def _loft_faces(rings: int, points: int, loop: bool) -> IntArray:
+    """Quads (two triangles each) between neighbouring rings, then fans over the two end rings."""
+    ring_count = rings if loop else rings - 1
+    i, j = np.meshgrid(np.arange(ring_count), np.arange(points), indexing="ij")
+    following, right = (i + 1) % rings, (j + 1) % points
+    a, b, c, d = i * points + j, i * points + right, following * points + right, following * points + j
+    quads = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], axis=2).reshape(-1, 3)
+    if loop:
+        return quads.astype(np.int32)
+    k = np.arange(1, points - 1)
+    first = np.stack([np.zeros_like(k), k + 1, k], -1)
+    last = np.stack([np.zeros_like(k), k, k + 1], -1) + (rings - 1) * points
+    return np.concatenate([quads, first, last]).astype(np.int32)
+
+
+def loft(
+    rings: ArrayLike,
+    color: ArrayLike,
+    material: ArrayLike = PAINT,
+    cap_color: ArrayLike | None = None,
+    cap_material: int | None = None,
+    loop: bool = False,
+) -> Mesh:
+    """Skin over a row of cross-sections with equal point counts, closed by flat caps.
+
+    Args:
+        rings: (R, K, 3) cross-sections; the end ones must be star-shaped from their first point.
+        color: (3,), one per point of a section (K, 3), or one per quad (R-1, K, 3) (R with `loop`).
+        material: one index, (K,), or (R-1, K).
+        cap_color: (3,) or (2, 3) for first and last cap; by default the colour of the neighbouring band.
+        cap_material: index for the caps; by default `material` of the neighbouring band.
+        loop: join the last ring to the first (a torus) instead of capping.
+    """
+    rings = np.asarray(rings, dtype=np.float64)
+    count, points = rings.shape[:2]
+    bands = count if loop else count - 1
+    quad_colors = np.broadcast_to(np.asarray(color, dtype=np.float32), (bands, points, 3))
+    quad_materials = np.broadcast_to(np.asarray(material, dtype=np.uint8), (bands, points))
+    colors = [np.repeat(quad_colors.reshape(-1, 3), 2, axis=0)]
+    materials = [np.repeat(quad_materials.reshape(-1), 2)]
+    if not loop:
+        caps = quad_colors[[0, -1], 0] if cap_color is None else np.broadcast_to(np.asarray(cap_color), (2, 3))
+        cap_materials = quad_materials[[0, -1], 0] if cap_material is None else np.full(2, cap_material)
+        colors.append(np.repeat(caps, points - 2, axis=0))
+        materials.append(np.repeat(cap_materials, points - 2))
+    faces = _loft_faces(count, points, loop)
+    mesh = make_mesh(rings.reshape(-1, 3), faces, np.concatenate(colors), np.concatenate(materials))
+    return _outward(mesh)
+
+
+@lru_cache(maxsize=64)
+def _circle(segments: int) -> FloatArray:
+    angle = (np.arange(segments) + 0.5) * (2 * np.pi / segments)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+
+def _frame(direction: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Two unit vectors that span the plane across `direction`."""
+    direction = direction / np.linalg.norm(direction)
+    other = np.array([0.0, 0.0, 1.0]) if abs(direction[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    side = np.cross(other, direction)
+    side /= np.linalg.norm(side)
+    return side, np.cross(direction, side)
+
+
+def cylinder(
+    start: ArrayLike,
+    end: ArrayLike,
+    radius: float,
+    color: ArrayLike,
+    material: int = METAL,
+    end_radius: float | None = None,
+    segments: int = 8,
+) -> Mesh:
+    """Cylinder or cone frustum between two points."""
+    start, end = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
+    side, up = _frame(end - start)
+    circle = _circle(segments) @ np.stack([side, up])
+    tip = radius if end_radius is None else end_radius
+    return loft(np.stack([start + radius * circle, end + tip * circle]), color, material)
+
+
+def cone(base: ArrayLike, tip: ArrayLike, radius: float, color: ArrayLike, segments: int = 10) -> Mesh:
+    """Cone whose tip is blunted to 2 % of the base, so that no face is degenerate."""
+    return cylinder(base, tip, radius, color, PAINT, end_radius=0.02 * radius, segments=segments)
+
+
+def tube(points: ArrayLike, radius: float, color: ArrayLike, material: int = METAL, segments: int = 6) -> Mesh:
+    """Round bars along a polyline (N, 3), one closed cylinder per piece."""
+    points = np.asarray(points, dtype=np.float64)
+    pieces = [
+        cylinder(a, b, radius, color, material, segments=segments) for a, b in zip(points, points[1:], strict=False)
+    ]
+    return merge(pieces)
+
+
+def lathe(
+    profile: ArrayLike,
+    color: ArrayLike,
+    material: ArrayLike = PAINT,
+    axis: str = "x",
+    center: ArrayLike = (0.0, 0.0, 0.0),
+    segments: int = 12,
+    loop: bool = False,
+) -> Mesh:
+    """Surface of revolution.
+
+    Args:
+        profile: (P, 2) of (position along the axis, radius > 0).
+        color: (3,) or one per band, (P-1, 3) (P with `loop`).
+        material: one index or one per band.
+        axis: 'x', 'y' or 'z'.
+        center: origin of the axis coordinate.
+        segments: points around.
+        loop: close the profile on itself (an engine cowling with its duct) instead of capping.
+    """
+    profile = np.asarray(profile, dtype=np.float64)
+    ring = _circle(segments)[None] * profile[:, 1, None, None]
+    along = np.broadcast_to(profile[:, 0, None, None], (*ring.shape[:2], 1))
+    order = {"x": (0, 1, 2), "y": (2, 0, 1), "z": (1, 2, 0)}[axis]
+    rings = np.concatenate([along, ring], axis=-1)[..., order] + np.asarray(center)
+    color, material = np.asarray(color), np.asarray(material)
+    color = color[:, None] if color.ndim == 2 else color
+    material = material[:, None] if material.ndim == 1 else material
+    return loft(rings, color, material, loop=loop)
+
+
+def ellipsoid(
+    center: ArrayLike, radii: ArrayLike, color: ArrayLike, material: int = PAINT, segments: int = 10, rows: int = 6
+) -> Mesh:
+    """Ellipsoid with its poles on z."""
+    latitude = np.linspace(-0.5, 0.5, rows + 1) * np.pi * 0.97
+    profile = np.stack([np.sin(latitude), np.cos(latitude)], axis=-1)
+    mesh = lathe(profile, color, material, axis="z", segments=segments)
+    return mesh.scaled(radii).translated(*np.asarray(center, dtype=np.float32))
+
+
+def prism(
+    profile: ArrayLike,
+    y_low: float,
+    y_high: float,
+    color: ArrayLike,
+    material: ArrayLike = PAINT,
+    side_color: ArrayLike | None = None,
+    taper: float = 1.0,
+) -> Mesh:
+    """Side-view outline extruded across the vehicle.
+
+    Args:
+        profile: (K, 2) of (x, z), star-shaped from its first point.
+        y_low, y_high: extent across.
+        color: (3,) or one per outline edge (K, 3); edge k runs from point k to point k+1.
+        material: one index or (K,).
+        side_color: colour of the two flat sides; by default that of the first edge.
+        taper: scale of y at the highest z relative to the lowest (cab sides lean inwards).
+    """
+    profile = np.asarray(profile, dtype=np.float64)
+    x, z = profile[:, 0], profile[:, 1]
+    squeeze = 1.0 + (taper - 1.0) * (z - z.min()) / (z.max() - z.min())
+    middle = (y_low + y_high) / 2
+    rings = np.stack([np.stack([x, middle + (y - middle) * squeeze, z], -1) for y in (y_low, y_high)])
+    return loft(rings, color, material, cap_color=side_color, cap_material=PAINT)
+
+
+def chamfered_box(center: ArrayLike, size: ArrayLike, chamfer: float, color: ArrayLike, material: int = PAINT) -> Mesh:
+    """Box whose twelve edges are cut at 45 degrees; reads as sheet metal rather than as a crate."""
+    half = np.asarray(size, dtype=np.float64) / 2
+    cut = min(chamfer, 0.9 * float(half.min()))
+
+    def octagon(a: float, b: float, c: float, z: float) -> FloatArray:
+        plan = [(a, b - c), (a - c, b), (c - a, b), (-a, b - c), (-a, c - b), (c - a, -b), (a - c, -b), (a, c - b)]
+        return np.array([(x, y, z) for x, y in plan])
+
+    levels = [(-half[2], 0.7), (cut - half[2], 0.0), (half[2] - cut, 0.0), (half[2], 0.7)]
+    rings = []
+    for z, shrink in levels:
+        rings.append(octagon(half[0] - shrink * cut, half[1] - shrink * cut, (1 - shrink) * cut, z))
+    return loft(np.stack(rings), color, material).translated(*np.asarray(center, dtype=np.float32))
+
+
+def panel(
+    quad: ArrayLike,
+    color: ArrayLike,
+    material: int = PAINT,
+    inset: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 1.0),
+    thickness: float = 0.02,
+) -> Mesh:
+    """Thin plate on a four-cornered face: windows, doors, stripes, lamps.
+
+    Args:
+        quad: (4, 3) corners (0,0), (1,0), (1,1), (0,1) of the face.
+        color: (3,).
+        material: index into `MATERIALS`.
+        inset: u0, u1, v0, v1, the part of the face that the plate covers.
+        thickness: half of the plate's depth; it is sunk in as far as it stands out.
+    """
+    quad = np.asarray(quad, dtype=np.float64)
+    u0, u1, v0, v1 = inset
+    u, v = np.array([u0, u1, u0, u1])[:, None], np.array([v0, v0, v1, v1])[:, None]
+    flat = (1 - u) * (1 - v) * quad[0] + u * (1 - v) * quad[1] + u * v * quad[2] + (1 - u) * v * quad[3]
+    normal = np.cross(flat[1] - flat[0], flat[2] - flat[0])
+    normal *= thickness / max(float(np.linalg.norm(normal)), 1e-9)
+    return hexahedra(np.concatenate([flat - normal, flat + normal]), color, material)
+
+
+def shell(outer: ArrayLike, inner: ArrayLike, color: ArrayLike, material: ArrayLike = PAINT) -> Mesh:
+    """Closed sheet between two grids of points (rows, columns, 3); follows a curved skin.
+
+    color: (3,) or one per row of quads, (rows-1, 3).
+    """
+    outer, inner = np.asarray(outer, dtype=np.float64), np.asarray(inner, dtype=np.float64)
+    # Each grid row, walked along the outer and back along the inner sheet, is one cross-section.
+    rings = np.concatenate([outer, inner[:, ::-1]], axis=1)
+    color = np.asarray(color)
+    return loft(rings, color[:, None] if color.ndim == 2 else color, material)
+
+
+def wheel(
+    center: ArrayLike,
+    radius: float,
+    width: float,
+    hub_color: ArrayLike = (0.6, 0.6, 0.62),
+    tyre_color: ArrayLike = (0.035, 0.035, 0.04),
+    segments: int = 10,
+) -> Mesh:
+    """Tyre and hub that roll along x; `center` is the hub."""
+    half = width / 2
+    profile = [
+        (-0.7, 0.1),
+        (-0.85, 0.55),
+        (-1.0, 0.82),
+        (-0.75, 1.0),
+        (0.75, 1.0),
+        (1.0, 0.82),
+        (0.85, 0.55),
+        (0.7, 0.1),
+    ]
+    points = np.array(profile) * (half, radius)
+    tyre, hub = np.asarray(tyre_color), np.asarray(hub_color)
+    colors = np.stack([hub, tyre, tyre, tyre, tyre, tyre, hub])
+    materials = np.array([METAL, RUBBER, RUBBER, RUBBER, RUBBER, RUBBER, METAL])
+    return lathe(points, colors, materials, axis="y", center=center, segments=segments)
+
+
+def lifting_surface(
+    leading: ArrayLike,
+    chords: ArrayLike,
+    thickness: ArrayLike,
+    up: ArrayLike,
+    color: ArrayLike,
+    edge_color: ArrayLike | None = None,
+) -> Mesh:
+    """Wing, fin or winglet: airfoil sections from root to tip.
+
+    Args:
+        leading: (S, 3) leading-edge points; x forward, the chord runs backwards.
+        chords: (S,) metres.
+        thickness: (S,) relative to the chord.
+        up: (S, 3) unit normal of the suction side.
+        color: (3,) or one per bay (S-1, 3).
+        edge_color: leading edge, if it differs (bare metal, de-icing boot).
+    """
+    leading, chords = np.asarray(leading, dtype=np.float64), np.asarray(chords, dtype=np.float64)
+    # Ten points from the trailing edge over the top and back below.
+    along = np.array([1.0, 0.7, 0.4, 0.15, 0.03, 0.0, 0.03, 0.15, 0.4, 0.7])
+    shape = np.array([0.0, 0.3, 0.52, 0.48, 0.22, 0.0, -0.2, -0.4, -0.46, -0.28])
+    back = -along[None, :, None] * chords[:, None, None] * np.array([1.0, 0.0, 0.0])
+    lift = shape[None, :, None] * (chords * np.asarray(thickness))[:, None, None] * np.asarray(up)[:, None, :]
+    color = np.asarray(color, dtype=np.float32)
+    bays = color[:, None] if color.ndim == 2 else color
+    colors = np.broadcast_to(bays, (len(chords) - 1, len(along), 3)).copy()
+    materials = np.full(len(along), PAINT)
+    if edge_color is not None:
+        colors[:, 3:7] = edge_color
+        materials[3:7] = METAL
+    return loft(leading[:, None] + back + lift, colors, materials)
