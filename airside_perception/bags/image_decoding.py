@@ -16,7 +16,7 @@ _END_SEARCH = 64
 """Some cameras pad compressed images: the end marker is looked for in this many last bytes."""
 
 
-class CorruptImage(ValueError):  # noqa: N818 - it is an image, and the word says what is wrong with it
+class CorruptImage(ValueError):
     """An image that cannot be decoded; the message names what is wrong. Skip it and count it."""
 
 

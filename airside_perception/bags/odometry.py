@@ -9,14 +9,11 @@ import numpy as np
 
 from airside_perception.bags.events import OdometryEvent
 from airside_perception.bags.frame_tree import FrameTree, clean_frame, pose_of
+from airside_perception.bags.storage import stamp_of
 from airside_perception.geometry.se3 import invert_transform, log_se3
 
 _PREFERRED_ROOTS = ("odom", "map")
 _NS_PER_S = 1_000_000_000
-
-
-def _stamp(header: Any, log_time: int) -> int:
-    return header.stamp.sec * _NS_PER_S + header.stamp.nanosec or log_time
 
 
 class MessageOdometry:
@@ -47,7 +44,7 @@ class MessageOdometry:
         velocity = rotation @ (np.array([linear.x, linear.y, linear.z]) + np.cross(spin, self._child_from_base[:3, 3]))
         values = np.concatenate([pose.ravel(), velocity, spin])
         if np.all(np.isfinite(values)):
-            yield OdometryEvent(_stamp(message.header, log_time), pose, velocity, float((rotation @ spin)[2]))
+            yield OdometryEvent(stamp_of(message.header, log_time), pose, velocity, float((rotation @ spin)[2]))
 
 
 class TransformOdometry:
@@ -86,7 +83,7 @@ class TransformOdometry:
         if self.fixed_frame not in ancestors:
             return
         links = set(ancestors[: ancestors.index(self.fixed_frame)])
-        stamps = [_stamp(t.header, log_time) for t in message.transforms if clean_frame(t.child_frame_id) in links]
+        stamps = [stamp_of(t.header, log_time) for t in message.transforms if clean_frame(t.child_frame_id) in links]
         pose = self._tree.lookup(self.fixed_frame, self._base_frame)
         if not stamps or pose is None or not np.all(np.isfinite(pose)):
             return

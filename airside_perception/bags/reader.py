@@ -14,7 +14,7 @@ from airside_perception.bags.frame_tree import FrameTree, clean_frame
 from airside_perception.bags.image_decoding import CorruptImage, decode_compressed, decode_image
 from airside_perception.bags.odometry import MessageOdometry, TransformOdometry
 from airside_perception.bags.sequence import open_sequence
-from airside_perception.bags.storage import BagStorage
+from airside_perception.bags.storage import BagStorage, stamp_of
 from airside_perception.bags.topics import TF_TYPE, CameraTopics, find_cameras, find_odometry
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.cameras import Camera, camera_from_info
@@ -112,8 +112,8 @@ class BagReader:
         if rig is not None:
             wanted = wanted or rig.names
             rig.subset(wanted)  # names a camera that the rig lacks
-            found = {name: _topics_of(name, rig.topics.get(name), found) or found.get(name) for name in rig.names}
-            found = {name: topics for name, topics in found.items() if topics is not None}
+            chosen = {name: _topics_of(name, rig.topics.get(name), found) or found.get(name) for name in rig.names}
+            found = {name: topics for name, topics in chosen.items() if topics is not None}
         elif found and not any(topics.camera_info for topics in found.values()):
             example = next(iter(found.values()))
             raise AirsideError(
@@ -158,8 +158,8 @@ class BagReader:
         )
         if base_from_camera is None:
             raise AirsideError(
-                f"{self.path}: camera {topics.name!r}: /tf_static does not connect {self._base_frame!r} with {frame!r}. "
-                "Record /tf_static, or give a rig file (rig.file)."
+                f"{self.path}: camera {topics.name!r}: /tf_static does not connect {self._base_frame!r} "
+                f"with {frame!r}. Record /tf_static, or give a rig file (rig.file)."
             )
         return _fit_to_image(camera.with_pose(base_from_camera), info, image, topics.compressed)
 
@@ -179,11 +179,6 @@ class BagReader:
             f"{self.path}: no odometry and no tf. Expected nav_msgs/Odometry (/odom) or a transform "
             f"odom -> {self._base_frame} on /tf; record one of them."
         )
-
-
-def stamp_of(header: Any, log_time: int) -> int:
-    """Header stamp in nanoseconds; the log time where the driver left the stamp at 0."""
-    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec or log_time
 
 
 def _topics_of(name: str, topic: str | None, found: dict[str, CameraTopics]) -> CameraTopics | None:

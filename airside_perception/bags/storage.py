@@ -14,6 +14,11 @@ from rosbags.typesys import Stores, get_typestore
 from airside_perception.errors import AirsideError
 
 
+def stamp_of(header: Any, log_time: int) -> int:
+    """Header stamp in nanoseconds; the log time where the driver left the stamp at 0."""
+    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec or log_time
+
+
 class BagStorage:
     """A rosbag2 recording, MCAP or sqlite3, plain or compressed with zstd.
 
@@ -69,7 +74,7 @@ class BagStorage:
         Yields:
             (topic, log time in ns, message). Messages that cannot be decoded are counted in `corrupt`.
         """
-        for connection, log_time, data in self._raw(topics):
+        for connection, log_time, data in self.raw_messages(topics):
             try:
                 message = self._types.deserialize_cdr(data, connection.msgtype)
             except Exception:  # the generated decoders raise whatever the bytes lead to
@@ -81,7 +86,8 @@ class BagStorage:
         """The first decodable message of a topic, or None."""
         return next((message for _, _, message in self.messages([topic])), None)
 
-    def _raw(self, topics: Collection[str]) -> Iterator[tuple[Connection, int, bytes]]:
+    def raw_messages(self, topics: Collection[str]) -> Iterator[tuple[Connection, int, bytes]]:
+        """As `messages`, but still serialized: (connection, log time in ns, CDR bytes)."""
         connections = [c for c in self._reader.connections if c.topic in topics and c.msgcount]
         if not connections:
             return
