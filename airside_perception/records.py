@@ -19,6 +19,8 @@ from airside_perception.geometry.cameras import Camera
 def _check_shape(owner: str, name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
     """Raise ValueError unless `array` has `shape`; None stands for any length."""
     got = np.shape(array)
+    if got == shape:
+        return
     matches = len(got) == len(shape) and all(w is None or w == g for w, g in zip(shape, got, strict=True))
     if not matches:
         wanted = tuple("*" if w is None else w for w in shape)

@@ -163,12 +163,14 @@ def _hull_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.zeros(corners_a.shape[:-2])
     points = np.concatenate([corners_a, corners_b], axis=-2)
     points = points - points.mean(axis=-2, keepdims=True)  # the shoelace sum cancels far from the origin
-    first, second = np.nonzero(~np.eye(8, dtype=bool))
+    first, second = np.triu_indices(8, k=1)
     edges = points[..., first, :] - points[..., second, :]
-    normals = np.sort(np.arctan2(-edges[..., 0], edges[..., 1]), axis=-1)
-    following = np.concatenate([normals[..., 1:], normals[..., :1] + 2.0 * np.pi], axis=-1)
+    # Normals come in opposite pairs: half a turn of directions finds the other half by the least extent.
+    normals = np.sort(np.arctan2(-edges[..., 0], edges[..., 1]) % np.pi, axis=-1)
+    following = np.concatenate([normals[..., 1:], normals[..., :1] + np.pi], axis=-1)
     middle = 0.5 * (normals + following)
     extent = np.cos(middle)[..., None] * points[..., None, :, 0] + np.sin(middle)[..., None] * points[..., None, :, 1]
-    extreme = np.take_along_axis(points, np.argmax(extent, axis=-1)[..., None], axis=-2)
+    order = np.concatenate([np.argmax(extent, axis=-1), np.argmin(extent, axis=-1)], axis=-1)
+    extreme = np.take_along_axis(points, order[..., None], axis=-2)
     after = np.roll(extreme, -1, axis=-2)
     return 0.5 * np.sum(extreme[..., 0] * after[..., 1] - extreme[..., 1] * after[..., 0], axis=-1)

@@ -6,7 +6,7 @@ with and without appearance codes can be compared and one limit serves all class
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,14 +41,15 @@ class CostTerms:
         terms["total"] = float(self.total[track, estimate])
         return terms
 
-    def best_other(self, track: int, estimate: int | None) -> dict[str, float]:
-        """Terms of the cheapest candidate inside the gate other than `estimate`; empty if there is none."""
-        candidates = np.where(self.allowed[track], self.total[track], np.inf)
-        if estimate is not None:
-            candidates[estimate] = np.inf
-        if candidates.size == 0 or not np.isfinite(candidates.min()):
+    def best_others(self, chosen: Mapping[int, int]) -> dict[int, int]:
+        """Track -> its cheapest candidate inside the gate that is not `chosen`; tracks without one are absent."""
+        if self.total.size == 0:
             return {}
-        return self.of_pair(track, int(np.argmin(candidates)))
+        candidates = np.where(self.allowed, self.total, np.inf)
+        candidates[list(chosen.keys()), list(chosen.values())] = np.inf
+        best = np.argmin(candidates, axis=1)
+        rows = np.flatnonzero(np.isfinite(candidates[np.arange(len(best)), best]))
+        return {int(row): int(best[row]) for row in rows}
 
 
 @dataclass(frozen=True)

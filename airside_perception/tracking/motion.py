@@ -7,7 +7,7 @@ in their noise, in whether the velocity turns with the heading, and in how fast 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from filterpy.kalman import KalmanFilter
@@ -29,6 +29,9 @@ _FREE_SIDEWAYS_STD = 1e3
 
 MINIMUM_STD = np.array([0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.01])
 """No measured box is better than this (metres, radians): guards against overconfident covariances."""
+
+SMALLEST_SIZE = 0.05
+"""No box edge shrinks below this, metres."""
 
 NIS_LIMIT = 24.3
 """99.9 % point of chi-square with 7 degrees of freedom; beyond it a measurement's noise is inflated."""
@@ -69,6 +72,11 @@ class MotionParameters:
             velocity_decay_s=np.where(decay > 0.0, decay, np.inf),
             sideways_std=np.array([c.sideways_std for c in configs]),
         )
+
+    def rows(self, indices: Sequence[int]) -> MotionParameters:
+        """The parameters of the given rows, in that order, repeats allowed."""
+        picked = np.asarray(indices, int)
+        return MotionParameters(*(getattr(self, field.name)[picked] for field in fields(self)))
 
 
 YAW_RATE_DECAY_S = 2.0
@@ -176,10 +184,10 @@ def predict(filters: Sequence[KalmanFilter], dt: float, parameters: MotionParame
     if not filters:
         return
     states, jacobians, noise = propagate(np.stack([kalman.x for kalman in filters]), dt, parameters)
-    for kalman, state, jacobian, process_noise in zip(filters, states, jacobians, noise, strict=True):
-        kalman.predict(F=jacobian, Q=process_noise)
-        # filterpy moves the mean by the Jacobian; the turn itself is not linear.
-        kalman.x = state
+    covariances = jacobians @ np.stack([kalman.P for kalman in filters]) @ np.swapaxes(jacobians, -1, -2) + noise
+    # filterpy's own predict would move the mean by the Jacobian (a turn is not linear), one track at a time.
+    for kalman, state, covariance in zip(filters, states, covariances, strict=True):
+        kalman.x, kalman.P = state, covariance
 
 
 def correct(
@@ -219,8 +227,8 @@ def correct(
     measured += np.concatenate([innovation, -sideways[:, None]], axis=1)
     for kalman, z, matrix, spread in zip(filters, measured, observation, full_noise, strict=True):
         kalman.update(z, R=spread, H=matrix)
-        kalman.x[YAW] = wrap_angle(kalman.x[YAW])
-        kalman.x[3:6] = np.maximum(kalman.x[3:6], 0.05)
+        kalman.x[YAW] = (kalman.x[YAW] + np.pi) % (2.0 * np.pi) - np.pi
+        np.maximum(kalman.x[3:6], SMALLEST_SIZE, out=kalman.x[3:6])
     return flipped
 
 

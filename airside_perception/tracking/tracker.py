@@ -54,6 +54,7 @@ class Tracker:
         self._class_configs: dict[str, ClassTrackingConfig] = {
             name: getattr(self.config, name) for name in OBJECT_CLASSES
         }
+        self._motion = MotionParameters.from_configs(list(self._class_configs.values()))
         self._weights = Weights(self.config.distance_weight, self.config.iou_weight, self.config.code_weight)
         self.resets = 0
         self.rejected_estimates = 0
@@ -135,19 +136,15 @@ class Tracker:
         self._state_ns = stamp_ns
 
     def _parameters(self, tracklets: Sequence[Tracklet]) -> MotionParameters:
-        return MotionParameters.from_configs([tracklet.config for tracklet in tracklets])
+        return self._motion.rows([OBJECT_CLASSES.index(tracklet.class_name) for tracklet in tracklets])
 
     def _usable(self, estimates: Sequence[ObjectEstimate]) -> list[tuple[int, ObjectEstimate]]:
         """(index, estimate) of those that a filter can take."""
-        usable = []
-        for index, estimate in enumerate(estimates):
-            if not (
-                np.all(np.isfinite(estimate.box)) and np.all(estimate.box[3:6] > 0.0) and np.isfinite(estimate.score)
-            ):
-                self.rejected_estimates += 1
-            elif estimate.score >= self.config.min_score:
-                usable.append((index, estimate))
-        return usable
+        boxes = np.array([estimate.box for estimate in estimates], np.float64).reshape(-1, BOX_SIZE)
+        scores = np.array([estimate.score for estimate in estimates], np.float64)
+        sound = np.isfinite(boxes).all(axis=1) & (boxes[:, 3:6] > 0.0).all(axis=1) & np.isfinite(scores)
+        self.rejected_estimates += int(np.sum(~sound))
+        return [(int(k), estimates[k]) for k in np.flatnonzero(sound & (scores >= self.config.min_score))]
 
     def _costs(self, usable: Sequence[tuple[int, ObjectEstimate]]) -> CostTerms:
         """Costs between all tracks and all usable estimates."""
@@ -170,10 +167,10 @@ class Tracker:
     def _explain_matches(self, matches: Sequence[tuple[int, int]], terms: CostTerms) -> None:
         """Keep the terms of the accepted and of the best rejected candidate of every track."""
         chosen = dict(matches)
+        others = terms.best_others(chosen)
         for row, tracklet in enumerate(self._tracklets):
-            column = chosen.get(row)
-            tracklet.match_cost = {} if column is None else terms.of_pair(row, column)
-            tracklet.rejected_cost = terms.best_other(row, column)
+            tracklet.match_cost = terms.of_pair(row, chosen[row]) if row in chosen else {}
+            tracklet.rejected_cost = terms.of_pair(row, others[row]) if row in others else {}
 
     def _correct(self, matches: Sequence[tuple[Tracklet, int, ObjectEstimate]]) -> None:
         """Update the matched tracks with their measurements."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,7 +57,8 @@ class Tracklet:
     heading: float = 0.0
     codes: list[np.ndarray | None] = field(default_factory=lambda: [None, None])
     code_weights: list[float] = field(default_factory=lambda: [0.0, 0.0])
-    trail: list[tuple[int, float, float, float]] = field(default_factory=list)
+    trail: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    trail_ns: list[int] = field(default_factory=list)
     estimate_index: int | None = None
     match_cost: dict[str, float] = field(default_factory=dict)
     rejected_cost: dict[str, float] = field(default_factory=dict)
@@ -84,7 +87,7 @@ class Tracklet:
 
     def _weigh_heading(self, flipped: bool, score: float) -> tuple[str, ...]:
         """Vote on front and back; turn the box round when the votes are against it."""
-        self.heading = float(np.clip(self.heading + (-score if flipped else score), -_HEADING_MEMORY, _HEADING_MEMORY))
+        self.heading = min(max(self.heading + (-score if flipped else score), -_HEADING_MEMORY), _HEADING_MEMORY)
         if self.heading >= 0.0:
             return ()
         self.kalman.x[YAW] = wrap_angle(self.kalman.x[YAW] + np.pi)
@@ -94,16 +97,16 @@ class Tracklet:
     def fuse_codes(self, estimate: ObjectEstimate) -> None:
         """Average shape and texture codes over time, weighted by how much of the object was seen."""
         visible = estimate.visible_fraction
-        weight = max(float(visible) if np.isfinite(visible) else 0.5, _UNSEEN_CODE_WEIGHT)
+        weight = max(float(visible) if math.isfinite(visible) else 0.5, _UNSEEN_CODE_WEIGHT)
         for k, new in enumerate((estimate.shape_code, estimate.texture_code)):
-            if new is None or not np.all(np.isfinite(new)):
+            if new is None or not np.isfinite(new).all():
                 continue
             old = self.codes[k]
             if old is None or old.shape != new.shape:
                 self.codes[k], self.code_weights[k] = np.array(new, np.float32), weight
                 continue
             total = self.code_weights[k] + weight
-            self.codes[k] = (old + (weight / total) * (new - old)).astype(np.float32)
+            self.codes[k] = old + np.float32(weight / total) * (new - old)
             self.code_weights[k] = min(total, _CODE_MEMORY)
 
     def missed(self, dt: float, expected_visibility: float, decay_s: float) -> None:
@@ -118,7 +121,7 @@ class Tracklet:
         self.missed_s += dt
         self.missed_visible_s += dt * expected_visibility
         rate = expected_visibility / decay_s + (1.0 - expected_visibility) / max(self.config.max_hidden_s, decay_s)
-        self.score *= float(np.exp(-dt * rate))
+        self.score *= math.exp(-dt * rate)
         self.estimate_index, self.match_cost = None, {}
 
     @property
@@ -139,10 +142,11 @@ class Tracklet:
 
     def extend_trail(self, stamp_ns: int, trail_s: float) -> None:
         """Remember where the object was, and forget what is older than `trail_s`."""
-        self.trail.append((stamp_ns, *self.kalman.x[:3].tolist()))
-        oldest = stamp_ns - round(trail_s * 1e9)
-        while self.trail[0][0] < oldest:
-            del self.trail[0]
+        self.trail_ns.append(stamp_ns)
+        first = bisect_left(self.trail_ns, stamp_ns - round(trail_s * 1e9))
+        del self.trail_ns[:first]
+        # A new array each time: records hold the old one.
+        self.trail = np.concatenate([self.trail, self.kalman.x[None, :3].astype(np.float32)])[first:]
 
     def record(self, stamp_ns: int) -> Track:
         """The immutable record of the present state."""
@@ -162,7 +166,7 @@ class Tracklet:
             misses=self.misses,
             shape_code=self.codes[0],
             texture_code=self.codes[1],
-            trail=np.array([point[1:] for point in self.trail], np.float32).reshape(-1, 3),
+            trail=self.trail,
             estimate_index=self.estimate_index,
             match_cost=self.match_cost,
             rejected_cost=self.rejected_cost,
