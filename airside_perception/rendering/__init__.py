@@ -9,10 +9,24 @@ from importlib import import_module
 from typing import Any
 
 _HOME_OF_NAME = {
-    "rasterize": "rasterizer",
+    "ItemVisibility": "visibility",
+    "Lighting": "shading",
+    "SceneItem": "scene_renderer",
+    "SceneRender": "scene_renderer",
+    "VolumeRender": "volume",
     "antialias": "antialias",
+    "crop_clip_positions": "visibility",
     "edge_neighbours": "antialias",
+    "face_normals": "shading",
     "interpolate": "rasterizer",
+    "item_visibility": "visibility",
+    "lambert": "shading",
+    "rasterize": "rasterizer",
+    "ray_weights": "volume",
+    "render_rays": "volume",
+    "render_scene": "scene_renderer",
+    "shade": "shading",
+    "vertex_normals": "shading",
 }
 
 __all__ = sorted(_HOME_OF_NAME)

@@ -105,8 +105,12 @@ def check_batch(
     check_triangles(triangles, device)
     height, width = (int(size) for size in resolution)
     expect(height > 0 and width > 0, f"resolution: expected positive (height, width), got {tuple(resolution)}")
-    expect(positions.ndim == 3 or ranges is not None, "ranges: packed positions (P, 4) need ranges (B, 2)")
-    images = shape[0] if positions.ndim == 3 else len(ranges)
+    if positions.ndim == 3:
+        images = shape[0]
+    elif ranges is not None:
+        images = len(ranges)
+    else:
+        raise ValueError("ranges: packed positions (P, 4) need ranges (B, 2)")
     offsets = per_image_offsets("positions", positions, vertex_offsets, images, shared=False)
     if ranges is None:
         ranges = torch.tensor([[0, len(triangles)]], dtype=torch.int32).expand(images, 2)

@@ -13,8 +13,10 @@ from pathlib import Path
 import torch
 import warp as wp
 
-wp.config.quiet = True
-wp.config.log_level = max(wp.config.log_level, wp.LOG_WARNING)
+if hasattr(wp.config, "log_level"):
+    wp.config.log_level = max(wp.config.log_level, wp.LOG_WARNING)
+else:  # Warp before 1.13 has only this switch
+    setattr(wp.config, "quiet", True)  # noqa: B010
 
 
 def _is_writable(folder: Path) -> bool:
