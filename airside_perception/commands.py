@@ -43,9 +43,10 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
+    out = writable_folder(args.out)
     from airside_perception.evaluation.demo import run_demo
 
-    report(run_demo(writable_folder(args.out), live=args.live), args.json)
+    report(run_demo(out, live=args.live), args.json)
     return 0
 
 
@@ -68,10 +69,10 @@ def _synth_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _synth(args: argparse.Namespace) -> int:
-    from airside_perception.synth.generate import SynthOptions, run_synth
-
     if not 1 <= args.jpeg_quality <= 100 or args.label_every < 1:
         raise AirsideError("--jpeg-quality and --label-every: expected 1..100 and at least 1")
+    from airside_perception.synth.generate import SynthOptions, run_synth
+
     options = fields_of(SynthOptions, args, jpeg_quality=None if args.raw else args.jpeg_quality)
     manifest = run_synth(SynthOptions(**options))
     report({**manifest, "sequence": str(args.out)}, args.json)

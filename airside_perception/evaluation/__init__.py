@@ -1,0 +1,1 @@
+"""Replay of bags through the pipeline, metrics and reports."""
