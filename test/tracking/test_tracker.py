@@ -1,0 +1,268 @@
+"""The tracker on small scenes: identity, birth and death, occlusion, headings, bad input."""
+
+import numpy as np
+import pytest
+
+from airside_perception.config import load_config
+from airside_perception.records import ObjectEstimate
+from airside_perception.tracking import Tracker
+
+FRAME_NS = 100_000_000
+SIZES = {"aircraft": (37.6, 35.8, 11.8), "gse": (4.0, 1.8, 2.0), "person": (0.5, 0.5, 1.75)}
+
+
+def estimate(name, x, y, yaw=0.0, score=0.8, std=0.2, **fields):
+    length, width, height = SIZES[name]
+    box = np.array([x, y, height / 2, length, width, height, yaw])
+    spread = np.array([std, std, 0.1, 0.1, 0.1, 0.1, 0.1])
+    return ObjectEstimate(name, box, np.diag(spread**2), score, **fields)
+
+
+def run(tracker, frames, first=0, visibility=None):
+    """Feed lists of estimates at 10 Hz; returns the tracks of each frame."""
+    return [tracker.update(frame, (first + k) * FRAME_NS, visibility) for k, frame in enumerate(frames)]
+
+
+def test_one_moving_vehicle_is_one_track_with_the_right_velocity():
+    rng = np.random.default_rng(0)
+    frames = [[estimate("gse", 0.3 * k + rng.normal(0, 0.1), rng.normal(0, 0.1), std=0.1)] for k in range(40)]
+    last = run(Tracker(), frames)[-1]
+    assert len(last) == 1
+    track = last[0]
+    assert track.state == "confirmed"
+    np.testing.assert_allclose(track.velocity, [3.0, 0.0], atol=0.25)
+    np.testing.assert_allclose(track.box[:2], [11.7, 0.0], atol=0.12)
+    assert track.hits == 40
+    assert track.age_s == pytest.approx(3.9)
+    assert track.estimate_index == 0
+    assert set(track.match_cost) == {"distance", "iou", "total"}
+    assert 0.0 <= track.match_cost["total"] < 0.1
+
+
+def test_turning_vehicle_is_followed():
+    speed, rate = 3.0, 0.4
+    frames = []
+    for k in range(60):
+        angle = rate * 0.1 * k
+        frames.append(
+            [estimate("gse", speed / rate * np.sin(angle), speed / rate * (1 - np.cos(angle)), angle, std=0.1)]
+        )
+    track = run(Tracker(), frames)[-1][0]
+    assert track.yaw_rate == pytest.approx(rate, abs=0.08)
+    np.testing.assert_allclose(track.box[:2], frames[-1][0].box[:2], atol=0.1)
+
+
+def test_birth_needs_hits_or_evidence():
+    weak = run(Tracker(), [[estimate("gse", 0, 0, score=0.3)]] * 4)
+    assert [len(tracks) for tracks in weak] == [0, 0, 1, 1]
+    sure = run(Tracker(), [[estimate("gse", 0, 0, score=0.8)]] * 3)
+    assert [len(tracks) for tracks in sure] == [0, 1, 1]
+
+
+def test_tentative_tracks_are_kept_apart_and_die_fast():
+    tracker = Tracker()
+    assert run(tracker, [[estimate("gse", 0, 0, score=0.3)]]) == [[]]
+    assert [track.state for track in tracker.tentative()] == ["tentative"]
+    run(tracker, [[]] * 4, first=1)
+    assert tracker.tentative() == []
+
+
+def test_unconfirmed_clutter_never_becomes_a_track():
+    rng = np.random.default_rng(1)
+    frames = [[estimate("person", *rng.uniform(-50, 50, 2), score=0.5) for _ in range(3)] for _ in range(30)]
+    assert all(tracks == [] for tracks in run(Tracker(), frames))
+
+
+def test_coasting_track_decays_and_dies_when_it_should_be_seen():
+    tracker = Tracker()
+    run(tracker, [[estimate("gse", 0, 0)]] * 10)
+    tracks = run(tracker, [[]] * 14, first=10)
+    assert tracks[0][0].state == "coasting"
+    assert tracks[0][0].reasons == ("coasting",)
+    assert tracks[0][0].estimate_index is None
+    assert tracks[0][0].match_cost == {}
+    assert tracks[4][0].score < 0.7 * 0.8
+    alive = [len(frame) for frame in tracks]
+    # gse.max_coast_s is one second: ten missed frames, not more.
+    assert alive == [1] * 10 + [0] * 4
+
+
+def test_hidden_track_survives_and_keeps_its_id():
+    tracker = Tracker()
+    walk = [[estimate("person", 0.14 * k, 0.0)] for k in range(20)]
+    track_id = run(tracker, walk)[-1][0].track_id
+    hidden = run(tracker, [[]] * 40, first=20, visibility={track_id: 0.0})
+    assert [track.track_id for track in hidden[-1]] == [track_id]
+    assert "hidden" in hidden[-1][0].reasons
+    assert hidden[-1][0].score > 0.4
+    again = run(tracker, [[estimate("person", 0.14 * 60, 0.0)]], first=60)[-1]
+    assert [track.track_id for track in again] == [track_id]
+    assert again[0].state == "confirmed"
+
+
+def test_partly_visible_track_is_charged_in_part():
+    tracker = Tracker()
+    run(tracker, [[estimate("gse", 0, 0)]] * 10)
+    frames = run(tracker, [[]] * 30, first=10, visibility={"gse-1": 0.5})
+    assert sum(len(frame) for frame in frames) == 20
+
+
+def test_crossing_people_keep_their_ids():
+    frames = [
+        [estimate("person", -2 + 0.14 * k, 0.5, std=0.1), estimate("person", 2 - 0.14 * k, -0.5, np.pi, std=0.1)]
+        for k in range(30)
+    ]
+    tracks = run(Tracker(), frames)
+    assert {track.track_id for frame in tracks for track in frame} == {"person-1", "person-2"}
+    assert tracks[-1][0].velocity[0] > 1.0
+    assert tracks[-1][1].velocity[0] < -1.0
+
+
+def test_classes_do_not_mix():
+    frames = [[estimate("gse", 0, 0), estimate("person", 0.5, 0)]] * 3
+    assert [track.class_name for track in run(Tracker(), frames)[-1]] == ["gse", "person"]
+    other = Tracker()
+    run(other, [[estimate("gse", 0, 0)]] * 3)
+    coasting = other.update([estimate("person", 0, 0)], 3 * FRAME_NS)
+    assert coasting[0].state == "coasting"
+
+
+def test_rejected_candidate_is_recorded():
+    frames = [[estimate("gse", 0, 0), estimate("gse", 0, 3)]] * 3
+    first, second = run(Tracker(), frames)[-1]
+    assert first.rejected_cost["distance"] == pytest.approx(3.0 / 5.0)
+    assert second.rejected_cost["total"] > second.match_cost["total"]
+
+
+def test_flipped_headings_are_outvoted():
+    yaws = [0.3 + (np.pi if k in (4, 9, 10) else 0.0) for k in range(20)]
+    track = run(Tracker(), [[estimate("gse", 0, 0, yaw)] for yaw in yaws])[-1][0]
+    assert track.box[6] == pytest.approx(0.3, abs=0.02)
+
+
+def test_wrong_first_heading_is_turned():
+    yaws = [0.3 + np.pi, 0.3, 0.3, 0.3, 0.3, 0.3]
+    tracks = run(Tracker(), [[estimate("gse", 0, 0, yaw)] for yaw in yaws])
+    assert tracks[-1][0].box[6] == pytest.approx(0.3, abs=0.02)
+    assert any("heading_turned" in track.reasons for frame in tracks for track in frame)
+
+
+def test_second_detection_of_one_object_starts_no_track():
+    frames = [[estimate("gse", 0, 0, score=0.6), estimate("gse", 0.3, 0.1, score=0.9)]] * 5
+    assert len(run(Tracker(), frames)[-1]) == 1
+
+
+def test_two_tracks_that_grow_together_are_merged():
+    frames = [[estimate("gse", 0, 0), estimate("gse", 0, max(3.0 - 0.2 * k, 0.1))] for k in range(30)]
+    last = run(Tracker(), frames)[-1]
+    assert [track.track_id for track in last] == ["gse-1"]
+
+
+def test_codes_are_averaged_by_visibility():
+    def seen(value, fraction):
+        return [estimate("gse", 0, 0, shape_code=np.full(4, value, np.float32), visible_fraction=fraction)]
+
+    track = run(Tracker(), [seen(0.0, 1.0), seen(3.0, 0.5)])[-1][0]
+    np.testing.assert_allclose(track.shape_code, np.full(4, 1.0), atol=1e-6)
+    assert track.texture_code is None
+
+
+def test_covariance_of_the_estimate_decides_how_much_it_moves_the_track():
+    def shift(std):
+        tracker = Tracker()
+        run(tracker, [[estimate("gse", 0, 0, std=0.3)]] * 10)
+        return tracker.update([estimate("gse", 0.5, 0, std=std)], 10 * FRAME_NS)[0].box[0]
+
+    assert shift(0.05) > 3.0 * shift(1.0) > 0.0
+
+
+def test_predict_moves_states_and_update_goes_on_from_there():
+    frames = [[estimate("gse", 0.3 * k, 0, std=0.1)] for k in range(20)]
+    plain, asked = Tracker(), Tracker()
+    run(plain, frames)
+    for k, frame in enumerate(frames):
+        predicted = asked.predict(k * FRAME_NS)
+        if k > 5:
+            assert predicted[0].box[0] == pytest.approx(0.3 * k, abs=0.15)
+        asked.update(frame, k * FRAME_NS)
+    following = [estimate("gse", 6.0, 0, std=0.1)]
+    np.testing.assert_allclose(
+        plain.update(following, 20 * FRAME_NS)[0].box, asked.update(following, 20 * FRAME_NS)[0].box
+    )
+
+
+def test_trail_holds_the_last_seconds():
+    tracker = Tracker(load_config(overrides={"tracking.trail_s": 1.0}).tracking)
+    track = run(tracker, [[estimate("gse", 0.3 * k, 0)] for k in range(30)])[-1][0]
+    assert track.trail.shape == (11, 3)
+    assert track.trail.dtype == np.float32
+    assert np.all(np.diff(track.trail[:, 0]) > 0.0)
+
+
+def test_time_going_backwards_forgets_everything():
+    tracker = Tracker()
+    run(tracker, [[estimate("gse", 0, 0)]] * 5, first=100)
+    assert tracker.update([estimate("gse", 0, 0)], 0) == []
+    assert tracker.resets == 1
+    assert [track.track_id for track in run(tracker, [[estimate("gse", 0, 0)]] * 3, first=1)[-1]] == ["gse-1"]
+
+
+def test_long_pause_forgets_but_short_pause_does_not():
+    tracker = Tracker()
+    run(tracker, [[estimate("gse", 0, 0)]] * 5)
+    assert [t.track_id for t in tracker.update([estimate("gse", 0, 0)], 35 * FRAME_NS)] == ["gse-1"]
+    assert tracker.update([], 235 * FRAME_NS) == []
+    assert tracker.resets == 1
+
+
+def test_unusable_estimates_are_counted_and_skipped():
+    broken = [estimate("gse", np.nan, 0), estimate("gse", 0, 0), estimate("gse", 20, 0, score=np.nan)]
+    broken[1].box[3] = 0.0
+    tracker = Tracker()
+    tracks = run(tracker, [[*broken, estimate("gse", 5, 5)]] * 3)[-1]
+    assert [track.box[0] for track in tracks] == pytest.approx([5.0])
+    assert tracks[0].estimate_index == 3
+    assert tracker.rejected_estimates == 9
+
+
+def test_nan_covariance_does_not_poison_the_track():
+    tracker = Tracker()
+    run(tracker, [[estimate("gse", 0, 0)]] * 5)
+    bad = ObjectEstimate("gse", estimate("gse", 0.1, 0).box, np.full((7, 7), np.nan), 0.8)
+    track = tracker.update([bad], 5 * FRAME_NS)[0]
+    assert np.all(np.isfinite(track.box))
+    assert np.all(np.linalg.eigvalsh(track.covariance) > 0.0)
+
+
+def test_five_hundred_estimates_at_once():
+    rng = np.random.default_rng(2)
+    positions = rng.uniform(-200, 200, (500, 2))
+    frame = [estimate("gse", *position) for position in positions]
+    tracks = run(Tracker(), [frame] * 3)[-1]
+    assert 400 < len(tracks) <= 500
+    assert len({track.track_id for track in tracks}) == len(tracks)
+
+
+def test_same_input_gives_the_same_tracks():
+    rng = np.random.default_rng(4)
+    frames = [[estimate("person", *rng.uniform(-5, 5, 2)) for _ in range(12)] for _ in range(20)]
+    first, second = run(Tracker(), frames), run(Tracker(), frames)
+    for a, b in zip(first, second, strict=True):
+        assert [t.track_id for t in a] == [t.track_id for t in b]
+        for one, other in zip(a, b, strict=True):
+            np.testing.assert_array_equal(one.box, other.box)
+
+
+def test_covariance_is_honest_for_a_walking_person():
+    rng, squared = np.random.default_rng(5), []
+    for _ in range(20):
+        tracker = Tracker()
+        for k in range(30):
+            x, y = 0.14 * k, 0.0
+            tracks = tracker.update(
+                [estimate("person", x + rng.normal(0, 0.3), y + rng.normal(0, 0.3), std=0.3)], k * FRAME_NS
+            )
+        error = tracks[0].box[:2] - [x, y]
+        squared.append(error @ np.linalg.solve(tracks[0].covariance[:2, :2], error))
+    # Two degrees of freedom: the mean normalised square is 2 for honest covariances.
+    assert 1.0 < np.mean(squared) < 3.2
