@@ -1,0 +1,143 @@
+"""Shape code -> truncated signed distances on a lattice of the box-normalised frame.
+
+The distance at each lattice node is an affine function of K features, and the features are a
+small network of the code. So a decode is one thin matrix product, and the derivative of any
+node's distance in the code is a row of the same matrix times a (K, S) matrix: what second-order
+refinement on a vehicle asks for. Distances are measured in lattice cells, not metres: the lattice
+is finer where thin parts live, and a cell is the length that the surface extraction can resolve.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+TRUNCATION = 3.0
+"""Distances beyond this many cells carry no information; nodes that never come closer are constants."""
+
+
+class ShapeDecoder(nn.Module):
+    """Distances of one class.
+
+    Attributes:
+        axes: three (n,) float32 buffers `axis_x`, `axis_y`, `axis_z`: node coordinates in the box-normalised
+            frame, ascending, reaching past [-0.5, 0.5] so that surfaces close.
+        live: (L,) int64, flat indices of the nodes that vary with the code.
+        resting: (X * Y * Z,) float32, distances of all other nodes.
+    """
+
+    axis_x: Tensor
+    axis_y: Tensor
+    axis_z: Tensor
+    live: Tensor
+    resting: Tensor
+    row_of_node: Tensor
+
+    def __init__(
+        self, axes: tuple[Tensor, Tensor, Tensor], live: Tensor, resting: Tensor, sizes: tuple[int, int, int]
+    ) -> None:
+        """Build an untrained decoder.
+
+        Args:
+            axes: node coordinates per axis.
+            live: (L,) int64 flat node indices; must not contain outermost nodes.
+            resting: (X * Y * Z,) float.
+            sizes: (code length S, hidden units, features K).
+        """
+        super().__init__()
+        code_size, hidden, features = sizes
+        for name, axis in zip(("axis_x", "axis_y", "axis_z"), axes, strict=True):
+            self.register_buffer(name, axis.float())
+        self.register_buffer("live", live.long())
+        self.register_buffer("resting", resting.float())
+        row_of_node = torch.full((resting.numel(),), -1, dtype=torch.int64, device=live.device)
+        row_of_node[live] = torch.arange(len(live), device=live.device)
+        self.register_buffer("row_of_node", row_of_node, persistent=False)
+        self.register_buffer("positions", self._mesh(axes), persistent=False)
+        indices = tuple(torch.arange(len(axis), device=axis.device) for axis in axes)
+        self.register_buffer("lattice_points", self._mesh(indices), persistent=False)
+        self.mean = nn.Parameter(torch.zeros(len(live)))
+        self.basis = nn.Parameter(torch.randn(len(live), features) / features**0.5)
+        self.linear = nn.Parameter(torch.randn(features, code_size) / code_size**0.5)
+        self.hidden_weight = nn.Parameter(torch.randn(hidden, code_size) / code_size**0.5)
+        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
+        self.output_weight = nn.Parameter(torch.randn(features, hidden) / hidden**0.5)
+
+    @staticmethod
+    def _mesh(axes: tuple[Tensor, ...]) -> Tensor:
+        return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, 3).float()
+
+    @property
+    def code_size(self) -> int:
+        """Length S of a shape code."""
+        return self.linear.shape[1]
+
+    @property
+    def grid_shape(self) -> tuple[int, int, int]:
+        """Nodes per axis."""
+        return len(self.axis_x), len(self.axis_y), len(self.axis_z)
+
+    def features(self, code: Tensor) -> Tensor:
+        """(B, S) codes -> (B, K) features: a linear part and one hidden layer."""
+        hidden = torch.tanh(code @ self.hidden_weight.T + self.hidden_bias)
+        return code @ self.linear.T + hidden @ self.output_weight.T
+
+    def features_jacobian(self, code: Tensor) -> Tensor:
+        """(S,) code -> (K, S) derivative of the features."""
+        hidden = torch.tanh(self.hidden_weight @ code + self.hidden_bias)
+        return self.linear + self.output_weight @ ((1.0 - hidden**2)[:, None] * self.hidden_weight)
+
+    def live_distances(self, code: Tensor) -> Tensor:
+        """(B, S) codes -> (B, L) distances of the live nodes, in cells, negative inside."""
+        return self.mean + self.features(code) @ self.basis.T
+
+    def forward(self, code: Tensor) -> Tensor:
+        """(B, S) codes -> (B, X, Y, Z) distances in cells, negative inside."""
+        grid = self.resting.expand(len(code), -1).clone()
+        grid[:, self.live] = self.live_distances(code)
+        return grid.reshape(len(code), *self.grid_shape)
+
+    def distance_jacobian(self, code: Tensor, nodes: Tensor) -> Tensor:
+        """Derivative of the distances of some nodes in the code.
+
+        Args:
+            code: (S,) float.
+            nodes: (...) int64, flat node indices.
+
+        Returns:
+            (..., S) float; zeros at resting nodes.
+        """
+        rows = self.row_of_node[nodes]
+        jacobian = self.basis[rows.clamp_min(0)] @ self.features_jacobian(code)
+        return jacobian * (rows >= 0)[..., None]
+
+    def interpolation_rows(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Trilinear distances at free points, as an affine function of the features.
+
+        Args:
+            points: (N, 3) float, box-normalised frame; clamped to the lattice.
+
+        Returns:
+            (N,) constants and (N, K) rows: distances = constants + rows @ features(code), cells.
+        """
+        lower, fraction = [], []
+        for axis, nodes in enumerate((self.axis_x, self.axis_y, self.axis_z)):
+            coordinate = points[:, axis].clamp(float(nodes[0]), float(nodes[-1])).contiguous()
+            index = (torch.searchsorted(nodes, coordinate, right=True) - 1).clamp(0, len(nodes) - 2)
+            lower.append(index)
+            fraction.append((coordinate - nodes[index]) / (nodes[index + 1] - nodes[index]))
+        _, ny, nz = self.grid_shape
+        constants = torch.zeros_like(fraction[0])
+        rows = self.basis.new_zeros((len(points), self.basis.shape[1]))
+        for corner in range(8):
+            bits = [corner >> axis & 1 for axis in range(3)]
+            weight = torch.ones_like(constants)
+            for axis, bit in enumerate(bits):
+                weight = weight * (fraction[axis] if bit else 1.0 - fraction[axis])
+            node = ((lower[0] + bits[0]) * ny + lower[1] + bits[1]) * nz + lower[2] + bits[2]
+            row = self.row_of_node[node]
+            live = row >= 0
+            row = row.clamp_min(0)
+            constants = constants + weight * torch.where(live, self.mean[row], self.resting[node])
+            rows = rows + (weight * live)[:, None] * self.basis[row]
+        return constants, rows

@@ -1,0 +1,99 @@
+"""Weights of the prior on disk: one safetensors file that says how to rebuild every class."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from airside_perception.errors import AirsideError
+from airside_perception.prior.shape_decoder import ShapeDecoder
+from airside_perception.prior.texture_decoder import TextureDecoder
+
+if TYPE_CHECKING:
+    from airside_perception.prior.object_prior import ClassPrior, ObjectPrior
+
+FORMAT = "airside_prior"
+VERSION = "1"
+_HALF = ("shape.basis",)
+"""Large matrices stored as float16: rounding moves a surface by less than a hundredth of a cell."""
+
+
+def save_prior(prior: ObjectPrior, path: str | Path) -> None:
+    """Write `prior` to `path`; see `ObjectPrior.save`."""
+    tensors: dict[str, Tensor] = {}
+    layout = {}
+    for name, part in prior.classes.items():
+        for key, value in part.state_dict().items():
+            stored = value.detach().cpu().contiguous()
+            tensors[f"{name}.{key}"] = stored.half() if key in _HALF else stored
+        texture = part.texture
+        layout[name] = {
+            "hidden": part.shape.hidden_weight.shape[0],
+            "texture_frequencies": texture.frequencies,
+            "texture_hidden": texture.position_network[0].out_features,
+            "texture_features": texture.features_count,
+        }
+    metadata = {**prior.metadata, "format": FORMAT, "version": VERSION, "layout": json.dumps(layout)}
+    save_file(tensors, str(path), metadata=metadata)
+
+
+def load_prior(path: str | Path, device: str | torch.device = "cpu") -> ObjectPrior:
+    """Read weights; see `ObjectPrior.load`."""
+    from airside_perception.prior.object_prior import ObjectPrior
+
+    if not Path(path).is_file():
+        raise AirsideError(f"prior weights: no file at {path}. Train them with `airside train prior`.")
+    try:
+        with safe_open(str(path), framework="pt", device=str(device)) as file:
+            metadata = dict(file.metadata() or {})
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise AirsideError(f"prior weights {path}: not a safetensors file ({error})") from error
+    found = (metadata.get("format"), metadata.get("version"))
+    if found != (FORMAT, VERSION):
+        raise AirsideError(f"prior weights {path}: expected format {FORMAT} version {VERSION}, got {found[0]} {found[1]}")
+    layout = json.loads(metadata["layout"])
+    classes = {name: _build_class(name, options, tensors, path, device) for name, options in layout.items()}
+    return ObjectPrior(classes, {key: value for key, value in metadata.items() if key != "layout"})
+
+
+def _build_class(
+    name: str, options: dict[str, int], tensors: dict[str, Tensor], path: str | Path, device: str | torch.device
+) -> ClassPrior:
+    from airside_perception.prior.object_prior import ClassPrior
+
+    own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+
+    def require(key: str) -> Tensor:
+        if key not in own:
+            raise AirsideError(f"prior weights {path}: tensor '{name}.{key}' is missing; retrain or fetch them again")
+        return own[key]
+
+    axes = (require("shape.axis_x"), require("shape.axis_y"), require("shape.axis_z"))
+    features, code_size = require("shape.linear").shape
+    sizes = (code_size, options["hidden"], features)
+    shape = ShapeDecoder(axes, require("shape.live"), require("shape.resting"), sizes)
+    texture = TextureDecoder(
+        require("texture.linear").shape[1],
+        options["texture_frequencies"],
+        options["texture_hidden"],
+        options["texture_features"],
+    )
+    part = ClassPrior(shape, texture).to(device)
+    wanted = part.state_dict()
+    state = {}
+    for key, value in wanted.items():
+        stored = require(key)
+        if stored.shape != value.shape:
+            raise AirsideError(
+                f"prior weights {path}: tensor '{name}.{key}': expected {tuple(value.shape)}, got {tuple(stored.shape)}"
+            )
+        state[key] = stored.to(value.dtype)
+    part.load_state_dict(state)
+    return part
