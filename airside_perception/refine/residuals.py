@@ -1,0 +1,236 @@
+"""Rendered silhouettes of all objects in all views, their residuals and Jacobians, in one batch.
+
+One rasteriser launch per step. The derivative of a blurred silhouette B in a parameter is
+-grad(B) . flow, where flow is the image motion of the surface under that parameter: exact for the
+outline up to the blur, and free of a render per parameter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+
+from airside_perception.refine.shape_library import LinearShape
+from airside_perception.refine.views import View
+from airside_perception.rendering import interpolate, rasterize
+
+POSE_PARAMETERS = 6
+"""x, y, yaw, log length, log width, log height; shape parameters follow."""
+
+HUBER = 0.3
+"""Silhouette residuals above this count linearly."""
+
+
+@dataclass(frozen=True)
+class Poses:
+    """State of all objects.
+
+    Attributes:
+        ground: (N, 3) float64 odom, point on the ground under each box centre.
+        yaw: (N,) radians.
+        log_size: (N, 3).
+        shape: (N, K) offsets along the shape directions, standard deviations.
+    """
+
+    ground: np.ndarray
+    yaw: np.ndarray
+    log_size: np.ndarray
+    shape: np.ndarray
+
+    def moved(self, step: np.ndarray) -> Poses:
+        """After a step (N, 6 + K) in the order of POSE_PARAMETERS."""
+        ground = self.ground.copy()
+        ground[:, :2] += step[:, :2]
+        return Poses(ground, self.yaw + step[:, 2], self.log_size + step[:, 3:6], self.shape + step[:, 6:])
+
+    def where(self, mask: np.ndarray, other: Poses) -> Poses:
+        """Own state where `mask` (N,), else `other`'s."""
+        keep = mask[:, None]
+        return Poses(
+            np.where(keep, self.ground, other.ground),
+            np.where(mask, self.yaw, other.yaw),
+            np.where(keep, self.log_size, other.log_size),
+            np.where(keep, self.shape, other.shape),
+        )
+
+    def boxes(self) -> np.ndarray:
+        """(N, 7) float64 boxes in odom."""
+        size = np.exp(self.log_size)
+        center = self.ground + np.stack([0 * size[:, 2], 0 * size[:, 2], size[:, 2] / 2], axis=1)
+        return np.concatenate([center, size, self.yaw[:, None]], axis=1)
+
+
+@dataclass(frozen=True)
+class StepTerms:
+    """What one evaluation yields, per view.
+
+    Attributes:
+        mask: (C, P, P) float32, rendered silhouette (hard).
+        hessian: (C, D, D) float64, sum of w J J^T, or None.
+        gradient: (C, D) float64, sum of w J r, or None.
+        cost: (C,) float64, weighted mean absolute residual at the reference blur.
+        energy: (C,) float64, weighted sum of Huber losses at the reference blur.
+    """
+
+    mask: torch.Tensor
+    hessian: np.ndarray | None
+    gradient: np.ndarray | None
+    cost: np.ndarray
+    energy: np.ndarray
+
+
+class SilhouetteBatch:
+    """All views of all objects of a frame, packed for one launch.
+
+    Args:
+        views: the crops, in the order of the batch.
+        shapes: one LinearShape per object.
+    """
+
+    def __init__(self, views: list[View], shapes: list[LinearShape]):
+        self.views, self.shapes = views, shapes
+        self.object_of_view = np.array([v.object_index for v in views], int)
+        counts = np.array([len(shapes[i].vertices) for i in self.object_of_view], int)
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        face_counts = np.array([len(shapes[i].faces) for i in self.object_of_view], int)
+        face_starts = np.concatenate([[0], np.cumsum(face_counts)[:-1]])
+        faces = [shapes[i].faces + s for i, s in zip(self.object_of_view, self._starts[:-1], strict=True)]
+        self._faces = torch.from_numpy(np.concatenate(faces).astype(np.int32))
+        self._ranges = torch.from_numpy(np.stack([face_starts, face_counts], axis=1).astype(np.int32))
+        self._view_of_vertex = np.repeat(np.arange(len(views)), counts)
+        self._object_of_vertex = self.object_of_view[self._view_of_vertex]
+        self._vertices = np.concatenate([shapes[i].vertices for i in self.object_of_view]).astype(np.float64)
+        self._columns = np.concatenate([shapes[i].shape_columns for i in self.object_of_view]).astype(np.float64)
+        self._clip = np.stack([v.clip_from_odom for v in views])
+        self._linear = np.array([v.crop.is_linear for v in views])
+        self._target = torch.from_numpy(np.stack([v.target for v in views]).astype(np.float32))
+        self.weight = torch.from_numpy(np.stack([v.weight for v in views]).astype(np.float32))
+        self._blurred_targets: dict[float, torch.Tensor] = {}
+
+    @property
+    def size(self) -> int:
+        """Edge of the crops, pixels."""
+        return self.views[0].crop.width
+
+    def discount(self, mask: torch.Tensor) -> None:
+        """Take weight from pixels that other objects explain: `mask` (C, P, P) in 0..1."""
+        self.weight = self.weight * (1 - mask.clamp(0, 1))
+
+    def surface(self, poses: Poses) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices in odom (V, 3) and their derivatives (V, 3, 6 + K) of every view's object."""
+        owner = self._object_of_vertex
+        normalised = self._vertices + np.einsum("vck,vk->vc", self._columns, poses.shape[owner])
+        size = np.exp(poses.log_size)[owner]
+        metric = normalised * size
+        cosine, sine = np.cos(poses.yaw)[owner], np.sin(poses.yaw)[owner]
+        ground = poses.ground[owner]
+        x = cosine * metric[:, 0] - sine * metric[:, 1]
+        y = sine * metric[:, 0] + cosine * metric[:, 1]
+        points = np.stack([ground[:, 0] + x, ground[:, 1] + y, ground[:, 2] + metric[:, 2] + size[:, 2] / 2], axis=1)
+        derivative = np.zeros((len(points), 3, POSE_PARAMETERS + self._columns.shape[2]))
+        derivative[:, 0, 0] = derivative[:, 1, 1] = 1.0
+        derivative[:, 0, 2], derivative[:, 1, 2] = -y, x
+        derivative[:, 0, 3], derivative[:, 1, 3] = cosine * metric[:, 0], sine * metric[:, 0]
+        derivative[:, 0, 4], derivative[:, 1, 4] = -sine * metric[:, 1], cosine * metric[:, 1]
+        derivative[:, 2, 5] = metric[:, 2] + size[:, 2] / 2
+        bent = self._columns * size[:, :, None]
+        derivative[:, 0, 6:] = cosine[:, None] * bent[:, 0] - sine[:, None] * bent[:, 1]
+        derivative[:, 1, 6:] = sine[:, None] * bent[:, 0] + cosine[:, None] * bent[:, 1]
+        derivative[:, 2, 6:] = bent[:, 2]
+        return points, derivative
+
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Clip positions (V, 4) and d pixel / d odom point (V, 2, 3)."""
+        matrices = self._clip[self._view_of_vertex]
+        clip = np.einsum("vij,vj->vi", matrices[:, :, :3], points) + matrices[:, :, 3]
+        for index in np.flatnonzero(~self._linear):
+            run = slice(self._starts[index], self._starts[index + 1])
+            view = self.views[index]
+            camera = (points[run] - view.odom_from_camera[:3, 3]) @ view.odom_from_camera[:3, :3]
+            clip[run] = view.crop.clip_positions(camera)
+        w = np.maximum(clip[:, 3], 0.05)
+        # Distorted lenses move the point but hardly change its local scale: the pinhole's derivative serves.
+        slope = matrices[:, :2, :3] - (clip[:, :2] / w[:, None])[:, :, None] * matrices[:, 3:4, :3]
+        return clip, slope * (self.size / 2 / w)[:, None, None]
+
+    def raster(self, clip: np.ndarray) -> torch.Tensor:
+        """(C, P, P, 4) raster of every view."""
+        positions = torch.from_numpy(clip.astype(np.float32))
+        return rasterize(positions, self._faces, (self.size, self.size), ranges=self._ranges)
+
+    def interpolate(self, attributes: np.ndarray, raster: torch.Tensor) -> torch.Tensor:
+        """Per-vertex attributes (V, A) over the raster: (C, P, P, A)."""
+        return interpolate(torch.from_numpy(attributes.astype(np.float32)), raster, self._faces)
+
+    def vertex_values(self, per_shape: str) -> np.ndarray:
+        """A LinearShape array of every view's object, concatenated as the vertices are."""
+        return np.concatenate([getattr(self.shapes[i], per_shape) for i in self.object_of_view])
+
+    def blurred_target(self, sigma: float) -> torch.Tensor:
+        """(C, P, P) target at a blur, computed once."""
+        if sigma not in self._blurred_targets:
+            self._blurred_targets[sigma] = blur(self._target[:, None], sigma)[:, 0]
+        return self._blurred_targets[sigma]
+
+    def evaluate(self, poses: Poses, sigma: float, reference_sigma: float, with_jacobian: bool = True) -> StepTerms:
+        """Render at `poses` and compare.
+
+        Args:
+            poses: state of all objects.
+            sigma: blur of this step, crop pixels.
+            reference_sigma: blur at which costs of different steps compare.
+            with_jacobian: also build the normal equations of every view.
+        """
+        points, derivative = self.surface(poses)
+        clip, slope = self.project(points)
+        raster = self.raster(clip)
+        mask = (raster[..., 3] > 0).float()
+        reference = blur(mask[:, None], reference_sigma)[:, 0] - self.blurred_target(reference_sigma)
+        weight_sum = self.weight.sum(dim=(1, 2)).clamp_min(1.0)
+        size = reference.abs()
+        cost = ((size * self.weight).sum(dim=(1, 2)) / weight_sum).double().numpy()
+        huber = torch.where(size < HUBER, 0.5 * size**2, HUBER * (size - 0.5 * HUBER))
+        energy = (huber * self.weight).sum(dim=(1, 2)).double().numpy()
+        if not with_jacobian:
+            return StepTerms(mask, None, None, cost, energy)
+        flow = np.einsum("vij,vjk->vik", slope, derivative)
+        columns = flow.shape[2]
+        limit = float(self.size)
+        flow = np.clip(flow.reshape(len(flow), -1), -40 * limit, 40 * limit)
+        carried = self.interpolate(flow, raster).permute(0, 3, 1, 2)
+        stacked = blur(torch.cat([mask[:, None], carried], dim=1), sigma)
+        soft = stacked[:, 0]
+        spread = stacked[:, 1:] / soft[:, None].clamp_min(1e-3)
+        gradient_x, gradient_y = _central_differences(soft)
+        jacobian = -(gradient_x[:, None] * spread[:, :columns] + gradient_y[:, None] * spread[:, columns:])
+        residual = soft - self.blurred_target(sigma)
+        # Huber weights: parts that the prior can't make must not drag the rest along.
+        robust = self.weight * (HUBER / residual.abs().clamp_min(HUBER))
+        flat = jacobian.flatten(2)
+        weighted = flat * robust.flatten(1)[:, None]
+        hessian = torch.bmm(weighted, flat.transpose(1, 2)).double().numpy()
+        gradient = torch.bmm(weighted, residual.flatten(1)[:, :, None])[:, :, 0].double().numpy()
+        return StepTerms(mask, hessian, gradient, cost, energy)
+
+
+def blur(images: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Gaussian blur of (C, A, P, P) float32 by `sigma` pixels, zeros outside."""
+    if sigma <= 0:
+        return images
+    radius = max(1, int(np.ceil(2.5 * sigma)))
+    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=torch.float32) / sigma) ** 2)
+    taps = taps / taps.sum()
+    count, channels, height, width = images.shape
+    flat = images.reshape(count * channels, 1, height, width)
+    flat = functional.conv2d(flat, taps.view(1, 1, 1, -1), padding=(0, radius))
+    flat = functional.conv2d(flat, taps.view(1, 1, -1, 1), padding=(radius, 0))
+    return flat.view(count, channels, height, width)
+
+
+def _central_differences(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """d/dx and d/dy of (C, P, P), per pixel."""
+    padded = functional.pad(images[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+    return (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2, (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2

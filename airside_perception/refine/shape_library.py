@@ -1,0 +1,110 @@
+"""Meshes of the prior, linearised once and shared by every object that starts from them.
+
+Decoding and its Jacobian cost far more than a step of the solver. Objects therefore start from a
+small set of typical codes per class and move on the linearised decoder; the code that comes out is
+typical code plus offset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from airside_perception.prior import ObjectPrior
+
+
+@dataclass(frozen=True)
+class LinearShape:
+    """A decoded mesh and how it moves in the directions that the refiner solves for.
+
+    Attributes:
+        shape_code, texture_code: (S,), (T,) float32 around which it is linear.
+        vertices: (V, 3) float32, box-normalised.
+        faces: (F, 3) int32.
+        normals, colors: (V, 3) float32.
+        directions: (K, S) float32, code change per unit of each shape parameter (one standard deviation).
+        shape_columns: (V, 3, K) float32, d vertices / d shape parameter.
+        texture_columns: (V, 3, T) float32, d colours / d texture code.
+        size: (3,) float64 typical metres, or None where the prior doesn't know.
+    """
+
+    shape_code: np.ndarray
+    texture_code: np.ndarray
+    vertices: np.ndarray
+    faces: np.ndarray
+    normals: np.ndarray
+    colors: np.ndarray
+    directions: np.ndarray
+    shape_columns: np.ndarray
+    texture_columns: np.ndarray
+    size: np.ndarray | None
+
+
+class ShapeLibrary:
+    """Typical shapes of each class of a prior.
+
+    Args:
+        prior: the loaded prior.
+        parameters: number of shape directions K, by falling variance of the class's codes.
+        level: level of detail, see `ObjectPrior.decode`.
+    """
+
+    def __init__(self, prior: ObjectPrior, parameters: int = 4, level: str | int = "refine"):
+        self._prior, self._level = prior, level
+        self.shape_parameters = parameters
+        self._shapes: dict[str, list[LinearShape]] = {}
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Classes that can be rendered."""
+        return tuple(self._prior.class_names)
+
+    def shapes(self, class_name: str) -> list[LinearShape]:
+        """The typical shapes of a class; built at the first call, a few tens of milliseconds each."""
+        if class_name not in self._shapes:
+            self._shapes[class_name] = [self._linearise(class_name, *each) for each in self._typical(class_name)]
+        return self._shapes[class_name]
+
+    def by_size(self, class_name: str, size: np.ndarray, count: int) -> list[int]:
+        """Indices of the `count` typical shapes whose proportions and size fit `size` (3,) best."""
+        shapes = self.shapes(class_name)
+        if shapes[0].size is None or len(shapes) <= 1:
+            return list(range(min(count, len(shapes))))
+        difference = np.log(np.array([s.size for s in shapes])) - np.log(np.maximum(size, 0.05))
+        return [int(i) for i in np.argsort(np.abs(difference).sum(axis=1), kind="stable")[:count]]
+
+    def nearest(self, class_name: str, shape_code: np.ndarray) -> int:
+        """Index of the typical shape whose code is nearest to `shape_code` (S,)."""
+        codes = np.array([s.shape_code for s in self.shapes(class_name)])
+        return int(np.argmin(((codes - shape_code) ** 2).sum(axis=1)))
+
+    def _typical(self, class_name: str) -> list[tuple[torch.Tensor, torch.Tensor, np.ndarray | None]]:
+        prototypes = self._prior.prototypes(class_name)
+        if not prototypes:
+            return [(*self._prior.mean_codes(class_name), None)]
+        return [(p.shape, p.texture, p.size) for p in prototypes]
+
+    def _linearise(self, class_name: str, shape, texture, size) -> LinearShape:
+        linear = self._prior.decode_linearized(class_name, shape, texture, self._level)
+        covariance = self._prior.code_covariance(class_name)[0].cpu().numpy().astype(np.float64)
+        values, vectors = np.linalg.eigh(covariance)
+        order = np.argsort(values)[::-1][: self.shape_parameters]
+        directions = (vectors[:, order] * np.sqrt(np.maximum(values[order], 1e-12))).T
+        mesh = linear.mesh
+        to_numpy = lambda tensor: tensor.detach().cpu().numpy()  # noqa: E731
+        jacobian = to_numpy(linear.shape_jacobian).astype(np.float64)
+        columns = np.clip(np.einsum("vcs,ks->vck", jacobian, directions), -0.25, 0.25)
+        return LinearShape(
+            np.asarray(to_numpy(torch.as_tensor(shape)), np.float32),
+            np.asarray(to_numpy(torch.as_tensor(texture)), np.float32),
+            to_numpy(mesh.vertices),
+            to_numpy(mesh.faces),
+            to_numpy(mesh.normals),
+            to_numpy(mesh.colors),
+            directions.astype(np.float32),
+            columns.astype(np.float32),
+            to_numpy(linear.texture_jacobian),
+            None if size is None else np.asarray(size, np.float64),
+        )

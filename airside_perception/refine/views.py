@@ -1,0 +1,165 @@
+"""Which cameras see an object, and the image crops in which it is compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from airside_perception.classes import SEMANTIC_OF_CLASS
+from airside_perception.geometry.boxes import box_corners
+from airside_perception.geometry.cameras import Camera
+from airside_perception.geometry.se3 import invert_transform
+from airside_perception.records import NetworkOutput, RigFrame
+
+MARGIN = 0.28
+"""Crop border on each side, as a fraction of the projected box."""
+
+SMALLEST_PX = 4.0
+"""Boxes that project to less than this edge length are not refined."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One object in one camera.
+
+    Attributes:
+        object_index: index of the object.
+        camera_name: the camera.
+        crop: camera whose image is the crop, `size` x `size` pixels.
+        clip_from_odom: (4, 4) float64, for cameras without distortion.
+        odom_from_camera: (4, 4) float64.
+        target: (P, P) float32 probability that a pixel shows the object's class.
+        weight: (P, P) float32 in 0..1, how far a pixel may be trusted.
+        image: (P, P, 3) float32 RGB in 0..1.
+        truncated: True where the image border cuts the projected box.
+        area_px: area of the projected box inside the image, image pixels.
+    """
+
+    object_index: int
+    camera_name: str
+    crop: Camera
+    clip_from_odom: np.ndarray
+    odom_from_camera: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+    image: np.ndarray
+    truncated: bool
+    area_px: float
+
+
+def project_boxes(frame: RigFrame, camera: Camera, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Image rectangles of boxes.
+
+    Args:
+        frame: gives the vehicle pose.
+        camera: a camera of the frame.
+        boxes: (N, 7) odom.
+
+    Returns:
+        (N, 4) float64 u0, v0, u1, v1 of the corners in front of the camera (not clipped to the
+        image; NaN where no corner is) and (N,) bool, True where all 8 corners are in front.
+    """
+    camera_from_odom = invert_transform(frame.odom_from_base @ camera.base_from_camera)
+    corners = box_corners(boxes) @ camera_from_odom[:3, :3].T + camera_from_odom[:3, 3]
+    pixels, valid = camera.project(corners)
+    valid &= corners[..., 2] > 0.2
+    pixels = np.where(valid[..., None], pixels, np.nan)
+    rectangles = np.full((len(boxes), 4), np.nan)
+    some = valid.any(axis=1)
+    if some.any():
+        rectangles[some, :2] = np.nanmin(pixels[some], axis=1)
+        rectangles[some, 2:] = np.nanmax(pixels[some], axis=1)
+    return rectangles, valid.all(axis=1)
+
+
+def find_views(
+    frame: RigFrame,
+    boxes: np.ndarray,
+    class_names: list[str],
+    network: NetworkOutput | None,
+    crop_size: int,
+    cameras_per_object: int,
+) -> list[View]:
+    """Choose, for every object, the cameras that see most of it, and cut the crops.
+
+    Args:
+        frame: images and vehicle pose.
+        boxes: (N, 7) odom, where the objects are thought to be.
+        class_names: N names.
+        network: its image semantics are the silhouettes to match; None: no views.
+        crop_size: P, edge of a crop in pixels.
+        cameras_per_object: at most this many views of an object.
+    """
+    if network is None or not len(boxes):
+        return []
+    candidates: dict[int, list[tuple[float, str, np.ndarray, bool]]] = {}
+    for name, image in frame.images.items():
+        if name not in network.image_semantics:
+            continue
+        camera = image.camera
+        rectangles, whole = project_boxes(frame, camera, boxes)
+        for index in np.flatnonzero(np.isfinite(rectangles[:, 0])):
+            u0, v0, u1, v1 = rectangles[index]
+            left, top = max(u0, 0.0), max(v0, 0.0)
+            right, bottom = min(u1, camera.width - 1.0), min(v1, camera.height - 1.0)
+            width, height = right - left, bottom - top
+            if width < 1 or height < 1 or max(width, height) < SMALLEST_PX:
+                continue
+            cut = bool((width * height < 0.8 * (u1 - u0) * (v1 - v0)) or not whole[index])
+            if cut and width * height < 0.15 * (u1 - u0) * (v1 - v0):
+                continue
+            region = _grown(np.array([left, top, right, bottom]))
+            candidates.setdefault(int(index), []).append((width * height, name, region, cut))
+    views = []
+    for index, found in sorted(candidates.items()):
+        found.sort(key=lambda each: (-each[0], each[1]))
+        for area, name, region, cut in found[:cameras_per_object]:
+            views.append(_cut(frame, name, index, class_names[index], region, network, crop_size, cut, area))
+    return views
+
+
+def _grown(rectangle: np.ndarray) -> np.ndarray:
+    """Integer x0, y0, width, height of a rectangle with its margin."""
+    left, top, right, bottom = rectangle
+    border_x, border_y = max(MARGIN * (right - left), 4.0), max(MARGIN * (bottom - top), 4.0)
+    x0, y0 = np.floor(left - border_x), np.floor(top - border_y)
+    return np.array([x0, y0, np.ceil(right + border_x) - x0 + 1, np.ceil(bottom + border_y) - y0 + 1]).astype(int)
+
+
+def _cut(frame, name, index, class_name, region, network, size, truncated, area) -> View:
+    image = frame.images[name]
+    camera = image.camera
+    crop = camera.cropped(*(int(v) for v in region)).resized(size, size)
+    odom_from_camera = frame.odom_from_base @ camera.base_from_camera
+    clip = crop.clip_matrix() @ invert_transform(odom_from_camera)
+    # Pixel centres of the crop in image pixels.
+    columns = region[0] + (np.arange(size) + 0.5) * region[2] / size - 0.5
+    rows = region[1] + (np.arange(size) + 0.5) * region[3] / size - 0.5
+    inside = ((rows >= 0) & (rows <= camera.height - 1))[:, None] & ((columns >= 0) & (columns <= camera.width - 1))[None]
+    target, weight = _silhouette(network.image_semantics[name], class_name, rows, columns, camera)
+    colors = _sample(image.image, rows, columns).astype(np.float32) / 255
+    return View(
+        index, name, crop, clip, odom_from_camera, target, weight * inside, colors, truncated, float(area)
+    )  # fmt: skip
+
+
+def _sample(array: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Bilinear samples on the grid rows x columns of an (H, W[, C]) array; the edge repeats."""
+    map_x = np.broadcast_to(columns[None].astype(np.float32), (len(rows), len(columns)))
+    map_y = np.broadcast_to(rows[:, None].astype(np.float32), (len(rows), len(columns)))
+    return cv2.remap(array, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _silhouette(semantics: np.ndarray, class_name: str, rows, columns, camera: Camera):
+    """Probability of the class at crop pixels, and the weight that other foreground leaves."""
+    own = SEMANTIC_OF_CLASS[class_name]
+    height, width = semantics.shape[1:]
+    map_rows = (rows + 0.5) * height / camera.height - 0.5
+    map_columns = (columns + 0.5) * width / camera.width - 0.5
+    target = _sample(np.ascontiguousarray(semantics[own], np.float32), map_rows, map_columns)
+    others = [s for s in SEMANTIC_OF_CLASS.values() if s != own]
+    other = _sample(np.ascontiguousarray(semantics[others].sum(axis=0), np.float32), map_rows, map_columns)
+    # Another object's pixel says nothing sure about this one: it may hide it or lie behind it.
+    return target, 1.0 - 0.8 * np.clip(other, 0, 1)

@@ -1,0 +1,142 @@
+"""Truth of a frame: boxes with visibility, and voxels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from airside_perception.classes import AIRCRAFT, GROUND, GSE, OBJECT_CLASSES, OBSTACLE, PERSON, STRUCTURE
+from airside_perception.geometry.cameras import Camera
+from airside_perception.geometry.se3 import invert_transform, matrix_to_quaternion, transform_points
+from airside_perception.records import GridSpec
+from airside_perception.rendering import rasterize
+from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers
+from airside_perception.synth.scene import Scene
+from airside_perception.synth.scene_geometry import SceneGeometry, semantic_lookup
+
+_AMODAL_STRIDE = 2
+_PRIORITY = np.zeros(7, np.int64)
+# Where several classes share a voxel the one that matters more to a vehicle names it.
+for _rank, _semantic in enumerate((GROUND, STRUCTURE, AIRCRAFT, OBSTACLE, GSE, PERSON), start=1):
+    _PRIORITY[_semantic] = _rank
+
+
+def is_tracked(scene: Scene) -> np.ndarray:
+    """(O,) bool, True for objects of the tracked classes."""
+    return np.array([o.asset.class_name in OBJECT_CLASSES for o in scene.objects], bool)
+
+
+def pixel_counts(
+    scene: Scene, geometry: SceneGeometry, odom_from_base: np.ndarray, camera: Camera, layers: ImageLayers
+) -> tuple[np.ndarray, np.ndarray]:
+    """Visible pixels of every object in one camera, and how many it would have with nothing in front.
+
+    Args:
+        scene, geometry: the scene and its triangles at the time of exposure.
+        odom_from_base: (4, 4) vehicle pose at that time.
+        camera: the camera that took `layers`.
+        layers: its image and labels.
+
+    Returns:
+        visible (O,) int64, amodal (O,) float64, both in pixels of `layers`; amodal counts only
+        what falls inside the image and is at least `visible`.
+    """
+    count = len(scene.objects)
+    items = layers.item[layers.item >= 0]
+    visible = np.bincount(items, minlength=count)[:count]
+    wanted = np.flatnonzero(is_tracked(scene) & (visible > 0))
+    amodal = visible.astype(np.float64)
+    if not len(wanted):
+        return visible, amodal
+    small = camera.resized(camera.width // _AMODAL_STRIDE, camera.height // _AMODAL_STRIDE)
+    camera_from_odom = invert_transform(odom_from_base @ camera.base_from_camera)
+    clip = small.clip_positions(transform_points(camera_from_odom, geometry.vertices), NEAR, FAR)
+    ranges = np.stack([geometry.face_ranges[wanted], np.diff(geometry.face_ranges)[wanted]], axis=1)
+    raster = rasterize(
+        torch.from_numpy(np.ascontiguousarray(clip, np.float32)),
+        torch.from_numpy(geometry.faces),
+        (small.height, small.width),
+        ranges=torch.from_numpy(ranges),
+        cull_backfaces=True,
+    )
+    alone = (raster[..., 3] > 0).sum(dim=(1, 2)).numpy() * _AMODAL_STRIDE**2
+    amodal[wanted] = np.maximum(alone, visible[wanted])
+    return visible, amodal
+
+
+def object_truth(
+    scene: Scene, time_s: float, visible: np.ndarray, visible_fraction: np.ndarray
+) -> list[dict[str, object]]:
+    """Entries of a frame's "objects" in tracks.json: every tracked object, seen or not.
+
+    Args:
+        scene: the scene.
+        time_s: anchor time of the frame.
+        visible: (O,) visible pixels, summed over cameras.
+        visible_fraction: (O,) visible over amodal pixels.
+    """
+    ego = np.array(scene.ego.at(time_s)[:2])
+    entries = []
+    for index in np.flatnonzero(is_tracked(scene)):
+        scene_object = scene.objects[index]
+        box = scene_object.box(time_s)
+        velocity = scene_object.trajectory.velocity(time_s)
+        entries.append(
+            {
+                "id": scene_object.object_id,
+                "class": scene_object.asset.class_name,
+                "subtype": scene_object.asset.subtype,
+                "translation": [round(float(v), 4) for v in box[:3]],
+                "size": [round(float(v), 4) for v in box[3:6]],
+                "rotation": [round(float(v), 6) for v in matrix_to_quaternion(scene_object.pose(time_s)[:3, :3])],
+                "velocity": [round(float(v), 4) for v in (*velocity, 0.0)],
+                "visibility": round(float(visible_fraction[index]), 4),
+                "num_pixels": int(visible[index]),
+                "distance": round(float(np.linalg.norm(box[:2] - ego)), 3),
+            }
+        )
+    return entries
+
+
+def voxelize(
+    scene: Scene, geometry: SceneGeometry, odom_from_base: np.ndarray, spec: GridSpec, spacing: float = 0.3
+) -> np.ndarray:
+    """Semantic voxels of everything in the grid, seen or not: every surface, and the ground plane.
+
+    Surfaces are sampled densely (one sample per `spacing` squared, three at least for each triangle).
+
+    Returns:
+        (X, Y, Z) uint8 semantic ids, 0 = free.
+    """
+    base_from_odom = invert_transform(odom_from_base)
+    classes = np.zeros(spec.shape, np.uint8)
+    ground_layer = int(np.floor((0.0 - spec.origin[2]) / spec.voxel_size[2]))
+    if 0 <= ground_layer < spec.shape[2]:
+        classes[:, :, ground_layer] = GROUND
+    if not len(geometry.faces):
+        return classes
+    corners = transform_points(base_from_odom, geometry.vertices)[geometry.faces]
+    low, high = np.asarray(spec.origin), np.asarray(spec.origin) + np.asarray(spec.voxel_size) * spec.shape
+    near = np.all((corners.max(axis=1) > low) & (corners.min(axis=1) < high), axis=1)
+    corners, semantics = corners[near], semantic_lookup(scene)[geometry.face_items[near]]
+    points, owner = _surface_samples(corners, spacing)
+    indices, inside = spec.indices(points)
+    flat = np.ravel_multi_index(indices[inside].T, spec.shape)
+    labels = semantics[owner[inside]]
+    order = np.argsort(_PRIORITY[labels], kind="stable")
+    classes.ravel()[flat[order]] = labels[order]
+    return classes
+
+
+def _surface_samples(corners: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+    """Low-discrepancy samples on triangles: (N, 3) points and (N,) index of their triangle."""
+    area = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    counts = np.maximum(np.ceil(area / spacing**2).astype(np.int64), 3)
+    owner = np.repeat(np.arange(len(corners)), counts)
+    serial = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # The R2 sequence (Roberts 2018): additive recurrence with the plastic number.
+    u, v = (0.5 + serial * 0.7548776662466927) % 1.0, (0.5 + serial * 0.5698402909980532) % 1.0
+    fold = u + v > 1
+    u, v = np.where(fold, 1 - u, u), np.where(fold, 1 - v, v)
+    a, b, c = corners[owner, 0], corners[owner, 1], corners[owner, 2]
+    return a + u[:, None] * (b - a) + v[:, None] * (c - a), owner

@@ -1,0 +1,85 @@
+"""One rig frame of a scene with all of its truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from airside_perception.geometry.rig import Rig
+from airside_perception.occupancy.visibility import camera_rays, camera_visibility
+from airside_perception.records import GridSpec
+from airside_perception.synth.annotate import is_tracked, object_truth, pixel_counts, voxelize
+from airside_perception.synth.raster_backend import ImageLayers, RasterBackend
+from airside_perception.synth.scene import Scene
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """Images and truth of one frame.
+
+    Attributes:
+        time_s: anchor time in the scene.
+        odom_from_base: (4, 4) vehicle pose at that time.
+        layers: camera name -> image and pixel labels.
+        objects: entries of tracks.json.
+        boxes: (M, 7) float64, odom, of all tracked objects, in the order of `objects`.
+        best_visibility: (M,) visible fraction in the camera that sees most of the object.
+        occupancy: (X, Y, Z) uint8 semantic ids, or None.
+        observed: (X, Y, Z) bool, voxels that a camera saw, or None.
+    """
+
+    time_s: float
+    odom_from_base: np.ndarray
+    layers: dict[str, ImageLayers]
+    objects: list[dict[str, object]]
+    boxes: np.ndarray
+    best_visibility: np.ndarray
+    occupancy: np.ndarray | None
+    observed: np.ndarray | None
+
+
+def render_frame(
+    backend: RasterBackend,
+    scene: Scene,
+    rig: Rig,
+    time_s: float,
+    rng: np.random.Generator,
+    grid: GridSpec | None,
+) -> LabelledFrame:
+    """Render all cameras of `rig` at `time_s` and label what they see.
+
+    Args:
+        backend: renders `scene`.
+        scene: the scene.
+        rig: cameras to render.
+        time_s: anchor time; all cameras expose at it.
+        rng: sensor noise.
+        grid: voxels to label, or None for none.
+    """
+    geometry = backend.geometry(time_s)
+    odom_from_base = scene.odom_from_base(time_s)
+    count = len(scene.objects)
+    seen, alone, best = np.zeros(count, np.int64), np.zeros(count), np.zeros(count)
+    layers = {}
+    for name, camera in rig.cameras.items():
+        layers[name] = backend.render(time_s, camera, rng)
+        visible, amodal = pixel_counts(scene, geometry, odom_from_base, camera, layers[name])
+        seen, alone = seen + visible, alone + amodal
+        best = np.maximum(best, visible / np.maximum(amodal, 1))
+    fraction = seen / np.maximum(alone, 1)
+    tracked = np.flatnonzero(is_tracked(scene))
+    occupancy = observed = None
+    if grid is not None:
+        occupancy = voxelize(scene, geometry, odom_from_base, grid)
+        observed = camera_visibility(camera_rays(list(rig.cameras.values()), grid), occupancy > 0)
+    return LabelledFrame(
+        time_s,
+        odom_from_base,
+        layers,
+        object_truth(scene, time_s, seen, fraction),
+        np.array([scene.objects[i].box(time_s) for i in tracked]).reshape(-1, 7),
+        best[tracked],
+        occupancy,
+        observed,
+    )

@@ -1,0 +1,183 @@
+"""The scene description that every rendering backend shares: who is where, when, in which light.
+
+The world frame of a scene is its `odom` frame: z up, the apron is the plane z = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from airside_perception.geometry.rig import Rig
+from airside_perception.geometry.se3 import pose_from_xyz_yaw, wrap_angle
+from airside_perception.synth.assets import Asset
+from airside_perception.synth.mesh_parts import Mesh
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A planar path in time, linear between knots.
+
+    Attributes:
+        times: (K,) float64 seconds, increasing.
+        positions: (K, 2) float64 metres, world.
+        yaws: (K,) float64 radians, unwrapped.
+    """
+
+    times: np.ndarray
+    positions: np.ndarray
+    yaws: np.ndarray
+
+    @staticmethod
+    def standing(x: float, y: float, yaw: float) -> Trajectory:
+        """A trajectory that never moves."""
+        return Trajectory(np.zeros(1), np.array([[x, y]], float), np.array([yaw], float))
+
+    @property
+    def moves(self) -> bool:
+        """True where any knot differs from the first."""
+        return bool(np.ptp(self.positions, axis=0).max() > 1e-6 or np.ptp(self.yaws) > 1e-6)
+
+    def at(self, time_s: float) -> tuple[float, float, float]:
+        """(x, y, yaw) at `time_s`; the end knots hold outside their range."""
+        x = np.interp(time_s, self.times, self.positions[:, 0])
+        y = np.interp(time_s, self.times, self.positions[:, 1])
+        return float(x), float(y), float(wrap_angle(np.interp(time_s, self.times, self.yaws)))
+
+    def velocity(self, time_s: float, step_s: float = 0.05) -> np.ndarray:
+        """(2,) float64 m/s in the world, by central difference."""
+        before, after = self.at(time_s - step_s), self.at(time_s + step_s)
+        return (np.array(after[:2]) - np.array(before[:2])) / (2 * step_s)
+
+    def yaw_rate(self, time_s: float, step_s: float = 0.05) -> float:
+        """rad/s at `time_s`, by central difference."""
+        return float(wrap_angle(self.at(time_s + step_s)[2] - self.at(time_s - step_s)[2]) / (2 * step_s))
+
+    def travelled(self, time_s: float) -> float:
+        """Metres along the path since the first knot."""
+        steps = np.linalg.norm(np.diff(self.positions, axis=0), axis=1)
+        return float(np.interp(time_s, self.times, np.concatenate([[0.0], np.cumsum(steps)])))
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """An asset on its way.
+
+    Attributes:
+        object_id: unique in its scene.
+        asset: geometry, class and family.
+        trajectory: of the box centre, on the ground.
+        lift: metres between the ground and the lowest point of the asset.
+        stride: metres walked per animation cycle; 0 when the asset does not animate.
+        phase: animation phase at the first knot, 0..1.
+    """
+
+    object_id: str
+    asset: Asset
+    trajectory: Trajectory
+    lift: float = 0.0
+    stride: float = 0.0
+    phase: float = 0.0
+
+    def mesh(self, time_s: float) -> Mesh:
+        """The asset's mesh at `time_s`, box-centred, metres."""
+        if self.asset.animate is None or self.stride <= 0:
+            return self.asset.mesh
+        return self.asset.animate((self.phase + self.trajectory.travelled(time_s) / self.stride) % 1.0)
+
+    def pose(self, time_s: float) -> np.ndarray:
+        """(4, 4) float64 world_from_object (box centre)."""
+        x, y, yaw = self.trajectory.at(time_s)
+        return pose_from_xyz_yaw(x, y, self.lift + self.asset.size[2] / 2, yaw)
+
+    def box(self, time_s: float) -> np.ndarray:
+        """(7,) float64 world box: x, y, z, length, width, height, yaw."""
+        x, y, yaw = self.trajectory.at(time_s)
+        return np.array([x, y, self.lift + self.asset.size[2] / 2, *self.asset.size, yaw])
+
+
+@dataclass(frozen=True)
+class Lighting:
+    """Light and air. Colours are linear RGB; directions are world unit vectors.
+
+    Attributes:
+        sun_direction: (3,) towards the light.
+        sun_color: (3,) radiance of the direct light.
+        ambient_color: (3,) light from the whole sky.
+        sky_zenith, sky_horizon: (3,) colours of the visible sky.
+        fog_density: 1/m extinction.
+        wetness: 0 dry .. 1 mirror-like puddles.
+        cloudiness: 0 clear .. 1 overcast pattern strength.
+        exposure: multiplies the image before the tone curve.
+    """
+
+    sun_direction: np.ndarray
+    sun_color: np.ndarray
+    ambient_color: np.ndarray
+    sky_zenith: np.ndarray
+    sky_horizon: np.ndarray
+    fog_density: float = 0.0
+    wetness: float = 0.0
+    cloudiness: float = 0.3
+    exposure: float = 1.0
+
+
+@dataclass(frozen=True)
+class GroundTexture:
+    """A drawn apron surface.
+
+    Attributes:
+        albedo: (rows, columns, 3) float32 linear albedo; row = y, column = x.
+        origin: (2,) world x, y of texel (0, 0)'s centre.
+        metres_per_texel: edge of a texel.
+    """
+
+    albedo: np.ndarray
+    origin: np.ndarray
+    metres_per_texel: float
+
+
+@dataclass(frozen=True)
+class SensorStyle:
+    """How the image sensor bends the truth; see `sensor.expose`."""
+
+    gain: float = 1.0
+    white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    shot_noise: float = 0.01
+    read_noise: float = 0.005
+    blur_px: float = 0.4
+    vignette: float = 0.15
+    saturation: float = 1.0
+    gamma: float = 2.2
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything a backend needs.
+
+    Attributes:
+        seed, split: what the scene was built from.
+        objects: tracked objects, static obstacles and structures alike.
+        ego: trajectory of base_link.
+        rig: the cameras.
+        ground, lighting, sensor: look.
+        duration_s, rate_hz: time span from 0.
+    """
+
+    seed: int
+    split: str
+    objects: tuple[SceneObject, ...]
+    ego: Trajectory
+    rig: Rig
+    ground: GroundTexture
+    lighting: Lighting
+    sensor: SensorStyle
+    duration_s: float
+    rate_hz: float = 10.0
+    families: tuple[str, ...] = field(default_factory=tuple)
+
+    def odom_from_base(self, time_s: float) -> np.ndarray:
+        """(4, 4) float64 pose of the vehicle at `time_s`."""
+        x, y, yaw = self.ego.at(time_s)
+        return pose_from_xyz_yaw(x, y, 0.0, yaw)
