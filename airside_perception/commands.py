@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,8 +148,8 @@ def _replay(args: argparse.Namespace) -> int:
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("occupancy", "prior"))
-    parser.add_argument("--pool", required=True, help="folder of generated samples")
-    parser.add_argument("--out", required=True, help="folder for checkpoints, log and curves")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and curves")
+    parser.add_argument("--pool", type=Path, help="folder of samples; default: one in --out, filled while training")
     parser.add_argument("--minutes", type=positive, default=60.0, help="time budget (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of weights and draws (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
@@ -157,14 +158,14 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    import logging
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    writable_folder(Path(args.out))
+    out = writable_folder(args.out)
+    _log_to_stderr()
     if args.what == "occupancy":
-        from airside_perception.training.train_occupancy import TrainingOptions, train_occupancy
+        from airside_perception.occupancy.network_spec import NetworkSpec
+        from airside_perception.training.train_occupancy import TrainingOptions, train
 
-        checkpoint = train_occupancy(TrainingOptions(**fields_of(TrainingOptions, args)))
+        pool = {"pool": str(args.pool), "generators": 0} if args.pool else {"pool": str(out / "pool"), "generators": 1}
+        checkpoint = train(NetworkSpec(), TrainingOptions(**fields_of(TrainingOptions, args, out=str(out), **pool)))
     else:
         from airside_perception.training.train_prior import PriorTrainingOptions, train_prior
 
@@ -176,14 +177,17 @@ def _train(args: argparse.Namespace) -> int:
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help="checkpoint.pt of `airside train occupancy`")
     parser.add_argument("--out", type=Path, default=Path("engines/occupancy.onnx"), help="default: %(default)s")
+    parser.add_argument("--model-card", type=Path, metavar="FILE", help="also describe the model in this file")
+    add_json_argument(parser)
 
 
 def _export(args: argparse.Namespace) -> int:
     existing_file(args.checkpoint, "checkpoint")
     writable_folder(args.out.parent)
-    from airside_perception.training.export import export_occupancy
+    from airside_perception.training.export import export_checkpoint
 
-    print(f"model: {export_occupancy(args.checkpoint, args.out)}")
+    scores = export_checkpoint(args.checkpoint, args.out, args.model_card)
+    report({"model": str(args.out), **scores}, args.json)
     return 0
 
 
@@ -194,12 +198,10 @@ def _build_engine_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _build_engine(args: argparse.Namespace) -> int:
-    import logging
-
     from airside_perception.inference import load_engine
     from airside_perception.resources import find_file
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    _log_to_stderr()
     model = find_file(args.model, "ONNX model")
     engine = load_engine(model, runtime="tensorrt", precision=args.precision, cache_dir=args.cache_dir)
     print(f"ready: {engine.runtime}")
@@ -241,6 +243,10 @@ def _doctor(args: argparse.Namespace) -> int:
     return 1 if any(finding.state == "fail" for finding in findings) else 0
 
 
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+
+
 COMMANDS = (
     Command("demo", "ten seconds of apron, from images to a report", "airside demo", _demo_arguments, _demo),
     Command(
@@ -274,7 +280,7 @@ COMMANDS = (
     Command(
         "train",
         "train the occupancy network or the object prior",
-        "airside train occupancy --pool out/pool --out out/train --minutes 60",
+        "airside train occupancy --out out/train --minutes 60",
         _train_arguments,
         _train,
     ),
