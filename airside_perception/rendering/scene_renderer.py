@@ -11,7 +11,7 @@ import torch
 
 from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import rotate_vectors, transform_points
-from airside_perception.rendering.rasterizer import interpolate, rasterize
+from airside_perception.rendering.backend import interpolate, rasterize
 from airside_perception.rendering.shading import Lighting, face_normals, lambert, normalized
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from airside_perception.rendering.rasterizer import interpolate
+from airside_perception.rendering.backend import interpolate
 
 _TINY = 1e-12
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from airside_perception.geometry.cameras import Camera
-from airside_perception.rendering.rasterizer import rasterize
+from airside_perception.rendering.backend import rasterize
 from airside_perception.rendering.scene_renderer import PackedScene, SceneItem, SceneRender, pack_scene
 
 

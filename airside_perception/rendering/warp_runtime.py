@@ -11,11 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+
 import warp as wp
 
 if hasattr(wp.config, "log_level"):
     wp.config.log_level = max(wp.config.log_level, wp.LOG_WARNING)
-else:  # Warp before 1.13 has only this switch
+else:  # older Warp has only this switch
     setattr(wp.config, "quiet", True)  # noqa: B010
 
 
