@@ -127,9 +127,7 @@ class BagReader:
         unknown = [name for name in wanted if name not in found]
         if unknown:
             known = ", ".join(find_cameras(self._topics)) or "none"
-            raise AirsideError(
-                f"{self.path}: no images of camera {unknown[0]!r} of the rig; the bag's cameras are {known}"
-            )
+            raise AirsideError(f"{self.path}: no images of camera {unknown[0]!r}; the bag's cameras are {known}")
         return {name: found[name] for name in wanted or found}
 
     def _read_static_frames(self) -> FrameTree:
