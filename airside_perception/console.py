@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -104,12 +105,23 @@ def fields_of(options_type: Any, args: argparse.Namespace, **stronger: Any) -> d
 def report(values: Mapping[str, Any], as_json: bool) -> None:
     """Print a summary: JSON, or one aligned line per figure."""
     if as_json:
-        print(json.dumps(values, indent=2))
+        print(json.dumps(_plain(values), indent=2))
         return
     lines = list(_figures(values))
     width = max((len(name) for name, _ in lines), default=0)
     for name, text in lines:
         print(f"{name:<{width}}  {text}")
+
+
+def _plain(value: Any) -> Any:
+    """`value` for JSON, which knows no NaN: what is not a number is null."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _figures(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

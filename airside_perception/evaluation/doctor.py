@@ -152,7 +152,7 @@ def _bag(config: Config, path: Path) -> Iterator[Finding]:
         for name in rig.names:
             camera = rig.cameras[name]
             count = reader.counts.get(name, 0)
-            rate = count / reader.duration_s if reader.duration_s > 0 else 0.0
+            rate = max(count - 1, 0) / reader.duration_s if reader.duration_s > 0 else 0.0
             detail = f"{camera.width}x{camera.height} {camera.distortion_model}, {count} images, {rate:.1f} Hz"
             state = "ok" if count else "warn"
             yield Finding(f"camera {name}", state, detail)
