@@ -144,7 +144,7 @@ class Tracker:
         scores = np.array([estimate.score for estimate in estimates], np.float64)
         sound = np.isfinite(boxes).all(axis=1) & (boxes[:, 3:6] > 0.0).all(axis=1) & np.isfinite(scores)
         self.rejected_estimates += int(np.sum(~sound))
-        return [(int(k), estimates[k]) for k in np.flatnonzero(sound & (scores >= self.config.min_score))]
+        return [(k, estimates[k]) for k in np.flatnonzero(sound & (scores >= self.config.min_score)).tolist()]
 
     def _costs(self, usable: Sequence[tuple[int, ObjectEstimate]]) -> CostTerms:
         """Costs between all tracks and all usable estimates."""
