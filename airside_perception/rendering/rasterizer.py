@@ -93,10 +93,11 @@ class _Rasterize(torch.autograd.Function):
     def forward(ctx, positions: torch.Tensor, batch: Batch) -> torch.Tensor:
         shape = (batch.images, batch.height, batch.width)
         device = positions.device
-        raster = torch.zeros((*shape, 4), dtype=torch.float32, device=device)
+        drawn = all(shape) and batch.largest_range > 0
+        raster = (torch.empty if drawn else torch.zeros)((*shape, 4), dtype=torch.float32, device=device)
         vertices = wp.from_torch(positions.detach(), dtype=wp.vec4)
         triangles, offsets = wp.from_torch(batch.triangles), wp.from_torch(batch.vertex_offsets)
-        if raster.numel() and batch.largest_range:
+        if drawn:
             depth = wp.from_torch(torch.full(shape, int(warp_kernels.EMPTY), dtype=torch.int64, device=device))
             lanes = _CUDA_LANES if device.type == "cuda" else 1
             size = [batch.width, batch.height]

@@ -196,10 +196,11 @@ def resolve(
     depth: wp.array3d(dtype=wp.int64),
     raster: wp.array3d(dtype=wp.vec4),
 ):
-    """Turn z-buffer entries into (u, v, z/w, triangle id + 1); `raster` starts as zeros."""
+    """Turn z-buffer entries into (u, v, z/w, triangle id + 1), and empty ones into zeros."""
     image, row, column = wp.tid()
     entry = depth[image, row, column]
     if entry == EMPTY:
+        raster[image, row, column] = wp.vec4()
         return
     triangle = wp.int32(entry & _TRIANGLE_MASK)
     offset = vertex_offsets[image]

@@ -32,11 +32,12 @@ def find_crossing(
     neighbours: wp.array2d(dtype=wp.int32),
     offset: wp.int32,
     start: wp.int32,
+    goal: wp.int32,
     a: wp.vec3d,
     b: wp.vec3d,
     wanted_normal: wp.vec2d,
 ):
-    """Walk from pixel centre `a`, inside triangle `start`, towards `b` until a silhouette edge.
+    """Walk from pixel centre `a`, inside triangle `start`, towards `b`, seen on `goal`, until a silhouette edge.
 
     Edge i of a triangle lies opposite its corner i; it is a silhouette if no triangle lies across
     it, or if that triangle's far corner is on the same side of the plane through eye and edge.
@@ -93,6 +94,8 @@ def find_crossing(
                 crossing.first = offset + triangles[triangle, (exit_side + 1) % 3]
                 crossing.second = offset + triangles[triangle, (exit_side + 2) % 3]
             return crossing
+        if across == goal:
+            return crossing
         came_from = triangle
         triangle = across
     return crossing
@@ -115,6 +118,7 @@ def pair_crossing(
     neighbours: wp.array2d(dtype=wp.int32),
     offset: wp.int32,
     near: wp.vec4,
+    other: wp.vec4,
     ax: wp.int32,
     ay: wp.int32,
     bx: wp.int32,
@@ -127,7 +131,9 @@ def pair_crossing(
     a = wp.vec3d(pixel_centre(ax, step_x), pixel_centre(ay, step_y), _ONE)
     b = wp.vec3d(pixel_centre(bx, step_x), pixel_centre(by, step_y), _ONE)
     normal = axis_normal(wp.abs(by - ay), width, height)
-    return find_crossing(positions, triangles, neighbours, offset, wp.int32(near[3]) - 1, a, b, normal)
+    start = wp.int32(near[3]) - 1
+    goal = wp.int32(other[3]) - 1
+    return find_crossing(positions, triangles, neighbours, offset, start, goal, a, b, normal)
 
 
 @wp.func
@@ -163,14 +169,16 @@ def antialias_forward(
                 bx = x
                 by = y
                 near = here
+                other = there
                 if not first_is_nearer(here, there):
                     ax = x
                     ay = y
                     bx = column
                     by = row
                     near = there
+                    other = here
                 crossing = pair_crossing(
-                    positions, triangles, neighbours, vertex_offsets[image], near, ax, ay, bx, by, width, height
+                    positions, triangles, neighbours, vertex_offsets[image], near, other, ax, ay, bx, by, width, height
                 )
                 if crossing.found != 0:
                     t = wp.float32(crossing.t)
@@ -216,14 +224,16 @@ def antialias_backward(
                 bx = x
                 by = y
                 near = here
+                other = there
                 if not first_is_nearer(here, there):
                     ax = x
                     ay = y
                     bx = column
                     by = row
                     near = there
+                    other = here
                 crossing = pair_crossing(
-                    positions, triangles, neighbours, vertex_offsets[image], near, ax, ay, bx, by, width, height
+                    positions, triangles, neighbours, vertex_offsets[image], near, other, ax, ay, bx, by, width, height
                 )
                 if crossing.found != 0:
                     t = wp.float32(crossing.t)
