@@ -140,7 +140,8 @@ class RigCollector:
         if silent:
             return f"no camera_info from {', '.join(silent)} {waited}; start them or name the others in rig.cameras"
         lost = sorted(set(self._infos) - set(cameras))
-        return f"no transform {self._config.ros.base_frame} -> {', '.join(lost)} {waited}; publish tf_static or set rig.file"
+        base = self._config.ros.base_frame
+        return f"no transform from {base} to {', '.join(lost)} {waited}; publish tf_static or set rig.file"
 
 
 def collect_rig(config: Config, context: Context | None = None) -> Rig:

@@ -45,6 +45,7 @@ class StreamHealth:
 
     def __init__(self) -> None:
         self.received = 0
+        self.dropped = 0
         self.faults: Counter[str] = Counter()
         self.last_fault = ""
         self._arrivals: deque[float] = deque(maxlen=self.WINDOW)
@@ -87,6 +88,7 @@ class StreamHealth:
             "received": str(self.received),
             "age_s": "" if age is None else f"{age:.3f}",
             "rate_hz": f"{self.rate_hz():.2f}",
+            "dropped": str(self.dropped),
             **{kind: str(count) for kind, count in sorted(self.faults.items())},
         }
         return Status(name, level, message, values)
@@ -123,7 +125,7 @@ class NodeHealth:
     def __init__(self, cameras: Iterable[str], timeout_s: float = 1.0):
         self.cameras = {name: StreamHealth() for name in cameras}
         self.odometry = StreamHealth()
-        self.device: dict[str, str] = {}
+        self.device: Mapping[str, str] = {}
         self.processed = 0
         self.counters: Counter[str] = Counter()
         self._timeout_s = timeout_s
@@ -155,6 +157,14 @@ class NodeHealth:
         with self._lock:
             self.counters[counter] += amount
 
+    def observe_synchronizer(self, counters: Mapping[str, int], dropped: Mapping[str, int]) -> None:
+        """Totals that the synchroniser keeps: named counters, and camera -> images that entered no set."""
+        with self._lock:
+            for name, value in counters.items():
+                self.counters[name] = value
+            for camera, count in dropped.items():
+                self.cameras[camera].dropped = count
+
     def frame_ready(self, stamp_ns: int) -> None:
         """The synchroniser made a frame; tells the period that the worker has to keep up with."""
         with self._lock:
@@ -163,7 +173,7 @@ class NodeHealth:
             self._frame_stamps.append(stamp_ns)
 
     def frame_done(self, timing_ms: Mapping[str, float]) -> None:
-        """A frame went through the whole pipeline and was published."""
+        """A frame went through the whole pipeline and was published; "total" is held against the period."""
         with self._lock:
             self.processed += 1
             self._failing = False
@@ -198,7 +208,7 @@ class NodeHealth:
     def _frames_status(self) -> Status:
         percentiles = self._latencies.percentiles()
         period = self._period_ms()
-        p95 = percentiles.get("frame", (0.0, 0.0))[1]
+        p95 = percentiles.get("total", percentiles.get("frame", (0.0, 0.0)))[1]
         if self._failing:
             level, message = Level.ERROR, f"the last frame failed: {self._last_error}"
         elif self.processed == 0:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
@@ -16,14 +14,15 @@ from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
 from airside_perception.config import Config
+from airside_perception.explain import draw_overlay, explanations_json
 from airside_perception.geometry import Rig
 from airside_perception.records import OccupancyGrid as OccupancyRecord
 from airside_perception.records import SceneEstimate
 from airside_perception.ros import messages
 from airside_perception.ros.markers import TrackMarkers
 
-OverlayRenderer = Callable[[SceneEstimate, str], np.ndarray]
-"""Draws one camera's overlay: (scene, camera name) -> (H, W, 3) uint8 RGB."""
+if TYPE_CHECKING:
+    from airside_perception.prior import ObjectPrior
 
 
 class Outputs:
@@ -36,24 +35,13 @@ class Outputs:
         node: publishes; its lifecycle switches the publishers on and off.
         config: bands, lifetimes, frames.
         rig: overlays exist for each of its cameras.
-        overlay: draws overlays; None: none are published.
-        explanations: scene -> JSON text; None: none are published.
-        prior: decodes meshes for the markers, or None.
+        prior: decodes meshes for markers and overlays, or None.
     """
 
-    def __init__(
-        self,
-        node: LifecycleNode,
-        config: Config,
-        rig: Rig,
-        overlay: OverlayRenderer | None = None,
-        explanations: Callable[[SceneEstimate], str] | None = None,
-        prior: Any = None,
-    ):
+    def __init__(self, node: LifecycleNode, config: Config, rig: Rig, prior: ObjectPrior | None = None):
         self._node = node
         self.config = config
-        self._overlay = overlay
-        self._explanations = explanations
+        self._prior = prior
         self._track_markers = TrackMarkers(config.ros.marker_lifetime_s, prior)
         self._publishers: list[Publisher] = []
         self._markers = self._create(MarkerArray, "~/tracks/markers", depth=10)
@@ -74,8 +62,7 @@ class Outputs:
             self._detections.publish(messages.detection_array(scene.tracks, stamp, frame_id))
         if scene.occupancy is not None:
             self._publish_occupancy(scene.occupancy, stamp)
-        if self._explanations is not None:
-            self._reasons.publish(String(data=self._explanations(scene)))
+        self._reasons.publish(String(data=explanations_json(scene)))
         self._publish_overlays(scene)
 
     def clear(self, stamp_ns: int) -> None:
@@ -98,12 +85,11 @@ class Outputs:
 
     def _publish_overlays(self, scene: SceneEstimate) -> None:
         """Rendering is the dear part: only for cameras that somebody watches and that delivered an image."""
-        if self._overlay is None:
-            return
         for name, publisher in self._overlays.items():
             if name in scene.frame.images and publisher.get_subscription_count():
                 frame_id = self.config.ros.optical_frame.format(camera=name)
-                publisher.publish(messages.jpeg_message(self._overlay(scene, name), scene.stamp_ns, frame_id))
+                overlay = draw_overlay(scene, name, self._prior)
+                publisher.publish(messages.jpeg_message(overlay, scene.stamp_ns, frame_id))
 
     def _create(self, kind: type, topic: str, depth: int = 1, latched: bool = False) -> Any:
         durability = QoSDurabilityPolicy.TRANSIENT_LOCAL if latched else QoSDurabilityPolicy.VOLATILE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from airside_perception.classes import AIRCRAFT, GROUND, GSE
+from airside_perception.config import Config
 from airside_perception.geometry import Camera, Rig, make_transform
 from airside_perception.records import CameraImage, GridSpec, OccupancyGrid, RigFrame, SceneEstimate, Track
 
@@ -64,3 +65,36 @@ def make_frame(rig: Rig, stamp_ns: int = STAMP_NS) -> RigFrame:
 def make_scene(tracks: tuple[Track, ...] = (), stamp_ns: int = STAMP_NS) -> SceneEstimate:
     frame = make_frame(make_rig(), stamp_ns)
     return SceneEstimate(stamp_ns, frame, (), (), tracks, make_occupancy(), (), timing_ms={"frame": 12.0})
+
+
+class RepeatingPipeline:
+    """Stand-in for the real pipeline: each frame gives the same track, one metre further per second.
+
+    Counts what the node asks of it, so that tests can look.
+    """
+
+    prior = None
+
+    def __init__(self, config: Config, rig: Rig):
+        self.config = config
+        self.rig = rig
+        self.frames: list[RigFrame] = []
+        self.resets = 0
+        self.fail_next = False
+
+    def step(self, frame: RigFrame) -> SceneEstimate:
+        if self.fail_next:
+            self.fail_next = False
+            raise RuntimeError("engine ran out of memory")
+        self.frames.append(frame)
+        ahead = (frame.stamp_ns - STAMP_NS) / 1e9
+        track = make_track(box=np.array([10.0 + ahead, -2.0, 0.9, 4.0, 2.0, 1.8, 0.5]))
+        return SceneEstimate(
+            frame.stamp_ns, frame, (), (), (track,), make_occupancy(), (), timing_ms={"frame": 5.0, "network": 3.0}
+        )
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def device_report(self) -> dict[str, str]:
+        return {"engine": "stand-in", "device": "cpu"}

@@ -1,0 +1,204 @@
+"""A tracking node and a peer that talks to it, in one process but over the real middleware."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import OccupancyGrid, Odometry
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from ros_scenes import STAMP_NS, RepeatingPipeline, make_rig
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from std_msgs.msg import String
+from visualization_msgs.msg import MarkerArray
+
+from airside_perception.geometry import Camera, Rig
+from airside_perception.ros.messages import header, jpeg_message
+from airside_perception.ros.tracking_node import TrackingNode
+
+PERIOD_NS = 100_000_000
+PREFIX = "/airside_perception/tracking"
+
+
+def wait_for(condition: Callable[[], Any], spin: Callable[[], None], timeout_s: float = 10.0) -> Any:
+    """Spin until the condition holds; its value, or an assertion error."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        spin()
+    raise AssertionError(f"did not happen within {timeout_s} s: {condition}")
+
+
+class Listener:
+    """Subscribes to the node's outputs and keeps what came, by topic."""
+
+    def __init__(self, node: Any, cameras: tuple[str, ...] = ("front",)):
+        self.received: dict[str, list[Any]] = defaultdict(list)
+        latched = QoSProfile(
+            depth=10, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
+        )
+        topics: list[tuple[type, str, Any]] = [
+            (MarkerArray, "tracks/markers", 10),
+            (PointCloud2, "occupancy/voxels", 10),
+            (PointCloud2, "occupancy/unobserved", 10),
+            (OccupancyGrid, "occupancy/grid", latched),
+            (String, "explanations/tracks", latched),
+            *((CompressedImage, f"explanations/{camera}/compressed", 10) for camera in cameras),
+        ]
+        for kind, topic, qos in topics:
+            node.create_subscription(kind, f"{PREFIX}/{topic}", self.received[topic].append, qos)
+        node.create_subscription(DiagnosticArray, "/diagnostics", self.received["diagnostics"].append, 10)
+
+    def stamps(self, topic: str) -> list[int]:
+        return [m.header.stamp.sec * 10**9 + m.header.stamp.nanosec for m in self.received[topic]]
+
+
+class Driver:
+    """Publishes camera images, calibration and odometry as drivers would."""
+
+    def __init__(self, node: Any, rig: Rig, compressed: tuple[str, ...] = ()):
+        self._node = node
+        self.rig = rig
+        self.images = {}
+        for name in rig.names:
+            topic = f"/camera/{name}/image_raw"
+            self.images[name] = (
+                node.create_publisher(CompressedImage, f"{topic}/compressed", 10)
+                if name in compressed
+                else node.create_publisher(Image, topic, 10)
+            )
+        self.infos = {n: node.create_publisher(CameraInfo, f"/camera/{n}/camera_info", 10) for n in rig.names}
+        self.odometry = node.create_publisher(Odometry, "/odom", 10)
+        self._compressed = compressed
+        self.index = 0
+
+    def next_stamp(self) -> int:
+        """Stamp of the next frame."""
+        self.index += 1
+        return STAMP_NS + (self.index - 1) * PERIOD_NS
+
+    def send_frame(self, cameras: tuple[str, ...] | None = None, shade: int = 80) -> int:
+        """Odometry and one image of each camera; returns the stamp."""
+        stamp_ns = self.next_stamp()
+        self.odometry.publish(odometry_message(stamp_ns))
+        for name in cameras or self.rig.names:
+            self.images[name].publish(self.image(name, stamp_ns, shade))
+        return stamp_ns
+
+    def image(self, name: str, stamp_ns: int, shade: int = 80) -> Image | CompressedImage:
+        camera = self.rig.cameras[name]
+        rgb = np.full((camera.height, camera.width, 3), shade, np.uint8)
+        if name in self._compressed:
+            return jpeg_message(rgb, stamp_ns, f"{name}_optical_frame")
+        return raw_message(rgb, stamp_ns, f"{name}_optical_frame")
+
+
+def raw_message(rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
+    message = Image(
+        header=header(stamp_ns, frame_id),
+        height=rgb.shape[0],
+        width=rgb.shape[1],
+        encoding="rgb8",
+        step=3 * rgb.shape[1],
+    )
+    message.data.frombytes(memoryview(rgb).cast("B"))
+    return message
+
+
+def odometry_message(stamp_ns: int, x: float = 0.0) -> Odometry:
+    message = Odometry(header=header(stamp_ns, "odom"), child_frame_id="base_link")
+    message.pose.pose.position.x = x
+    message.pose.pose.orientation.w = 1.0
+    return message
+
+
+def info_message(camera: Camera, stamp_ns: int) -> CameraInfo:
+    return CameraInfo(
+        header=header(stamp_ns, f"{camera.name}_optical_frame"),
+        width=camera.width,
+        height=camera.height,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
+        k=camera.intrinsics.ravel(),
+    )
+
+
+class LiveSetup:
+    """Node under test and a peer node, each on its own executor, spun in turns by the test."""
+
+    def __init__(self, folder: Path, compressed: tuple[str, ...] = (), **parameters: Any):
+        self.rig = make_rig()
+        rig_file = folder / "rig.yaml"
+        self.rig.save(rig_file)
+        self.pipelines: list[RepeatingPipeline] = []
+        overrides = {"rig.file": str(rig_file), "ros.diagnostics_period_s": 0.2, **parameters}
+        self.node = TrackingNode(
+            self._build,
+            namespace="airside_perception",
+            parameter_overrides=[Parameter(name, value=value) for name, value in overrides.items()],
+        )
+        self.peer = rclpy.create_node("peer")
+        self.executors = [SingleThreadedExecutor(), SingleThreadedExecutor()]
+        for executor, node in zip(self.executors, (self.node, self.peer), strict=True):
+            executor.add_node(node)
+        self.driver = Driver(self.peer, self.rig, compressed)
+        self.listener = Listener(self.peer)
+
+    def _build(self, config: Any, rig: Rig) -> RepeatingPipeline:
+        self.pipelines.append(RepeatingPipeline(config, rig))
+        return self.pipelines[-1]
+
+    def spin(self) -> None:
+        for executor in self.executors:
+            executor.spin_once(timeout_sec=0.005)
+
+    def wait(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+        return wait_for(condition, self.spin, timeout_s)
+
+    def connect(self) -> None:
+        """Wait until the node hears every camera and the odometry, and the peer hears the node."""
+        publishers = [*self.driver.images.values(), *self.driver.infos.values(), self.driver.odometry]
+        self.wait(lambda: all(publisher.get_subscription_count() for publisher in publishers))
+        self.wait(lambda: self.peer.count_publishers(f"{PREFIX}/tracks/markers"))
+
+    def frames_until(self, condition: Callable[[], Any], **changes: Any) -> Any:
+        """Send frames at the usual pace until the condition holds."""
+        deadline = time.monotonic() + 10.0
+        while time.monotonic() < deadline:
+            value = condition()
+            if value:
+                return value
+            self.driver.send_frame(**changes)
+            pause = time.monotonic() + 0.03
+            while time.monotonic() < pause:
+                self.spin()
+        raise AssertionError(f"did not happen within 10 s: {condition}")
+
+    def status(self, name: str) -> tuple[int, str, dict[str, str]]:
+        """The newest diagnostic status whose name ends so, as (level, message, values); stale while there is none."""
+        for array in reversed(self.listener.received["diagnostics"]):
+            for status in array.status:
+                if status.name.endswith(name):
+                    return status.level[0], status.message, {item.key: item.value for item in status.values}
+        return 3, "", {}
+
+    def figures(self, name: str) -> dict[str, str]:
+        """Values of that status."""
+        return self.status(name)[2]
+
+    def close(self) -> None:
+        self.node.trigger_shutdown()
+        for executor in self.executors:
+            executor.shutdown()
+        self.node.destroy_node()
+        self.peer.destroy_node()
