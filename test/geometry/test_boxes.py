@@ -9,6 +9,7 @@ from scipy.spatial import ConvexHull
 from airside_perception.geometry import (
     box_corners,
     giou_3d,
+    giou_3d_pairs,
     ground_distance,
     iou_3d,
     iou_bev,
@@ -70,6 +71,14 @@ def test_giou_matches_the_convex_hull(a, b):
     enclosing = ConvexHull(ground).volume * (z.max() - z.min())
     expected = intersection / union - (enclosing - union) / enclosing
     assert giou_3d(a, b)[0, 0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_pairs_are_the_diagonal_of_all_pairs():
+    rng = np.random.default_rng(2)
+    a, b = (np.concatenate([rng.uniform(-3, 3, (9, 3)), rng.uniform(1, 6, (9, 4))], axis=1) for _ in range(2))
+    assert giou_3d_pairs(a, b) == pytest.approx(np.diag(giou_3d(a, b)), abs=1e-12)
+    with pytest.raises(ValueError, match="got 9 and 8"):
+        giou_3d_pairs(a, b[:8])
 
 
 def test_iou_matches_counted_points():
