@@ -29,6 +29,7 @@ _HOME_OF_NAME = {
     "set_backend": "backend",
     "shade": "shading",
     "vertex_normals": "shading",
+    "warm_up": "backend",
 }
 
 __all__ = sorted(_HOME_OF_NAME)

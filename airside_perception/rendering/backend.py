@@ -76,3 +76,16 @@ def antialias(
 
 for _function in (rasterize, interpolate, antialias):
     _function.__doc__ = getattr(_WARP, _function.__name__).__doc__
+
+
+def warm_up(device: str | torch.device = "cpu") -> None:
+    """Compile and load all kernels now (seconds on a cold kernel cache), so that no frame waits for them.
+
+    Args:
+        device: torch device that will render.
+    """
+    positions = torch.tensor([[[-1.0, -1, 0, 1], [1, -1, 0, 1], [0, 1, 0, 1]]], device=device, requires_grad=True)
+    triangles = torch.tensor([[0, 1, 2]], dtype=torch.int32, device=device)
+    raster = rasterize(positions, triangles, (4, 4))
+    image = interpolate(positions[..., :1].contiguous(), raster, triangles)
+    antialias(image, raster, positions, triangles).sum().backward()

@@ -11,7 +11,7 @@ import torch
 from rendering_scenes import clip_positions, sphere
 
 from airside_perception.errors import AirsideError
-from airside_perception.rendering import antialias, get_backend, interpolate, rasterize, set_backend
+from airside_perception.rendering import antialias, get_backend, interpolate, rasterize, set_backend, warm_up
 
 NVDIFFRAST = importlib.util.find_spec("nvdiffrast") is not None
 
@@ -52,6 +52,10 @@ def test_starting_up_prints_nothing():
         "rasterize(torch.zeros(1, 3, 4), torch.tensor([[0, 1, 2]], dtype=torch.int32), (4, 4))"
     )
     assert done.stdout + done.stderr == ""
+
+
+def test_warm_up_runs_forward_and_backward():
+    warm_up("cpu")
 
 
 def test_kernels_compile_for_cuda_without_a_gpu(tmp_path):
