@@ -15,7 +15,15 @@ from airside_perception.synth.colors import BLACK, GLASS_COLOR, RED_LAMP, WHITE_
 from airside_perception.synth.fuselage import Fuselage
 from airside_perception.synth.liveries import Livery, draw_livery
 from airside_perception.synth.mesh_parts import (
-    EMISSIVE, GLASS, PAINT, FloatArray, Mesh, cylinder, ellipsoid, lifting_surface, merge,
+    EMISSIVE,
+    GLASS,
+    PAINT,
+    FloatArray,
+    Mesh,
+    cylinder,
+    ellipsoid,
+    lifting_surface,
+    merge,
 )  # fmt: skip
 
 
@@ -50,7 +58,7 @@ def _vary(rng: np.random.Generator, family: AircraftFamily) -> AircraftFamily:
 def _cabin(rng: np.random.Generator, shape: AircraftFamily, body: Fuselage, livery: Livery) -> list[Mesh]:
     """Windows, doors, titles and cockpit glass."""
     tall, length = body.height, body.length
-    first, last = body.nose + 0.1 * tall, length - body.tail * 0.72
+    first, last = body.nose + 0.1 * tall, length - body.tail * 0.82
     door_width = 0.95 if tall > 2.5 else 0.7
     fractions = [0.02, 0.98] if length < 45 else [0.02, 0.22, 0.62, 0.98]
     doors = np.array([first + share * (last - first) for share in fractions])
@@ -65,20 +73,19 @@ def _cabin(rng: np.random.Generator, shape: AircraftFamily, body: Fuselage, live
         angles = body.angle_at(centers[:, None], np.array([high, low])[None] * tall)
         parts.append(body.patches(np.stack([centers - half, centers + half], -1), angles, GLASS_COLOR, GLASS, 0.02))
     sill, lintel = (-0.19, 0.29) if shape.decks == 1 else (-0.24, 0.06)
-    levels = np.linspace(lintel, sill, 4) * tall
-    for low, high in zip(levels[1:], levels, strict=False):
-        angles = body.angle_at(doors[:, None], np.array([high, low])[None])
-        spans = np.stack([doors - door_width / 2, doors + door_width / 2], -1)
-        shade = np.asarray(livery.base) * livery.door
-        parts.append(body.patches(spans, angles, shade, PAINT, 0.015))
+    angles = body.angle_at(doors[:, None], np.array([lintel, sill])[None] * tall)
+    spans = np.stack([doors - door_width / 2, doors + door_width / 2], -1)
+    rim = np.array([-0.05, 0.05])
+    parts.append(body.patches(spans + rim, angles + rim / tall, np.asarray(livery.base) * livery.door, PAINT, 0.012, 3))
+    if livery.door > 0.85 or livery.scheme in ("two_tone", "cheatline"):
+        parts.append(body.patches(spans - 0.4 * rim, angles - 0.4 * rim / tall, livery.base, PAINT, 0.03, 3))
     if livery.titles is not None:
         count = int(rng.integers(5, 11))
         letter = tall * rng.uniform(0.07, 0.13)
         starts = first + 0.12 * (last - first) + 1.45 * letter * np.arange(count)
         widths = letter * rng.uniform(0.6, 1.15, count)
-        low = 0.26 + 0.0 * (shape.decks == 2)
-        angles = body.angle_at(starts[:, None], np.array([low + 1.6 * letter / tall, low])[None] * tall)
-        parts.append(body.patches(np.stack([starts, starts + widths], -1), angles, livery.titles, PAINT, 0.02))
+        angles = body.angle_at(starts[:, None], np.array([0.26 + 1.6 * letter / tall, 0.26])[None] * tall)
+        parts.append(body.patches(np.stack([starts, starts + widths], -1), angles, livery.titles, PAINT, 0.02, 2))
     panes = (0.0, 0.16, 0.34, 0.5) if rng.uniform() < 0.6 else (0.0, 0.2, 0.42)
     parts.append(body.cockpit_glass(*shape.screen, panes, GLASS_COLOR, 0.8))
     return parts
@@ -110,7 +117,7 @@ def _tail(rng: np.random.Generator, shape: AircraftFamily, body: Fuselage, liver
         level = 0.52
         middle = (leading[0] - (level + 0.12) * rise * slope) - 0.5 * (root + (tip - root) * level)
         radius = 0.3 * (root + (tip - root) * level) * rng.uniform(0.6, 1.0)
-        thick = 0.055 * (root + (tip - root) * level) + 0.03
+        thick = 0.055 * (root + (tip - root) * (level - 0.3)) + 0.02
         center = np.array([middle, 0.0, foot + level * rise])
         badge = cylinder((0, -thick, 0), (0, thick, 0), 1.0, livery.emblem, PAINT, segments=int(rng.choice([3, 4, 12])))
         parts.append(
@@ -177,7 +184,7 @@ def _aircraft(rng: np.random.Generator, style: Mapping[str, Any]) -> Build:
     legs, leg_anchors = gear_leg(shape, body, wing_line, ground)
     parts += legs
     first = body.nose + 0.1 * tall
-    last = body.length - body.tail * 0.72
+    last = body.length - body.tail * 0.82
     for name, share, height in (
         ("door_front", 0.02, -0.19),
         ("hold_front", 0.18, -0.3),

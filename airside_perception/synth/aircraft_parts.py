@@ -11,7 +11,19 @@ from airside_perception.synth.colors import BLACK, DARK_GREY, MID_GREY, RED_LAMP
 from airside_perception.synth.fuselage import Fuselage
 from airside_perception.synth.liveries import Livery
 from airside_perception.synth.mesh_parts import (
-    EMISSIVE, METAL, PAINT, FloatArray, Mesh, box, cone, cylinder, ellipsoid, hexahedra, lathe, lifting_surface, wheel,
+    EMISSIVE,
+    METAL,
+    PAINT,
+    FloatArray,
+    Mesh,
+    box,
+    cone,
+    cylinder,
+    ellipsoid,
+    hexahedra,
+    lathe,
+    lifting_surface,
+    wheel,
 )  # fmt: skip
 
 WingLine = Callable[[float], tuple[FloatArray, float]]
@@ -147,8 +159,8 @@ def _turbofan(
     skin = np.asarray(livery.engine)
     colors = np.stack([livery.metal, livery.metal, skin, skin, skin, livery.metal, dark, dark, livery.metal])
     material = np.array([METAL, METAL, PAINT, PAINT, PAINT, METAL, METAL, METAL, METAL])
-    parts = [lathe(profile * (length, r), colors, material, segments=16, loop=True)]
-    parts.append(lathe(np.array([(-0.2, 0.78), (-0.24, 0.78)]) * (length, r), (0.1, 0.1, 0.11), METAL, segments=16))
+    parts = [lathe(profile * (length, r), colors, material, segments=14, loop=True)]
+    parts.append(lathe(np.array([(-0.2, 0.78), (-0.24, 0.78)]) * (length, r), (0.1, 0.1, 0.11), METAL, segments=14))
     if spinner:
         tip = (0.75, 0.75, 0.75) if rng.uniform() < 0.6 else BLACK
         parts.append(cone((-0.21 * length, 0, 0), (-0.09 * length, 0, 0), 0.26 * r, tip, 8))
@@ -274,7 +286,9 @@ def gear_leg(
         for k in range(row):
             for side in (1, -1):
                 hub = at + np.array([(first + k) * spread, side * (0.42 * shape.wheel + 0.06), shape.wheel])
-                parts += _both(wheel(hub, shape.wheel, 0.7 * shape.wheel, steel, segments=10 if row == 1 else 8))
+                parts += _both(
+                    wheel(hub, shape.wheel, 0.7 * shape.wheel, steel, segments=10 if row == 1 else 8, coarse=row > 1)
+                )
         if row > 1:
             parts += _both(box(at + (0, 0, shape.wheel), (spread * row * 0.8, 0.16, 0.2), steel, METAL))
         outward = at + np.array([0, 0.5 * shape.wheel, 0.62 * (top[2] - ground)])

@@ -17,8 +17,9 @@ from airside_perception.synth.aircraft import AIRCRAFT_KINDS
 from airside_perception.synth.catalogue import SPLITS, Kind
 from airside_perception.synth.ground_equipment import GROUND_EQUIPMENT_KINDS
 from airside_perception.synth.mesh_parts import FloatArray, Mesh
+from airside_perception.synth.obstacles import OBSTACLE_KINDS
 from airside_perception.synth.people import PERSON_KINDS
-from airside_perception.synth.structures import OBSTACLE_KINDS, STRUCTURE_KINDS
+from airside_perception.synth.structures import STRUCTURE_KINDS
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ RED_LAMP: Color = (0.85, 0.05, 0.04)
 WHITE_LAMP: Color = (0.98, 0.97, 0.9)
 HAZARD_YELLOW: Color = (0.95, 0.75, 0.05)
 SIGNAL_RED: Color = (0.75, 0.06, 0.05)
+SIGN_YELLOW: Color = (0.85, 0.7, 0.08)
 
 EQUIPMENT_PALETTE: tuple[tuple[Color, float], ...] = (
     (WHITE, 4.0),
@@ -40,7 +41,9 @@ EQUIPMENT_PALETTE: tuple[tuple[Color, float], ...] = (
 def jitter(rng: np.random.Generator, color: Sequence[float], amount: float = 0.05) -> Color:
     """A colour near the given one: common brightness and a little per channel."""
     bright = rng.uniform(1 - 2 * amount, 1 + amount)
-    channels = np.clip(np.asarray(color) * bright + rng.uniform(-amount, amount, 3) * 0.4, 0.01, 0.97)
+    base = np.asarray(color)
+    # Tints scale with the colour, or dark trim would turn purple and green.
+    channels = np.clip(base * bright + rng.uniform(-amount, amount, 3) * 0.3 * (0.1 + base), 0.01, 0.97)
     return (float(channels[0]), float(channels[1]), float(channels[2]))
 
 
@@ -60,3 +63,28 @@ def equipment_color(rng: np.random.Generator) -> Color:
     if rng.uniform() < 0.15:
         return random_hue(rng, (0.2, 0.9), (0.2, 0.9))
     return pick(rng, EQUIPMENT_PALETTE)
+
+
+def brand_color(rng: np.random.Generator) -> Color:
+    """Colour of a logo or livery: blues and reds lead, as on real aprons, but every hue occurs."""
+    draw = rng.uniform()
+    if draw < 0.3:
+        hue = rng.uniform(0.54, 0.68)
+    elif draw < 0.52:
+        hue = rng.uniform(0.96, 1.03) % 1.0
+    elif draw < 0.6:
+        return jitter(rng, (0.06, 0.07, 0.1), 0.2)
+    else:
+        hue = rng.uniform()
+    return colorsys.hsv_to_rgb(float(hue), float(rng.uniform(0.45, 1.0)), float(rng.uniform(0.15, 0.85)))
+
+
+def facade_glass(rng: np.random.Generator) -> Color:
+    """Tint of building glass."""
+    tints: tuple[tuple[Color, float], ...] = (
+        ((0.08, 0.11, 0.14), 2.0),
+        ((0.1, 0.17, 0.2), 1.0),
+        ((0.15, 0.2, 0.22), 1.0),
+        ((0.06, 0.1, 0.08), 0.5),
+    )
+    return pick(rng, tints)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from airside_perception.synth.mesh_parts import GLASS, PAINT, FloatArray, Mesh, hexahedra, loft, merge, shell
+from airside_perception.synth.mesh_parts import GLASS, PAINT, FloatArray, Mesh, loft, merge, pyramids, shell
 
 
 @dataclass(frozen=True)
@@ -113,21 +114,30 @@ class Fuselage:
         return loft(rings, colors, PAINT)
 
     def patches(
-        self, stations: FloatArray, angles: FloatArray, color: FloatArray, material: int = PAINT, outset: float = 0.025
+        self,
+        stations: FloatArray,
+        angles: FloatArray,
+        color: ArrayLike,
+        material: int = PAINT,
+        outset: float = 0.02,
+        rows: int = 1,
     ) -> Mesh:
-        """Small blocks on the skin, mirrored to both sides.
+        """Plates on the skin, mirrored to both sides.
 
-        stations, angles: (N, 2) low and high of each block, on the left side.
+        stations, angles: (N, 2) low and high of each plate, on the left side. A tall plate needs
+        several `rows`, or its middle would sink into the round skin.
         """
         stations, angles = np.asarray(stations), np.asarray(angles)
-        corners = []
-        for out in (-0.06, outset):
-            for a in (0, 1):
-                corners += [self.points(stations[:, s], angles[:, a], out) for s in (0, 1)]
-        left = hexahedra(np.stack(corners, axis=1), color, material)
+        share = np.linspace(0.0, 1.0, rows + 1)
+        cuts = angles[:, :1] * (1 - share) + angles[:, 1:] * share
+        grid = self.points(stations[:, :, None], cuts[:, None, :], outset)
+        quads = np.stack([grid[:, 0, :-1], grid[:, 1, :-1], grid[:, 1, 1:], grid[:, 0, 1:]], axis=2).reshape(-1, 4, 3)
+        centers = quads.mean(axis=1)
+        apexes = centers - (centers * (0, 1, 1)) * (0.12 / np.linalg.norm(centers[:, 1:], axis=1, keepdims=True))
+        left = pyramids(quads, apexes, color, material)
         return merge([left, left.mirrored()])
 
-    def cockpit_glass(self, low: float, high: float, panes: tuple[float, ...], color: FloatArray, lean: float) -> Mesh:
+    def cockpit_glass(self, low: float, high: float, panes: tuple[float, ...], color: ArrayLike, lean: float) -> Mesh:
         """Windscreen and side windows between two heights (of the axis, in heights of the section).
 
         panes: pane boundaries backwards from the centre line, in heights; `lean` moves the upper edge.
@@ -137,13 +147,14 @@ class Fuselage:
         parts = []
         for start, end in zip(panes, panes[1:], strict=False):
             share = np.linspace(0, 1, 4)
-            gap = 0.06 * (end - start)
-            along = (start + gap + (end - start - 2 * gap) * share) * self.height
-            lower, upper = foot + 0.02 * self.height + along, head - 0.01 * self.height + along * lean
+            gap = 0.07 * (end - start)
+            # The nose is blunt: beside the centre line a small step back is a wide step outwards.
+            inner = start + gap if start > 0 else 0.0015
+            along = (inner + (end - gap - inner) * (share if start > 0 else share**2)) * self.height
+            lower, upper = foot + along, head + along * lean
             rows = np.linspace(0, 1, 3)[:, None]
             station = lower * (1 - rows) + upper * rows
-            shrink = np.interp(share, [0, 1], [0.0, 0.0])
-            height = bottom * (1 - rows) + top * rows + shrink
+            height = bottom * (1 - rows) + top * rows
             angle = self.angle_at(station, height)
             grids = []
             for out in (0.02, -0.08):

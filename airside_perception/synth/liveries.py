@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airside_perception.synth.colors import Color, jitter, random_hue
+from airside_perception.synth.colors import Color, brand_color, jitter, random_hue
 from airside_perception.synth.mesh_parts import FloatArray
 
 SCHEMES = ("plain", "tail_sweep", "cheatline", "two_tone", "full_color", "bare_metal", "bands")
@@ -74,8 +74,8 @@ def draw_livery(rng: np.random.Generator) -> Livery:
     white = jitter(rng, (0.9, 0.9, 0.89), 0.04)
     grey = jitter(rng, (0.6, 0.62, 0.65), 0.08)
     metal = jitter(rng, (0.66, 0.67, 0.69), 0.05)
-    accent, second = random_hue(rng, (0.5, 1.0), (0.15, 0.8)), random_hue(rng, (0.2, 1.0), (0.3, 0.9))
-    base = {"bare_metal": metal, "full_color": random_hue(rng, (0.25, 1.0), (0.15, 0.85))}.get(scheme, white)
+    accent, second = brand_color(rng), random_hue(rng, (0.2, 1.0), (0.3, 0.9))
+    base = {"bare_metal": metal, "full_color": brand_color(rng)}.get(scheme, white)
     if scheme in ("plain", "tail_sweep") and rng.uniform() < 0.2:
         base = jitter(rng, (0.75, 0.76, 0.78), 0.08)
     tail = accent if rng.uniform() < 0.75 else (second if rng.uniform() < 0.7 else base)

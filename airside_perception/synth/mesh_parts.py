@@ -7,20 +7,34 @@ culling, ray parity and signed distances all work. Lengths are metres, x forward
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-MATERIALS = ("paint", "metal", "glass", "rubber", "fabric", "concrete", "emissive")
-"""Names of the values in `Mesh.face_materials`."""
+from airside_perception.synth.mesh import (
+    CONCRETE,
+    EMISSIVE,
+    FABRIC,
+    GLASS,
+    MATERIALS,
+    METAL,
+    PAINT,
+    RUBBER,
+    FloatArray,
+    IntArray,
+    Mesh,
+    make_mesh,
+    merge,
+    rotation,
+)  # fmt: skip
 
-PAINT, METAL, GLASS, RUBBER, FABRIC, CONCRETE, EMISSIVE = range(len(MATERIALS))
-
-FloatArray = NDArray[np.floating]
-IntArray = NDArray[np.integer]
+__all__ = [
+    "CONCRETE", "EMISSIVE", "FABRIC", "GLASS", "MATERIALS", "METAL", "PAINT", "RUBBER", "FloatArray", "IntArray", "Mesh",
+    "box", "boxes", "chamfered_box", "cone", "cylinder", "ellipsoid", "hexahedra", "lathe", "lifting_surface", "loft",
+    "make_mesh", "merge", "panel", "prism", "pyramids", "rotation", "shell", "span_box", "tube", "wheel",
+]  # fmt: skip
 
 _BOX_SIGNS = np.array([[x, y, z] for z in (-0.5, 0.5) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
 # Corner order of `hexahedra`: x fastest, then y, then z.
@@ -35,110 +49,6 @@ _BOX_FACES = np.array(
     ],
     dtype=np.int32,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Mesh:
-    """Triangles with one flat colour and one material per face.
-
-    Attributes:
-        vertices: (V, 3) float32, metres.
-        faces: (F, 3) int32, counter-clockwise seen from outside.
-        face_colors: (F, 3) float32 albedo in 0..1.
-        face_materials: (F,) uint8, index into `MATERIALS`.
-    """
-
-    vertices: FloatArray
-    faces: IntArray
-    face_colors: FloatArray
-    face_materials: IntArray
-
-    @property
-    def bounds(self) -> tuple[FloatArray, FloatArray]:
-        """Lowest and highest corner, each (3,)."""
-        return self.vertices.min(axis=0), self.vertices.max(axis=0)
-
-    @property
-    def size(self) -> FloatArray:
-        """Edge lengths of the axis-aligned bounding box, (3,)."""
-        low, high = self.bounds
-        return high - low
-
-    @property
-    def volume(self) -> float:
-        """Signed volume in cubic metres; positive when faces point outward."""
-        a, b, c = (self.vertices[self.faces[:, i]].astype(np.float64) for i in range(3))
-        return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
-
-    def transformed(self, transform: ArrayLike) -> Mesh:
-        """Apply a 4x4 affine transform; a mirroring one also turns the faces round."""
-        matrix = np.asarray(transform, dtype=np.float64)
-        vertices = (self.vertices @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
-        faces = self.faces if np.linalg.det(matrix[:3, :3]) > 0 else self.faces[:, ::-1]
-        return replace(self, vertices=vertices, faces=faces)
-
-    def translated(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
-        return replace(self, vertices=self.vertices + np.array([x, y, z], dtype=np.float32))
-
-    def scaled(self, factors: ArrayLike) -> Mesh:
-        """Scale about the origin by one positive factor or three."""
-        return replace(self, vertices=(self.vertices * np.asarray(factors)).astype(np.float32))
-
-    def rotated(self, axis: str, angle: float, pivot: ArrayLike = (0.0, 0.0, 0.0)) -> Mesh:
-        """Rotate by `angle` radians (right-handed) about an axis through `pivot`."""
-        pivot = np.asarray(pivot, dtype=np.float64)
-        vertices = (self.vertices - pivot) @ rotation(axis, angle).T + pivot
-        return replace(self, vertices=vertices.astype(np.float32))
-
-    def mirrored(self) -> Mesh:
-        """The left-right mirror image (y negated), still outward-oriented."""
-        vertices = self.vertices * np.array([1, -1, 1], dtype=np.float32)
-        return replace(self, vertices=vertices, faces=self.faces[:, ::-1])
-
-    def recolored(self, color: ArrayLike, material: int | None = None) -> Mesh:
-        colors = np.broadcast_to(np.asarray(color, dtype=np.float32), self.face_colors.shape)
-        materials = self.face_materials if material is None else np.full_like(self.face_materials, material)
-        return replace(self, face_colors=colors, face_materials=materials)
-
-    def centred(self) -> tuple[Mesh, FloatArray]:
-        """The mesh moved so that its bounding box is centred at the origin, and the old centre."""
-        low, high = self.bounds
-        centre = (low + high) / 2
-        return replace(self, vertices=self.vertices - centre), centre
-
-
-def rotation(axis: str, angle: float) -> FloatArray:
-    """3x3 right-handed rotation about 'x', 'y' or 'z'."""
-    c, s = np.cos(angle), np.sin(angle)
-    if axis == "x":
-        return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
-    if axis == "y":
-        return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-
-
-def make_mesh(vertices: ArrayLike, faces: ArrayLike, color: ArrayLike, material: ArrayLike = PAINT) -> Mesh:
-    """Mesh from arrays; colour and material may be one value or one per face."""
-    faces = np.asarray(faces, dtype=np.int32)
-    count = len(faces)
-    return Mesh(
-        np.asarray(vertices, dtype=np.float32),
-        faces,
-        np.broadcast_to(np.asarray(color, dtype=np.float32), (count, 3)),
-        np.broadcast_to(np.asarray(material, dtype=np.uint8), (count,)),
-    )
-
-
-def merge(meshes: Sequence[Mesh]) -> Mesh:
-    """One mesh of all parts; vertices are not welded, so each part stays closed."""
-    counts = [len(mesh.vertices) for mesh in meshes]
-    offsets = np.cumsum([0, *counts[:-1]], dtype=np.int32)
-    return Mesh(
-        np.concatenate([mesh.vertices for mesh in meshes]),
-        np.concatenate([mesh.faces + offset for mesh, offset in zip(meshes, offsets, strict=True)]).astype(np.int32),
-        np.concatenate([mesh.face_colors for mesh in meshes]).astype(np.float32),
-        np.concatenate([mesh.face_materials for mesh in meshes]).astype(np.uint8),
-    )
 
 
 def _outward(mesh: Mesh) -> Mesh:
@@ -161,6 +71,20 @@ def hexahedra(corners: ArrayLike, color: ArrayLike, material: int = PAINT) -> Me
     faces = faces + 8 * np.arange(len(corners), dtype=np.int32)[:, None, None]
     colors = np.broadcast_to(np.asarray(color, dtype=np.float32), (len(corners), 3))
     return make_mesh(corners.reshape(-1, 3), faces.reshape(-1, 3), np.repeat(colors, 12, axis=0), material)
+
+
+def pyramids(quads: ArrayLike, apexes: ArrayLike, color: ArrayLike, material: int = PAINT) -> Mesh:
+    """Four-cornered plates (N, 4, 3) closed behind by one apex (N, 3) each; half the faces of a box."""
+    quads, apexes = np.asarray(quads, dtype=np.float64), np.asarray(apexes, dtype=np.float64)
+    normals = np.cross(quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0])
+    inward = np.einsum("ni,ni->n", normals, quads[:, 0] - apexes) < 0
+    pattern = np.array([[0, 1, 2], [0, 2, 3], [1, 0, 4], [2, 1, 4], [3, 2, 4], [0, 3, 4]], dtype=np.int32)
+    faces = np.repeat(pattern[None], len(quads), axis=0)
+    faces[inward] = faces[inward][..., ::-1]
+    faces = faces + 5 * np.arange(len(quads), dtype=np.int32)[:, None, None]
+    vertices = np.concatenate([quads, apexes[:, None]], axis=1)
+    colors = np.broadcast_to(np.asarray(color, dtype=np.float32), (len(quads), 3))
+    return make_mesh(vertices.reshape(-1, 3), faces.reshape(-1, 3), np.repeat(colors, 6, axis=0), material)
 
 
 def box(center: ArrayLike, size: ArrayLike, color: ArrayLike, material: int = PAINT) -> Mesh:
@@ -407,9 +331,17 @@ def wheel(
     hub_color: ArrayLike = (0.6, 0.6, 0.62),
     tyre_color: ArrayLike = (0.035, 0.035, 0.04),
     segments: int = 10,
+    coarse: bool = False,
 ) -> Mesh:
-    """Tyre and hub that roll along x; `center` is the hub."""
+    """Tyre and hub that roll along x; `center` is the hub. `coarse` leaves out shoulder and dish."""
     half = width / 2
+    if coarse:
+        points = np.array([(-0.9, 0.5), (-1.0, 0.95), (1.0, 0.95), (0.9, 0.5)]) * (half, radius / 0.95)
+        colors = np.array([tyre_color] * 3)
+        mesh = lathe(points, colors, RUBBER, axis="y", center=center, segments=segments)
+        caps = mesh.face_colors.copy()
+        caps[-2 * (segments - 2) :] = hub_color
+        return replace(mesh, face_colors=caps)
     profile = [
         (-0.7, 0.1),
         (-0.85, 0.55),

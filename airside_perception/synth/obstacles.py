@@ -10,7 +10,20 @@ import numpy as np
 from airside_perception.synth.catalogue import Build, Family, Kind
 from airside_perception.synth.colors import BLACK, HAZARD_YELLOW, SIGNAL_RED, WHITE, jitter, pick, random_hue
 from airside_perception.synth.mesh_parts import (
-    CONCRETE, FABRIC, GLASS, METAL, PAINT, RUBBER, box, boxes, chamfered_box, cylinder, ellipsoid, lathe, merge, prism, tube,
+    CONCRETE,
+    FABRIC,
+    GLASS,
+    METAL,
+    PAINT,
+    RUBBER,
+    box,
+    boxes,
+    chamfered_box,
+    cylinder,
+    lathe,
+    merge,
+    prism,
+    tube,
 )  # fmt: skip
 
 Style = Mapping[str, Any]
@@ -66,19 +79,18 @@ def _bag(rng: np.random.Generator, style: Style) -> Build:
         strap = tube([(-0.2 * long, 0, tall), (0, 0, tall * 1.3), (0.2 * long, 0, tall)], 0.015, BLACK, FABRIC, 4)
         return Build(merge([bag, strap]))
     if style["shape"] == "backpack":
-        return Build(
-            merge(
-                [
-                    ellipsoid((0, 0, tall / 2), (long / 2, wide / 2, tall / 2), color, FABRIC, 8, 5),
-                    box((0.1, 0, tall), (0.2, 0.2, 0.06), BLACK, FABRIC),
-                ]
-            )
-        )
+        pack = chamfered_box((0, 0, long / 2), (tall, wide, long), 0.1, color, FABRIC)
+        pocket_color = jitter(rng, color, 0.15)
+        pocket = chamfered_box((tall / 2, 0, 0.32 * long), (0.12, 0.75 * wide, 0.45 * long), 0.04, pocket_color, FABRIC)
+        loop = np.array([(-0.5 * tall, 0.12), (-0.5 * tall - 0.05, 0.5 * long), (-0.5 * tall, 0.9 * long)])
+        paths = [np.insert(loop, 1, sign * 0.25 * wide, axis=1) for sign in (1, -1)]
+        mesh = merge([pack, pocket, *(tube(path, 0.02, BLACK, FABRIC, 4) for path in paths)])
+        return Build(mesh if rng.uniform() < 0.5 else mesh.rotated("y", -np.pi / 2))
     parts = [chamfered_box((0, 0, tall / 2 + 0.02), (long, wide, tall), 0.05, color, FABRIC)]
     parts.append(box((long / 2, 0, tall / 2 + 0.02), (0.05, 0.16, 0.04), BLACK))
     parts.append(boxes([(-long / 2, s * 0.4 * wide, 0.06) for s in (1, -1)], (0.07, 0.05, 0.1), BLACK, RUBBER))
     mesh = merge(parts)
-    return Build(mesh if rng.uniform() < 0.5 else mesh.rotated("y", np.pi / 2))
+    return Build(mesh if rng.uniform() < 0.5 else mesh.rotated("y", -np.pi / 2))
 
 
 def _bottle(rng: np.random.Generator, style: Style) -> Build:

@@ -61,15 +61,15 @@ def _body(figure: Mapping[str, Any], pose: Mapping[str, float]) -> Mesh:
         middle = top + _swing(hip, thigh)
         ankle = middle + _swing(hip - knee, shank)
         path = np.stack(
-            [top, 0.5 * (top + middle), middle, 0.65 * middle + 0.35 * ankle, 0.2 * middle + 0.8 * ankle, ankle]
+            [top, 0.5 * (top + middle), middle, 0.52 * middle + 0.48 * ankle, 0.34 * middle + 0.66 * ankle, ankle]
         )
-        radii = girth * tall * np.array([0.052, 0.048, 0.036, 0.037, 0.031, 0.027]) * figure["trouser_width"]
+        radii = girth * tall * np.array([0.052, 0.048, 0.036, 0.036, 0.033, 0.027]) * figure["trouser_width"]
         legs = np.repeat(np.array([figure["trousers"]]), 5, axis=0)
         legs[3] = figure["leg_band"]
         parts.append(_limb(path, radii, legs[:, None]))
         foot_pitch = np.clip(hip - knee + pose.get("foot", 0.0), -0.9, 0.5)
         foot = ellipsoid(
-            (0.045 * tall, 0.0, -0.012 * tall), (0.082 * tall, 0.03 * tall, 0.024 * tall), figure["shoes"], FABRIC, 6, 4
+            (0.045 * tall, 0.0, -0.012 * tall), (0.082 * tall, 0.03 * tall, 0.024 * tall), figure["shoes"], FABRIC, 6, 3
         )
         parts.append(foot.rotated("y", -foot_pitch).translated(*ankle))
 

@@ -1,8 +1,10 @@
-"""Buildings, masts and small obstacles around a stand."""
+"""All structures around a stand, by kind."""
 
 from __future__ import annotations
 
-from airside_perception.synth.buildings import STRUCTURE_KINDS
-from airside_perception.synth.obstacles import OBSTACLE_KINDS
+from airside_perception.synth.apron_structures import APRON_STRUCTURE_KINDS
+from airside_perception.synth.buildings import BUILDING_KINDS
 
-__all__ = ["OBSTACLE_KINDS", "STRUCTURE_KINDS"]
+STRUCTURE_KINDS = {**BUILDING_KINDS, **APRON_STRUCTURE_KINDS}
+
+__all__ = ["STRUCTURE_KINDS"]

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from airside_perception.synth.colors import (
-    ALUMINIUM, BLACK, DARK_GREY, GLASS_COLOR, HAZARD_YELLOW, ORANGE_LAMP, RED_LAMP, SIGNAL_RED, WHITE, WHITE_LAMP, Color,
-)  # fmt: skip
+    ALUMINIUM,
+    BLACK,
+    DARK_GREY,
+    GLASS_COLOR,
+    HAZARD_YELLOW,
+    ORANGE_LAMP,
+    RED_LAMP,
+    WHITE,
+    WHITE_LAMP,
+    Color,
+    jitter,
+)
 from airside_perception.synth.mesh_parts import (
-    EMISSIVE, GLASS, METAL, PAINT, FloatArray, Mesh, box, boxes, cylinder, merge, panel, prism, span_box, tube, wheel,
-)  # fmt: skip
+    EMISSIVE,
+    GLASS,
+    METAL,
+    PAINT,
+    RUBBER,
+    FloatArray,
+    Mesh,
+    box,
+    boxes,
+    cylinder,
+    merge,
+    panel,
+    prism,
+    span_box,
+    wheel,
+)
+
+Style = Mapping[str, Any]
 
 
 def axle(x: float, track: float, radius: float, width: float, twin: bool = False, segments: int = 10) -> Mesh:
@@ -150,6 +177,48 @@ def bumper(
     return box((x, 0, z), (depth, width, height), color)
 
 
-__all__ = [
-    "ALUMINIUM", "SIGNAL_RED", "WHITE", "METAL", "axle", "beacon", "bumper", "cab", "lamps", "rail", "striped_bar", "tube",
-]  # fmt: skip
+def truck_chassis(
+    rng: np.random.Generator, length: float, width: float, color: Color, style: Style, cab_floor: float = 0.55
+) -> tuple[list[Mesh], float, float]:
+    """Frame, axles and cab of a truck; returns parts, the station behind the cab and the frame's height."""
+    front, rear = length / 2, -length / 2
+    radius = rng.uniform(0.42, 0.52)
+    frame = radius * 2 + rng.uniform(0.0, 0.1)
+    trim = jitter(rng, DARK_GREY, 0.1)
+    cab_length = rng.uniform(1.5, 2.0) if not style.get("bonnet") else rng.uniform(2.4, 2.8)
+    height = rng.uniform(2.3, 2.75) if style.get("cab") != "low" else rng.uniform(1.7, 2.0)
+    parts: list[Mesh] = [span_box((rear + 0.1, -0.42, frame - 0.3), (front - 0.5, 0.42, frame), trim, METAL)]
+    parts.append(axle(front - (0.75 if not style.get("bonnet") else 0.9), width - 0.06, radius, 0.28, segments=12))
+    parts.append(axle(rear + 0.24 * length, width - 0.06, radius, 0.26, twin=True, segments=12))
+    if style.get("tandem"):
+        parts.append(axle(rear + 0.24 * length - 2.15 * radius, width - 0.06, radius, 0.26, twin=True, segments=12))
+    rake, hood = (rng.uniform(0.1, 0.3), 0.06) if not style.get("bonnet") else (0.35, rng.uniform(0.85, 1.05))
+    parts.append(
+        cab(front - cab_length, front, cab_floor, height, width * 0.97, color, rake, hood, rng.uniform(0.42, 0.5), trim)
+    )
+    parts.append(bumper(front + 0.02, width * 0.98, 0.5, 0.28, trim if rng.uniform() < 0.6 else WHITE))
+    parts.append(bumper(rear + 0.06, width * 0.94, 0.55, 0.16, trim))
+    parts += lamps(front + 0.06, rear - 0.01, width, 0.78, 0.55)
+    tank, reach = rng.uniform(0.6, 1.1), width / 2 - 0.1
+    shine = ALUMINIUM if rng.uniform() < 0.5 else trim
+    parts.append(box((0.2 - tank / 2, (0.4 + reach) / 2, 0.64), (tank, reach - 0.4, 0.44), shine, METAL))
+    parts.append(box((0.2 - tank / 2, -(0.4 + reach) / 2, 0.64), (tank, reach - 0.4, 0.44), trim, METAL))
+    over = rear + 0.24 * length
+    guards = np.array([(over, s * (width / 2 - 0.3), 2 * radius + 0.06) for s in (1, -1)])
+    parts.append(boxes(guards, (2.4 * radius, 0.58, 0.05), trim))
+    parts.append(boxes(guards - (1.25 * radius, 0, 0.5), (0.03, 0.56, 0.55), BLACK, RUBBER))
+    if rng.uniform() < 0.8:
+        parts.append(beacon(front - 0.6 * cab_length, 0, height, str(rng.choice(["dome", "bar"]))))
+    return parts, front - cab_length, frame
+
+
+def wheel_arches(stations: Sequence[float], half: float, radius: float) -> Mesh:
+    """Dark half discs behind the wheels of a closed body whose sides are at y = +-`half`."""
+    turn = np.linspace(0.0, np.pi, 9)
+    outline = np.stack([1.2 * radius * np.cos(turn), radius + 1.2 * radius * np.sin(turn)], -1)
+    parts = []
+    for x in stations:
+        for sign in (1, -1):
+            low, high = sorted((sign * (half - 0.08), sign * (half + 0.006)))
+            parts.append(prism(outline + (x, 0.0), low, high, BLACK))
+    return merge(parts)

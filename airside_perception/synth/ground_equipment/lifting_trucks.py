@@ -1,0 +1,257 @@
+"""Catering trucks and passenger stairs: bodies that rise to a cabin door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from airside_perception.synth.catalogue import Build, Family, Kind
+from airside_perception.synth.colors import (
+    ALUMINIUM,
+    BLACK,
+    DARK_GREY,
+    HAZARD_YELLOW,
+    LIGHT_GREY,
+    MID_GREY,
+    SIGNAL_RED,
+    WHITE,
+    Color,
+    equipment_color,
+    jitter,
+    pick,
+    random_hue,
+)
+from airside_perception.synth.ground_equipment.vehicle import axle, cab, rail, truck_chassis
+from airside_perception.synth.mesh_parts import (
+    METAL,
+    PAINT,
+    Mesh,
+    box,
+    boxes,
+    chamfered_box,
+    cylinder,
+    hexahedra,
+    merge,
+    panel,
+    span_box,
+    tube,
+)
+
+Style = Mapping[str, Any]
+
+
+def _scissors(x: float, reach: float, low: float, high: float, y: float, color: Color) -> list[Mesh]:
+    """Crossed lifting arms on both sides between two heights."""
+    parts = []
+    for s in (1, -1):
+        for d in (1, -1):
+            parts.append(
+                tube(
+                    [(x - d * reach / 2, s * y, low), (x + d * reach / 2, s * (y - 0.02), high)],
+                    0.07,
+                    color,
+                    segments=4,
+                )
+            )
+    return parts
+
+
+def _catering_truck(rng: np.random.Generator, style: Style) -> Build:
+    length, width = rng.uniform(*style["length"]), rng.uniform(2.4, 2.6)
+    color = equipment_color(rng)
+    parts, behind, frame = truck_chassis(rng, length, width, color, style)
+    rear = -length / 2
+    raised = float(rng.uniform(0.3, 2.4)) if rng.uniform() < 0.5 else 0.0
+    tall = rng.uniform(2.2, 2.6)
+    floor = frame + 0.15 + raised
+    over = style["over_cab"]
+    front = behind - 0.1 if not over else length / 2 - rng.uniform(0.1, 0.5)
+    if over:
+        floor = max(floor, frame + 0.25)
+    floor = floor if not over or raised > 0.6 else frame + 0.15
+    box_front = front if not over or (raised > 0.6 and floor > 2.8) else behind - 0.1
+    body = pick(rng, ((WHITE, 4.0), (ALUMINIUM, 1.0), (color, 1.0), (LIGHT_GREY, 1.0)))
+    center_x = (rear + 0.1 + box_front) / 2
+    span = box_front - rear - 0.1
+    parts.append(chamfered_box((center_x, 0, floor + tall / 2), (span, width, tall), 0.05, body))
+    stripe = random_hue(rng, (0.5, 1.0), (0.15, 0.85))
+    low = rng.uniform(0.1, 0.6)
+    for s in (1, -1):
+        side = [
+            (rear + 0.15, s * width / 2, floor),
+            (box_front - 0.05, s * width / 2, floor),
+            (box_front - 0.05, s * width / 2, floor + tall),
+            (rear + 0.15, s * width / 2, floor + tall),
+        ]
+        if rng.uniform() < 0.7:
+            parts.append(panel(side, stripe, PAINT, (0.0, 1.0, low, low + rng.uniform(0.06, 0.3)), 0.01))
+        for u in np.linspace(0.1, 0.9, 6):
+            parts.append(panel(side, np.multiply(body, 0.85), METAL, (u, u + 0.008, 0.03, 0.97), 0.012))
+        letters = rng.uniform(0.2, 0.5)
+        for k in range(int(rng.integers(4, 9))):
+            parts.append(
+                panel(
+                    side,
+                    stripe,
+                    PAINT,
+                    (letters + 0.05 * k, letters + 0.05 * k + rng.uniform(0.02, 0.042), 0.72, 0.86),
+                    0.012,
+                )
+            )
+    parts.append(
+        box((rear + 0.08, 0, floor + 0.48 * tall), (0.08, width * 0.86, 0.9 * tall), np.multiply(body, 0.9), METAL)
+    )
+    deck = floor + 0.02
+    bridge = rng.uniform(0.9, 1.5)
+    if box_front < behind + 0.1:  # front platform over the cab
+        high = max(deck + 0.1, 2.85 if raised > 0.4 else deck)
+        if high > 2.7:
+            parts.append(box((box_front + bridge / 2, 0, high), (bridge + 0.3, width * 0.8, 0.1), MID_GREY, METAL))
+            foot = [(box_front + bridge, 0.38 * width, high), (box_front, 0.38 * width, high)]
+            parts += [rail(foot, 1.0, LIGHT_GREY), rail([(x, -y, z) for x, y, z in foot], 1.0, LIGHT_GREY)]
+    if raised > 0.25:
+        parts += _scissors(center_x, 0.75 * span, frame, floor, 0.45, MID_GREY)
+    parts.append(box((center_x, 0, floor - 0.06), (span, 0.9, 0.14), DARK_GREY, METAL))
+    for x in (behind - 0.35, rear + 0.5):  # outriggers
+        parts.append(box((x, 0, frame - 0.2), (0.14, width - 0.16, 0.16), DARK_GREY, METAL))
+        parts += [box((x, s * (width / 2 - 0.16), 0.45), (0.14, 0.14, 0.8), LIGHT_GREY, METAL) for s in (1, -1)]
+    return Build(merge(parts), {"bridge": np.array([box_front + bridge, 0, deck])})
+
+
+def _stairs_truck(rng: np.random.Generator, style: Style) -> Build:
+    """Passenger stairs: climb from the rear to a platform at the front."""
+    width = rng.uniform(1.9, 2.4)
+    length = rng.uniform(8.0, 9.0)
+    top = rng.uniform(2.6, 4.2)
+    front, rear = length / 2, -length / 2
+    color = pick(
+        rng, ((WHITE, 4.0), (ALUMINIUM, 1.0), ((0.15, 0.25, 0.5), 1.0), (HAZARD_YELLOW, 0.6), (SIGNAL_RED, 0.4))
+    )
+    trim = jitter(rng, DARK_GREY, 0.1)
+    parts: list[Mesh] = []
+    if style["drive"] == "truck":
+        base, _, frame = truck_chassis(rng, length - 0.8, width, color, {"cab": "low"})
+        parts += [part.translated(x=-0.2) for part in base]
+        foot = np.array([rear + 0.25, 0, 0.55])
+    else:
+        frame = 0.6
+        parts += [
+            axle(front - 1.6, width, 0.34, 0.2),
+            axle(rear + 1.4, width, 0.34, 0.2),
+            span_box((rear + 0.4, -width / 2 + 0.25, 0.35), (front - 0.8, width / 2 - 0.25, frame), color),
+        ]
+        foot = np.array([rear + 0.1, 0, 0.3])
+        parts.append(tube([(rear + 0.5, 0, 0.4), (rear - 0.0, 0, 0.35)], 0.05, trim))
+        if style["drive"] == "self":
+            parts.append(
+                cab(
+                    front - 2.6,
+                    front - 1.4,
+                    0.5,
+                    min(1.9, top - 0.2),
+                    1.0,
+                    color,
+                    0.1,
+                    0.03,
+                    0.45,
+                    trim,
+                    y=width / 2 - 0.5,
+                )
+            )
+    landing = rng.uniform(1.6, 2.2)
+    head = np.array([front - landing, 0, top])
+    steps = int(np.clip((top - foot[2]) / 0.2, 8, 22))
+    wide = min(width - 0.3, rng.uniform(1.4, 1.8))
+    share = (np.arange(steps) + 0.5) / steps
+    treads = foot + (head - foot) * share[:, None]
+    run = (head[0] - foot[0]) / steps
+    parts.append(boxes(treads, (run * 1.05, wide, 0.06), MID_GREY, METAL))
+    side_color = color if rng.uniform() < 0.7 else random_hue(rng, (0.2, 0.9), (0.2, 0.9))
+    bulwark = rng.uniform(0.75, 1.05)
+    for s in (1, -1):
+        y0, y1 = s * (wide / 2), s * (wide / 2 + 0.07)
+        corners = [
+            (p[0], y, p[2] + h) for h in (-0.35, bulwark * style["wall"]) for y in (y0, y1) for p in (foot, head)
+        ]
+        parts.append(hexahedra(corners, side_color))
+        ends = [
+            foot + (0, s * (wide / 2 + 0.03), 0.0),
+            head + (0, s * (wide / 2 + 0.03), 0.0),
+            head + (landing - 0.1, s * (wide / 2 + 0.03), 0.0),
+        ]
+        parts.append(rail(ends, 1.05, LIGHT_GREY, radius=0.03, bars=1 if style["wall"] > 0.5 else 3))
+        parts.append(
+            box(
+                (head[0] + landing / 2, s * (wide / 2 + 0.03), top + 0.45 * style["wall"]),
+                (landing, 0.06, 0.3 + 0.9 * style["wall"]),
+                side_color,
+            )
+        )
+    parts.append(box((head[0] + landing / 2 - 0.05, 0, top - 0.08), (landing + 0.1, wide + 0.1, 0.14), MID_GREY, METAL))
+    parts.append(box((front - 0.03, 0, top - 0.1), (0.12, wide + 0.1, 0.2), BLACK))
+    # Supports from the frame to the landing and half-way up.
+    for x, z in (
+        (head[0] + 0.3, top - 0.1),
+        (head[0] + landing - 0.5, top - 0.1),
+        ((foot[0] + head[0]) / 2, (foot[2] + head[2]) / 2 - 0.2),
+    ):
+        parts += [
+            cylinder((x, s * 0.35 * wide, frame), (x, s * 0.35 * wide, z), 0.07, color, segments=5) for s in (1, -1)
+        ]
+    parts.append(
+        tube(
+            [(head[0] + 0.3, 0.3 * wide, frame), (head[0] + landing - 0.5, 0.3 * wide, top - 0.2)],
+            0.05,
+            trim,
+            segments=4,
+        )
+    )
+    if style.get("canopy"):
+        for x, z in (
+            (foot[0] + 0.4, foot[2]),
+            ((foot[0] + head[0]) / 2, (foot[2] + head[2]) / 2),
+            (head[0], top),
+            (front - 0.3, top),
+        ):
+            parts += [
+                cylinder(
+                    (x, s * (wide / 2 + 0.03), z), (x, s * (wide / 2 + 0.03), z + 2.1), 0.03, LIGHT_GREY, segments=4
+                )
+                for s in (1, -1)
+            ]
+        roof_color = WHITE if rng.uniform() < 0.6 else (0.4, 0.5, 0.55)
+        corners = [
+            (p[0], s * (wide / 2 + 0.1), p[2] + h)
+            for h in (2.05, 2.15)
+            for s in (-1, 1)
+            for p in (foot + (0.4, 0, 0), head)
+        ]
+        parts.append(hexahedra(corners, roof_color))
+        parts.append(box((head[0] + landing / 2 - 0.1, 0, top + 2.1), (landing, wide + 0.2, 0.1), roof_color))
+    return Build(merge(parts), {"landing": np.array([front, 0, top])})
+
+
+LIFTING_TRUCK_KINDS = {
+    "catering_truck": Kind(
+        "gse",
+        {
+            "standard": Family("train", {"length": (7.0, 8.2), "over_cab": False}),
+            "short": Family("train", {"length": (6.4, 7.2), "over_cab": False, "cab": "low"}),
+            "over_cab": Family("val", {"length": (7.0, 8.0), "over_cab": True, "cab": "low"}),
+            "bonnet": Family("test", {"length": (7.8, 8.8), "over_cab": False, "bonnet": True, "tandem": True}),
+        },
+        _catering_truck,
+    ),
+    "passenger_stairs": Kind(
+        "gse",
+        {
+            "truck": Family("train", {"drive": "truck", "wall": 1.0}),
+            "towed": Family("train", {"drive": "towed", "wall": 0.3}),
+            "towed_canopy": Family("val", {"drive": "towed", "wall": 0.8, "canopy": True}),
+            "self_driven": Family("test", {"drive": "self", "wall": 0.9}),
+        },
+        _stairs_truck,
+    ),
+}
