@@ -33,7 +33,8 @@ def _kernel_cache_folder() -> Path | None:
     """Warp's own choice where that is writable (None), else a private folder under the temporary directory."""
     if "WARP_CACHE_PATH" in os.environ or wp.config.kernel_cache_dir:
         return None
-    cache_home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    # Warp takes XDG_CACHE_HOME as it stands: an empty one would put the cache into the working directory.
+    cache_home = os.environ.get("XDG_CACHE_HOME", os.path.join(os.path.expanduser("~"), ".cache"))
     if os.path.isabs(cache_home) and _is_writable(Path(cache_home) / "warp"):
         return None
     return Path(tempfile.gettempdir()) / f"airside_perception_warp_{os.getuid()}"
