@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-
 import warp as wp
 
 if hasattr(wp.config, "log_level"):
