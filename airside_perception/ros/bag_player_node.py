@@ -230,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "publish_clock": True,
         "wait_s": 5.0,
     }
-    values = {name: options.declare_parameter(name, value).value for name, value in defaults.items()}
+    values: dict[str, Any] = {name: options.declare_parameter(name, value).value for name, value in defaults.items()}
     options.destroy_node()
     try:
         if not values["bag"]:

@@ -46,7 +46,7 @@ class Inputs:
         self._handlers = handlers
         self._fixed: list[Subscription] = []
         self._images: dict[str, tuple[str, Subscription]] = {}
-        reliability = QoSReliabilityPolicy[ros.reliability.upper()]
+        reliability = getattr(QoSReliabilityPolicy, ros.reliability.upper())
         self._image_qos = QoSProfile(history=QoSHistoryPolicy.KEEP_LAST, depth=ros.queue_depth, reliability=reliability)
         # Odometry is interpolated to the anchor stamp: a few samples either side must survive a busy moment.
         self._odometry_qos = QoSProfile(

@@ -17,7 +17,7 @@ from airside_perception.ros.messages import box_pose, header, point, vector, yaw
 if TYPE_CHECKING:
     from geometry_msgs.msg import Point
 
-    from airside_perception.prior import ObjectPrior
+    from airside_perception.prior import ObjectPrior, TexturedMesh
 
 SLOWEST_ARROW_MPS = 0.2
 """Below this speed the direction of travel is noise and no arrow is drawn."""
@@ -36,16 +36,16 @@ class TrackMarkers:
     Args:
         lifetime_s: RViz drops a marker that was not renewed for this long; 0: never.
         prior: decodes meshes; None: boxes only.
-        mesh_level: passed to `ObjectPrior.decode`, None: its default.
+        mesh_level: how fine, see `ObjectPrior.decode`; every triangle costs three Python points.
     """
 
-    def __init__(self, lifetime_s: float = 0.0, prior: ObjectPrior | None = None, mesh_level: int | None = None):
+    def __init__(self, lifetime_s: float = 0.0, prior: ObjectPrior | None = None, mesh_level: str | int = "far"):
         self._lifetime = Duration(sec=int(lifetime_s), nanosec=int(lifetime_s % 1.0 * 1e9))
         self._prior = prior
         self._mesh_level = mesh_level
         self._ids: dict[str, int] = {}
         self._shown: set[tuple[str, str]] = set()
-        self._meshes: dict[str, _DecodedMesh] = {}
+        self._meshes: dict[str, _MarkerMesh] = {}
 
     def build(self, scene: SceneEstimate, with_meshes: bool = False) -> MarkerArray:
         """Markers of all tracks, and a DELETE for each marker shown before and gone now.
@@ -87,7 +87,7 @@ class TrackMarkers:
         return marker
 
     def _track_markers(self, track: Track, head: Header, with_meshes: bool) -> Iterator[Marker]:
-        mesh = self._mesh_marker(track, head) if with_meshes and self._prior is not None else None
+        mesh = self._mesh_marker(track, head) if with_meshes else None
         box = self._marker("box", track, head, Marker.CUBE, 0.12 if mesh else 0.35)
         box.pose, box.scale = box_pose(track.box), vector(track.box[3:6])
         yield box
@@ -125,31 +125,31 @@ class TrackMarkers:
 
     def _mesh_marker(self, track: Track, head: Header) -> Marker | None:
         """The recovered shape; its points are in box units, so pose and scale alone follow the track."""
-        if track.shape_code is None or track.texture_code is None:
+        if self._prior is None or track.shape_code is None or track.texture_code is None:
             return None
+        codes = np.concatenate([track.shape_code, track.texture_code])
         cached = self._meshes.get(track.track_id)
-        if cached is None or not cached.fits(track):
-            cached = self._meshes[track.track_id] = _DecodedMesh(track, self._prior, self._mesh_level)
+        if cached is None or not cached.fits(codes):
+            mesh = self._prior.decode(track.class_name, track.shape_code, track.texture_code, self._mesh_level)
+            cached = self._meshes[track.track_id] = _MarkerMesh(mesh, codes)
         marker = self._marker("mesh", track, head, Marker.TRIANGLE_LIST, 0.95)
         marker.pose, marker.scale = box_pose(track.box), vector(track.box[3:6])
         marker.points, marker.colors = cached.points, cached.colors
         return marker
 
 
-class _DecodedMesh:
-    """Marker points and colours of one pair of codes."""
+class _MarkerMesh:
+    """Marker points and colours of one pair of codes, in box units."""
 
-    def __init__(self, track: Track, prior: ObjectPrior, level: int | None):
-        self._codes = np.concatenate([track.shape_code, track.texture_code])
-        options = {} if level is None else {"level": level}
-        mesh = prior.decode(track.class_name, track.shape_code, track.texture_code, **options)
-        corners = np.asarray(mesh.faces).ravel()
-        self.points = _points(np.asarray(mesh.vertices)[corners])
-        self.colors = [_color(rgb * 255.0, 0.95) for rgb in np.asarray(mesh.colors)[corners]]
+    def __init__(self, mesh: TexturedMesh, codes: np.ndarray):
+        self._codes = codes
+        corners = mesh.faces.cpu().numpy().ravel()
+        self.points = _points(mesh.vertices.cpu().numpy()[corners])
+        self.colors = [_color(rgb, 0.95) for rgb in (mesh.colors.cpu().numpy()[corners] * 255.0).tolist()]
 
-    def fits(self, track: Track) -> bool:
-        """Codes that moved less than this look the same in a viewer."""
-        return bool(np.max(np.abs(np.concatenate([track.shape_code, track.texture_code]) - self._codes)) < 0.05)
+    def fits(self, codes: np.ndarray) -> bool:
+        """True for codes that look the same in a viewer."""
+        return codes.shape == self._codes.shape and bool(np.max(np.abs(codes - self._codes)) < 0.05)
 
 
 def _points(xyz: Iterable[np.ndarray]) -> list[Point]:

@@ -88,7 +88,7 @@ def cloud(points: np.ndarray, stamp_ns: int, frame_id: str) -> PointCloud2:
     points = np.ascontiguousarray(points)
     fields = [
         PointField(name=name, offset=offset, datatype=_FIELD_TYPES[kind.str[1:]], count=1)
-        for name, (kind, offset) in ((name, points.dtype.fields[name][:2]) for name in points.dtype.names)
+        for name, (kind, offset, *_) in (points.dtype.fields or {}).items()
     ]
     message = PointCloud2(
         header=header(stamp_ns, frame_id),
@@ -100,7 +100,7 @@ def cloud(points: np.ndarray, stamp_ns: int, frame_id: str) -> PointCloud2:
         row_step=points.dtype.itemsize * len(points),
         is_dense=True,
     )
-    message.data.frombytes(memoryview(points.view(np.uint8)))
+    message.data.frombytes(points.view(np.uint8).data)
     return message
 
 
@@ -180,7 +180,7 @@ def planner_grid(grid: OccupancyGrid, stamp_ns: int, lowest: float, highest: flo
     message.info.origin.position = point((spec.origin[0], spec.origin[1], 0.0))
     # Rows of the message run along x: cell (ix, iy) is element iy * width + ix.
     cells = np.ascontiguousarray(project_to_plane(grid, lowest, highest).T)
-    message.data.frombytes(memoryview(cells.view(np.uint8)))
+    message.data.frombytes(cells.view(np.uint8).data)
     return message
 
 
@@ -188,7 +188,7 @@ def jpeg_message(rgb: np.ndarray, stamp_ns: int, frame_id: str, quality: int = 8
     """An RGB image (H, W, 3) uint8 as a JPEG message."""
     _, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     message = CompressedImage(header=header(stamp_ns, frame_id), format="rgb8; jpeg compressed bgr8")
-    message.data.frombytes(memoryview(data).cast("B"))
+    message.data.frombytes(np.asarray(data, np.uint8).data)
     return message
 
 

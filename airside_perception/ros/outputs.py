@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nav_msgs.msg import OccupancyGrid
-from rclpy.lifecycle import LifecycleNode
-from rclpy.publisher import Publisher
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage, PointCloud2
@@ -43,7 +42,7 @@ class Outputs:
         self.config = config
         self._prior = prior
         self._track_markers = TrackMarkers(config.ros.marker_lifetime_s, prior)
-        self._publishers: list[Publisher] = []
+        self._publishers: list[LifecyclePublisher[Any]] = []
         self._markers = self._create(MarkerArray, "~/tracks/markers", depth=10)
         self._voxels = self._create(PointCloud2, "~/occupancy/voxels")
         self._unobserved = self._create(PointCloud2, "~/occupancy/unobserved")
@@ -99,7 +98,7 @@ class Outputs:
             reliability=QoSReliabilityPolicy.RELIABLE,
             durability=durability,
         )
-        publisher = self._node.create_lifecycle_publisher(
+        publisher: LifecyclePublisher[Any] = self._node.create_lifecycle_publisher(
             kind, topic, qos, qos_overriding_options=QoSOverridingOptions.with_default_policies()
         )
         self._publishers.append(publisher)

@@ -54,10 +54,9 @@ def descriptor(field: OptionField) -> ParameterDescriptor:
     )
     # Ranges exist for scalars alone; lists are checked by the config itself.
     if info.range is not None and field.type is int:
-        low, high = (int(bound) for bound in info.range)
-        result.integer_range = [IntegerRange(from_value=low, to_value=high, step=0)]
+        result.integer_range = [IntegerRange(from_value=int(info.range[0]), to_value=int(info.range[1]), step=0)]
     elif info.range is not None and field.type is float:
-        low, high = (float(bound) for bound in info.range)
+        low, high = float(info.range[0]), float(info.range[1])
         result.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
     return result
 

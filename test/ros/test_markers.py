@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (extra `ros`)")
 from ros_scenes import STAMP_NS, make_scene, make_track
 from visualization_msgs.msg import Marker
 
+from airside_perception.prior import TexturedMesh
 from airside_perception.ros.markers import TrackMarkers
 
 pytestmark = pytest.mark.ros
@@ -82,22 +82,17 @@ def test_clear_removes_everything():
     assert all(m.action == Marker.ADD for m in markers.build(make_scene((make_track("z"),))).markers)
 
 
-@dataclass
-class Mesh:
-    vertices: np.ndarray
-    faces: np.ndarray
-    colors: np.ndarray
-
-
 class TrianglePrior:
     """Decodes every code to one red triangle, and counts how often it had to."""
 
     decoded = 0
 
-    def decode(self, class_name, shape, texture):
+    def decode(self, class_name, shape, texture, level):
         self.decoded += 1
-        vertices = np.array([[-0.5, 0.0, 0.0], [0.5, 0.0, 0.0], [0.0, 0.5, 0.0]], np.float32)
-        return Mesh(vertices, np.array([[0, 1, 2]]), np.array([[1.0, 0.0, 0.0]] * 3, np.float32))
+        vertices = torch.tensor([[-0.5, 0.0, 0.0], [0.5, 0.0, 0.0], [0.0, 0.5, 0.0]])
+        normals = torch.tensor([[0.0, 0.0, 1.0]]).repeat(3, 1)
+        colors = torch.tensor([[1.0, 0.0, 0.0]]).repeat(3, 1)
+        return TexturedMesh(vertices, torch.tensor([[0, 1, 2]], dtype=torch.int32), normals, colors)
 
 
 def test_mesh_follows_the_box_and_is_decoded_once_per_shape():
