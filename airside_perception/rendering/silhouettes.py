@@ -10,8 +10,8 @@ the pixel centres, so that silhouettes of finely meshed objects are found, too.
 from __future__ import annotations
 
 import torch
-
 import warp as wp
+
 from airside_perception.rendering import warp_kernels_antialias
 from airside_perception.rendering.arguments import check_surface, per_image_offsets
 from airside_perception.rendering.warp_runtime import launch, start_warp
