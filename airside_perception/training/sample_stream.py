@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 class SampleGenerators:
     """Worker processes behind a pool folder; a context manager that ends them.
 
-    Worker k of n draws the seeds k, k + n, k + 2n, ... of each split, validation first, and skips
-    samples that exist: a pool is reproducible and continues where it stopped.
+    Worker k of n draws the scenes k, k + n, k + 2n, ... of each split, validation first, and skips
+    scenes that exist: a pool is reproducible and continues where it stopped.
 
     Args:
         pool: folder with `train/` and `val/`.
@@ -53,14 +53,21 @@ class SampleGenerators:
 def fill_pool(pool: str, spec_json: str, worker: int, workers: int, train_count: int, val_count: int) -> None:
     """Generate this worker's share of both splits (the body of one process)."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from airside_perception.synth.generate import generate_training_sample
-    from airside_perception.training.occupancy_data import save_sample
-
     spec = NetworkSpec.from_json(spec_json)
-    for split, count in (("val", val_count), ("train", train_count)):
+    for split, count, frames in (("val", val_count, 2), ("train", train_count, 4)):
         folder = Path(pool) / split
         folder.mkdir(parents=True, exist_ok=True)
-        for seed in range(worker, count, workers):
-            path = folder / f"{seed:06d}.npz"
-            if not path.exists():
-                save_sample(path, generate_training_sample(seed, split, spec.grid, spec.image_size))
+        for seed in range(worker, -(-count // frames), workers):
+            if not (folder / f"{seed:06d}_{frames - 1}.npz").exists():
+                _write_scene(folder, spec, seed, split, frames)
+
+
+def _write_scene(folder: Path, spec: NetworkSpec, seed: int, split: str, frames: int) -> None:
+    from airside_perception.training.occupancy_data import save_sample
+    from airside_perception.training.stream import training_samples
+
+    try:
+        for index, sample in enumerate(training_samples(seed, split, spec.grid, spec.image_size, frames)):
+            save_sample(folder / f"{seed:06d}_{index}.npz", sample)
+    except Exception:  # one scene that can't be drawn must not end a training run of hours
+        logger.exception("generator: seed %d of split %s failed; going on with the next", seed, split)

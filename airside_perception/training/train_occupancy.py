@@ -6,6 +6,7 @@ import copy
 import csv
 import logging
 import math
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -76,6 +77,9 @@ class OccupancyTrainer:
         self.options = options
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads)
+        # Each camera count is another tensor shape, and oneDNN compiles its kernels per shape: with the
+        # default of 1024 entries they push each other out and are compiled again at every step.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
         self.device = torch.device(_pick_device(options.device))
         network = OccupancyNetwork(spec).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: OccupancyNetwork = network

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from surround_cameras import surround_camera
+
+from airside_perception.errors import AirsideError
+from airside_perception.inference.engine import TensorSpec
+from airside_perception.occupancy.detector import OccupancyNetworkRunner
+from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES, read_network_spec
+from airside_perception.records import CameraImage, GridSpec, RigFrame
+
+
+class ScriptedEngine:
+    """An engine that answers what the test wrote down and remembers what it was asked."""
+
+    runtime = "scripted"
+
+    def __init__(self, spec):
+        x, y, z = spec.grid.shape
+        table = (2, spec.lift_point_count)
+        shapes = [("cameras", 64, 128, 3), table, table, table, table]
+        types = ["uint8", "int32", "int32", "float32", "float32"]
+        self.input_specs = tuple(map(TensorSpec, INPUT_NAMES, shapes, types))
+        outputs = [(x, y, z), (x, y, z), (3, x, y), (3, 8, x, y), ("cameras", 7, 16, 32)]
+        self.output_specs = tuple(map(TensorSpec, OUTPUT_NAMES, outputs, ["float32", "int32"] + ["float32"] * 3))
+        self.metadata = {METADATA_KEY: spec.to_json(), "occupancy_threshold": "0.6"}
+        self.probability = np.zeros((x, y, z), np.float32)
+        self.class_id = np.full((x, y, z), 3, np.int32)
+        self.heatmap = np.zeros((3, x, y), np.float32)
+        self.boxes = np.zeros((3, 8, x, y), np.float32)
+        self.asked = []
+
+    def run(self, inputs):
+        self.asked.append(inputs)
+        semantics = np.zeros((len(inputs["images"]), 7, 16, 32), np.float32)
+        semantics[:, 0] = np.arange(len(semantics))[:, None, None]
+        answers = (self.probability, self.class_id, self.heatmap, self.boxes, semantics)
+        return dict(zip(OUTPUT_NAMES, answers, strict=True))
+
+
+@pytest.fixture
+def engine(small_spec):
+    return ScriptedEngine(small_spec)
+
+
+def make_frame(cameras, pose=None, value=100):
+    images = {c.name: CameraImage(c, np.full((c.height, c.width, 3), value, np.uint8), 0) for c in cameras}
+    return RigFrame(7, images, (), np.eye(4) if pose is None else pose)
+
+
+def test_voxels_and_detections_come_out_in_the_right_frame(engine, ring):
+    engine.probability[3, 4, 1], engine.probability[3, 5, 1] = 0.7, 0.5
+    engine.heatmap[1, 12, 8] = 0.9
+    engine.boxes[1, :, 12, 8] = [0.0, 0.0, 1.0, *np.log([4.0, 2.0, 1.8]), 0.0, 1.0]
+    pose = np.eye(4)
+    pose[:2, :2], pose[:3, 3] = [[0, -1], [1, 0]], [10.0, 20.0, 0.0]
+    output = OccupancyNetworkRunner(engine).run(make_frame(ring, pose))
+    assert output.class_id.sum() == 3, "0.7 is above the stored threshold of 0.6, 0.5 is not"
+    assert output.class_id[3, 4, 1] == 3
+    (detection,) = output.detections
+    assert detection.class_name == "gse"
+    assert detection.score == pytest.approx(0.9)
+    # Cell (12, 8): (4.5, 0.5) in base_link, turned by 90 degrees and moved.
+    assert detection.box == pytest.approx([9.5, 24.5, 1.0, 4.0, 2.0, 1.8, np.pi / 2], abs=1e-6)
+    assert {name: maps[0, 0, 0] for name, maps in output.image_semantics.items()} == {
+        f"camera_{index}": float(index) for index in range(4)
+    }
+
+
+def test_images_of_any_size_are_brought_to_the_network(engine):
+    big, small = (
+        surround_camera(0.0, "a", size=(256, 160), focal=100),
+        surround_camera(1.5, "b", size=(64, 32), focal=30),
+    )
+    OccupancyNetworkRunner(engine).run(make_frame([big, small]))
+    assert engine.asked[0]["images"].shape == (2, 64, 128, 3)
+    assert (engine.asked[0]["images"] == 100).all()
+
+
+def test_tables_are_cached_until_the_calibration_changes(engine, ring):
+    runner = OccupancyNetworkRunner(engine)
+    runner.run(make_frame(ring))
+    runner.run(make_frame(ring))
+    assert engine.asked[0]["feature_index"] is engine.asked[1]["feature_index"]
+    moved = ring[0].base_from_camera.copy()
+    moved[2, 3] += 0.5
+    runner.run(make_frame([ring[0].with_pose(moved), *ring[1:]]))
+    assert not np.array_equal(engine.asked[1]["feature_index"], engine.asked[2]["feature_index"])
+
+
+def test_missing_cameras_are_left_out_and_none_is_refused(engine, ring):
+    runner = OccupancyNetworkRunner(engine)
+    runner.run(make_frame(ring[:2]))
+    assert len(engine.asked[0]["images"]) == 2
+    with pytest.raises(AirsideError, match="at least one camera image"):
+        runner.run(make_frame([]))
+
+
+def test_foreign_networks_and_grids_are_refused(engine):
+    with pytest.raises(AirsideError, match="grid: the network was trained for"):
+        OccupancyNetworkRunner(engine, grid=GridSpec((0, 0, 0), (1, 1, 1), (4, 4, 4)))
+    engine.output_specs = engine.output_specs[:2]
+    with pytest.raises(AirsideError, match="expected output 'heatmap'"):
+        read_network_spec(engine)
+    engine.metadata = {"producer": "else"}
+    with pytest.raises(AirsideError, match="expected metadata"):
+        OccupancyNetworkRunner(engine)
