@@ -24,7 +24,7 @@ from airside_perception.synth.mesh_parts import (
     ellipsoid,
     lifting_surface,
     merge,
-)  # fmt: skip
+)
 
 
 def _vary(rng: np.random.Generator, family: AircraftFamily) -> AircraftFamily:
@@ -150,12 +150,16 @@ def _lamps(shape: AircraftFamily, body: Fuselage) -> Mesh:
     """Anti-collision lamps on the roof and the keel, white tail lamp."""
     half = body.height / 2
     middle = -0.45 * body.length
-    return merge([
-        ellipsoid((middle, 0, half), (0.16, 0.09, 0.12), RED_LAMP, EMISSIVE, 6, 3),
-        ellipsoid((middle, 0, -half), (0.16, 0.09, 0.12), RED_LAMP, EMISSIVE, 6, 3),
-        ellipsoid((-body.length, 0, shape.tail_rise * body.height), (0.1, 0.08, 0.08), WHITE_LAMP, EMISSIVE, 6, 3),
-        cylinder((-0.36 * body.length, 0, half - 0.1), (-0.37 * body.length, 0, half + 0.35), 0.12, BLACK, PAINT, 0.05, 4),
-    ])  # fmt: skip
+    return merge(
+        [
+            ellipsoid((middle, 0, half), (0.16, 0.09, 0.12), RED_LAMP, EMISSIVE, 6, 3),
+            ellipsoid((middle, 0, -half), (0.16, 0.09, 0.12), RED_LAMP, EMISSIVE, 6, 3),
+            ellipsoid((-body.length, 0, shape.tail_rise * body.height), (0.1, 0.08, 0.08), WHITE_LAMP, EMISSIVE, 6, 3),
+            cylinder(
+                (-0.36 * body.length, 0, half - 0.1), (-0.37 * body.length, 0, half + 0.35), 0.12, BLACK, PAINT, 0.05, 4
+            ),
+        ]
+    )
 
 
 def _aircraft(rng: np.random.Generator, style: Mapping[str, Any]) -> Build:
@@ -163,9 +167,15 @@ def _aircraft(rng: np.random.Generator, style: Mapping[str, Any]) -> Build:
     livery = draw_livery(rng)
     tall = shape.body_height
     body = Fuselage(
-        length=shape.length, width=shape.width, height=tall, nose=shape.nose * tall, tail=shape.tail * tall,
-        nose_drop=shape.nose_drop, nose_power=shape.nose_power, tail_rise=shape.tail_rise,
-    )  # fmt: skip
+        length=shape.length,
+        width=shape.width,
+        height=tall,
+        nose=shape.nose * tall,
+        tail=shape.tail * tall,
+        nose_drop=shape.nose_drop,
+        nose_power=shape.nose_power,
+        tail_rise=shape.tail_rise,
+    )
     ground = -tall / 2 - shape.clearance
     marks = (livery.tail_start, *livery.marks, *(start + 0.035 for start in livery.marks))
     stations = tuple(share * body.length for share in marks)

@@ -137,8 +137,9 @@ AIRCRAFT_FAMILIES: dict[str, AircraftFamily] = {
     ),
     "bae146": AircraftFamily(
         "test", 28.6, 26.3, 8.6, 3.56, 3.5, 0.35, (Engine("wing", 0.36, 1.5, 2.9), Engine("wing", 0.64, 1.5, 2.9)),
-        stretch=(0.92, 1.08), nose=1.2, tail=2.5, root=0.33, tip=0.35, sweep=17.0, dihedral=-2.5, high_wing=True, t_tail=True,
-        winglets=("none",), clearance=0.8, wheel=0.46, fin_chord=1.05, fin_sweep=36.0, stabilizer=0.4, gear_fairing=True,
+        stretch=(0.92, 1.08), nose=1.2, tail=2.5, root=0.33, tip=0.35, sweep=17.0, dihedral=-2.5, high_wing=True,
+        t_tail=True, winglets=("none",), clearance=0.8, wheel=0.46, fin_chord=1.05, fin_sweep=36.0, stabilizer=0.4,
+        gear_fairing=True,
     ),
     "e190": AircraftFamily(
         "test", 36.2, 28.7, 10.6, 3.01, 3.35, 0.34, (Engine("wing", 0.31, 1.85, 3.7),), stretch=(0.83, 1.07),

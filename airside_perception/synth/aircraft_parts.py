@@ -24,7 +24,7 @@ from airside_perception.synth.mesh_parts import (
     lathe,
     lifting_surface,
     wheel,
-)  # fmt: skip
+)
 
 WingLine = Callable[[float], tuple[FloatArray, float]]
 """Distance from the centre line to the leading-edge point (3,) and the chord there."""
@@ -175,9 +175,16 @@ def _propeller(rng: np.random.Generator, center: FloatArray, radius: float, blad
     turn = rng.uniform(0, 2 * np.pi)
     for k in range(blades):
         blade = hexahedra(
-            np.array([[(s * 0.05 * w, s * 0.5 * w * t, z) for z, w in ((0.12, 0.16), (1.0, 0.13))] for s in (-1, 1) for t in (-1, 1)]).reshape(8, 3)
-            * radius, (0.09, 0.09, 0.1),
-        )  # fmt: skip
+            np.array(
+                [
+                    [(s * 0.05 * w, s * 0.5 * w * t, z) for z, w in ((0.12, 0.16), (1.0, 0.13))]
+                    for s in (-1, 1)
+                    for t in (-1, 1)
+                ]
+            ).reshape(8, 3)
+            * radius,
+            (0.09, 0.09, 0.1),
+        )
         parts.append(blade.rotated("z", 0.5).rotated("x", turn + 2 * np.pi * k / blades).translated(*center))
     return parts
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -20,6 +20,7 @@ from airside_perception.synth.mesh_parts import FloatArray, Mesh
 from airside_perception.synth.obstacles import OBSTACLE_KINDS
 from airside_perception.synth.people import PERSON_KINDS
 from airside_perception.synth.structures import STRUCTURE_KINDS
+from airside_perception.synth.wear import WEAR, weathered
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +112,14 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None) -> A
         )
     rng = np.random.default_rng([kind_key, zlib.crc32(family.encode()), seed])
     build = spec.build(rng, spec.families[family].style)
-    mesh, centre = build.mesh.centred()
+    mesh, centre = weathered(build.mesh, rng, WEAR[spec.class_name]).centred()
     offset = -centre.astype(np.float64)
     animate = build.animate
+
+    def posed(phase: float) -> Mesh:
+        assert animate is not None
+        return replace(animate(phase).translated(*offset), face_colors=mesh.face_colors)
+
     return Asset(
         name=f"{kind}/{family}/{seed}",
         class_name=spec.class_name,
@@ -122,6 +128,6 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None) -> A
         split=split,
         mesh=mesh,
         size=mesh.size.astype(np.float64),
-        animate=None if animate is None else lambda phase: animate(phase).translated(*offset),
+        animate=None if animate is None else posed,
         anchors={name: np.asarray(point, dtype=np.float64) + offset for name, point in build.anchors.items()},
     )

@@ -49,7 +49,7 @@ class Fuselage:
         half = self.height / 2
         blunt = 0.02 * self.height
         # The upper line breaks at the windscreen: a full radome, then a flatter rise to the roof.
-        top = tip + blunt + (half - tip - blunt) * (0.45 * full**self.nose_power + 0.55 * full**1.6)
+        top = tip + blunt + (half - tip - blunt) * (0.5 * full**self.nose_power + 0.5 * full**1.5)
         bottom = tip - blunt - (half + tip - blunt) * full**0.55
         across = 0.02 * self.width + 0.48 * self.width * full**0.56
         end = self.tail_rise * self.height
@@ -75,10 +75,10 @@ class Fuselage:
         top, bottom, _ = self.outline(station)
         return np.arccos(np.clip((height - (top + bottom) / 2) / ((top - bottom) / 2), -1.0, 1.0))
 
-    def station_at(self, height: float) -> float:
-        """Station where the upper nose line reaches a height."""
+    def station_at(self, height: FloatArray) -> FloatArray:
+        """Stations where the upper nose line reaches heights, the shape of `height`."""
         stations = np.linspace(0.0, self.nose, 200)
-        return float(np.interp(height, self.outline(stations)[0], stations))
+        return np.interp(height, self.outline(stations)[0], stations)
 
     def skin(
         self,
@@ -143,7 +143,6 @@ class Fuselage:
         panes: pane boundaries backwards from the centre line, in heights; `lean` moves the upper edge.
         """
         bottom, top = low * self.height, high * self.height
-        foot, head = self.station_at(bottom), self.station_at(top)
         parts = []
         for start, end in zip(panes, panes[1:], strict=False):
             share = np.linspace(0, 1, 4)
@@ -151,10 +150,9 @@ class Fuselage:
             # The nose is blunt: beside the centre line a small step back is a wide step outwards.
             inner = start + gap if start > 0 else 0.0015
             along = (inner + (end - gap - inner) * (share if start > 0 else share**2)) * self.height
-            lower, upper = foot + along, head + along * lean
             rows = np.linspace(0, 1, 3)[:, None]
-            station = lower * (1 - rows) + upper * rows
-            height = bottom * (1 - rows) + top * rows
+            height = np.broadcast_to(bottom * (1 - rows) + top * rows, (3, 4))
+            station = self.station_at(height) + along * (1 - rows + rows * lean)
             angle = self.angle_at(station, height)
             grids = []
             for out in (0.02, -0.08):

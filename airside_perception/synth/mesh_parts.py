@@ -28,12 +28,14 @@ from airside_perception.synth.mesh import (
     make_mesh,
     merge,
     rotation,
-)  # fmt: skip
+)
 
 __all__ = [
-    "CONCRETE", "EMISSIVE", "FABRIC", "GLASS", "MATERIALS", "METAL", "PAINT", "RUBBER", "FloatArray", "IntArray", "Mesh",
+    "CONCRETE", "EMISSIVE", "FABRIC", "GLASS", "MATERIALS", "METAL", "PAINT", "RUBBER", "FloatArray", "IntArray",
+    "Mesh",
     "box", "boxes", "chamfered_box", "cone", "cylinder", "ellipsoid", "hexahedra", "lathe", "lifting_surface", "loft",
-    "make_mesh", "merge", "panel", "prism", "pyramids", "rotation", "shell", "span_box", "tube", "wheel",
+    "make_mesh", "merge",
+    "panel", "prism", "pyramids", "rotation", "shell", "span_box", "tube", "wheel",
 ]  # fmt: skip
 
 _BOX_SIGNS = np.array([[x, y, z] for z in (-0.5, 0.5) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
@@ -335,6 +337,7 @@ def wheel(
 ) -> Mesh:
     """Tyre and hub that roll along x; `center` is the hub. `coarse` leaves out shoulder and dish."""
     half = width / 2
+    radius = radius / np.cos(np.pi / segments)  # the lowest flat, not a corner, touches the ground
     if coarse:
         points = np.array([(-0.9, 0.5), (-1.0, 0.95), (1.0, 0.95), (0.9, 0.5)]) * (half, radius / 0.95)
         colors = np.array([tyre_color] * 3)

@@ -24,7 +24,7 @@ from airside_perception.synth.mesh_parts import (
     merge,
     prism,
     tube,
-)  # fmt: skip
+)
 
 Style = Mapping[str, Any]
 
@@ -163,22 +163,50 @@ def _barrier(rng: np.random.Generator, style: Style) -> Build:
 
 
 OBSTACLE_KINDS = {
-    "cone": Kind("obstacle", {
-        "two_bands": Family("train", {"bands": 2, "height": (0.65, 0.85)}), "one_band": Family("train", {"bands": 1, "height": (0.5, 0.8)}),
-        "no_bands": Family("val", {"bands": 0, "height": (0.5, 0.8)}), "tall": Family("test", {"bands": 2, "height": (0.85, 1.0)}),
-    }, _cone),
-    "chock": Kind("obstacle", {
-        "wedge": Family("train", {"shape": "wedge"}), "ridge": Family("test", {"shape": "ridge"}),
-    }, _chock),
-    "bag": Kind("obstacle", {
-        "suitcase": Family("train", {"shape": "suitcase"}), "duffel": Family("train", {"shape": "duffel"}),
-        "backpack": Family("test", {"shape": "backpack"}),
-    }, _bag),
-    "bottle": Kind("obstacle", {
-        "plastic": Family("train", {"shape": "plastic"}), "can": Family("train", {"shape": "can"}), "glass": Family("test", {"shape": "glass"}),
-    }, _bottle),
-    "barrier": Kind("obstacle", {
-        "single": Family("train", {"shape": "single"}), "block": Family("train", {"shape": "block"}),
-        "double": Family("val", {"shape": "double"}), "fence": Family("test", {"shape": "fence"}),
-    }, _barrier),
-}  # fmt: skip
+    "cone": Kind(
+        "obstacle",
+        {
+            "two_bands": Family("train", {"bands": 2, "height": (0.65, 0.85)}),
+            "one_band": Family("train", {"bands": 1, "height": (0.5, 0.8)}),
+            "no_bands": Family("val", {"bands": 0, "height": (0.5, 0.8)}),
+            "tall": Family("test", {"bands": 2, "height": (0.85, 1.0)}),
+        },
+        _cone,
+    ),
+    "chock": Kind(
+        "obstacle",
+        {
+            "wedge": Family("train", {"shape": "wedge"}),
+            "ridge": Family("test", {"shape": "ridge"}),
+        },
+        _chock,
+    ),
+    "bag": Kind(
+        "obstacle",
+        {
+            "suitcase": Family("train", {"shape": "suitcase"}),
+            "duffel": Family("train", {"shape": "duffel"}),
+            "backpack": Family("test", {"shape": "backpack"}),
+        },
+        _bag,
+    ),
+    "bottle": Kind(
+        "obstacle",
+        {
+            "plastic": Family("train", {"shape": "plastic"}),
+            "can": Family("train", {"shape": "can"}),
+            "glass": Family("test", {"shape": "glass"}),
+        },
+        _bottle,
+    ),
+    "barrier": Kind(
+        "obstacle",
+        {
+            "single": Family("train", {"shape": "single"}),
+            "block": Family("train", {"shape": "block"}),
+            "double": Family("val", {"shape": "double"}),
+            "fence": Family("test", {"shape": "fence"}),
+        },
+        _barrier,
+    ),
+}

@@ -223,10 +223,18 @@ def _families() -> dict[str, Family]:
         "jacket": Family("train", {"outfit": "jacket", "height": (1.64, 1.9), "girth": heavy, "helmet": 0.5}),
         "slim_plain": Family("train", {"outfit": "plain", "height": (1.6, 1.85), "girth": slim, "helmet": 0.2}),
         "overall": Family("train", {"outfit": "overall", "height": (1.68, 1.88), "girth": medium, "helmet": 0.6}),
-        "dark_overall": Family("val", {"outfit": "dark_overall", "height": (1.64, 1.86), "girth": medium, "helmet": 0.3}),
-        "slim_vest": Family("test", {"outfit": "vest", "height": (1.55, 1.78), "girth": slim, "helmet": 0.5, "shoulders": (0.098, 0.112)}),
-        "heavy_jacket": Family("test", {"outfit": "jacket", "height": (1.7, 1.92), "girth": (1.15, 1.3), "helmet": 0.2, "belly": (1.05, 1.3)}),
-    }  # fmt: skip
+        "dark_overall": Family(
+            "val", {"outfit": "dark_overall", "height": (1.64, 1.86), "girth": medium, "helmet": 0.3}
+        ),
+        "slim_vest": Family(
+            "test",
+            {"outfit": "vest", "height": (1.55, 1.78), "girth": slim, "helmet": 0.5, "shoulders": (0.098, 0.112)},
+        ),
+        "heavy_jacket": Family(
+            "test",
+            {"outfit": "jacket", "height": (1.7, 1.92), "girth": (1.15, 1.3), "helmet": 0.2, "belly": (1.05, 1.3)},
+        ),
+    }
 
 
 PERSON_KINDS = {

@@ -113,8 +113,8 @@ def _fuel_truck(rng: np.random.Generator, style: Style) -> Build:
         parts.append(box((at, 0, deck), (1.2, width - 0.4, 0.1), MID_GREY, METAL))
         arms = [(dx, dy) for dx in (0.45, -0.45) for dy in (0.5, -0.5)]
         parts += [cylinder((at + dx, dy, low - 0.1), (at - dx, dy, deck), 0.05, trim) for dx, dy in arms]
-        corners = [(at + 0.55, 0.9, deck), (at - 0.55, 0.9, deck), (at - 0.55, -0.9, deck), (at + 0.55, -0.9, deck)]
-        parts.append(rail(corners, 0.95, HAZARD_YELLOW))
+        deck_edge = [(at + 0.55, 0.9, deck), (at - 0.55, 0.9, deck), (at - 0.55, -0.9, deck), (at + 0.55, -0.9, deck)]
+        parts.append(rail(deck_edge, 0.95, HAZARD_YELLOW))
     return Build(merge(parts))
 
 

@@ -146,7 +146,7 @@ def _belt_loader(rng: np.random.Generator, style: Style) -> Build:
 
 def _container_loader(rng: np.random.Generator, style: Style) -> Build:
     """Main platform and bridge at the front, both on scissor lifts."""
-    length, width = rng.uniform(8.0, 9.8), rng.uniform(3.0, 3.8)
+    length, width = rng.uniform(8.0, 9.8), rng.uniform(3.0, 3.6)
     color, trim = equipment_color(rng), jitter(rng, DARK_GREY, 0.1)
     front, rear, half = length / 2, -length / 2, width / 2
     radius = 0.42

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from airside_perception.synth.colors import (
     ALUMINIUM,
@@ -13,6 +14,7 @@ from airside_perception.synth.colors import (
     DARK_GREY,
     GLASS_COLOR,
     HAZARD_YELLOW,
+    LIGHT_GREY,
     ORANGE_LAMP,
     RED_LAMP,
     WHITE,
@@ -26,7 +28,6 @@ from airside_perception.synth.mesh_parts import (
     METAL,
     PAINT,
     RUBBER,
-    FloatArray,
     Mesh,
     box,
     boxes,
@@ -75,16 +76,14 @@ def striped_bar(
     colors: tuple[Color, Color] = (HAZARD_YELLOW, BLACK),
 ) -> Mesh:
     """A bar of alternating warning blocks between two corners, split along axis `along`."""
-    low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
-    edges = np.linspace(low[along], high[along], count + 1)
-    centers, sizes = np.repeat([(low + high) / 2], count, 0), np.repeat([high - low], count, 0)
+    start, stop = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+    edges = np.linspace(start[along], stop[along], count + 1)
+    centers, sizes = np.repeat([(start + stop) / 2], count, 0), np.repeat([stop - start], count, 0)
     centers[:, along], sizes[:, along] = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
     return boxes(centers, sizes, np.array(colors)[np.arange(count) % 2])
 
 
-def rail(
-    points: FloatArray | Sequence[Sequence[float]], height: float, color: Color, radius: float = 0.025, bars: int = 2
-) -> Mesh:
+def rail(points: ArrayLike, height: float, color: Color, radius: float = 0.025, bars: int = 2) -> Mesh:
     """Handrail above a path of foot points (N, 3): posts and `bars` horizontal tubes."""
     points = np.asarray(points, dtype=np.float64)
     parts = [cylinder(p, p + (0, 0, height), radius, color, segments=4) for p in points]
@@ -203,6 +202,11 @@ def truck_chassis(
     shine = ALUMINIUM if rng.uniform() < 0.5 else trim
     parts.append(box((0.2 - tank / 2, (0.4 + reach) / 2, 0.64), (tank, reach - 0.4, 0.44), shine, METAL))
     parts.append(box((0.2 - tank / 2, -(0.4 + reach) / 2, 0.64), (tank, reach - 0.4, 0.44), trim, METAL))
+    if rng.uniform() < 0.4:  # side guards between the axles
+        x0, x1 = rear + 0.24 * length + 2 * radius, front - 1.7 if not style.get("bonnet") else front - 2.0
+        skirt = color if rng.uniform() < 0.5 else LIGHT_GREY
+        sides = [((x0 + x1) / 2, s * (width / 2 - 0.06), 0.5 * (frame + 0.5)) for s in (1, -1)]
+        parts.append(boxes(sides, (x1 - x0, 0.05, frame - 0.5), skirt))
     over = rear + 0.24 * length
     guards = np.array([(over, s * (width / 2 - 0.3), 2 * radius + 0.06) for s in (1, -1)])
     parts.append(boxes(guards, (2.4 * radius, 0.58, 0.05), trim))

@@ -1,0 +1,171 @@
+"""Assets of every kind and family: sizes of the real things, closed meshes, splits, determinism."""
+
+import numpy as np
+import pytest
+
+from airside_perception.synth.assets import asset_kinds, families, make_asset, structure_kinds
+from airside_perception.synth.mesh_parts import MATERIALS, Mesh
+
+CLASSES = ("aircraft", "gse", "person", "obstacle", "structure")
+KINDS = sorted({kind for name in CLASSES for split in ("train", "val", "test") for kind in asset_kinds(name, split)})
+
+SIZES = {
+    "baggage_tractor": ((2.6, 4.3), (1.3, 1.95), (1.4, 2.4)),
+    "pushback_tractor": ((4.9, 10.3), (2.2, 3.7), (1.6, 2.8)),
+    "belt_loader": ((6.9, 8.9), (1.8, 2.5), (1.3, 4.5)),
+    "fuel_truck": ((5.9, 10.0), (2.3, 3.0), (2.3, 3.9)),
+    "catering_truck": ((6.3, 9.0), (2.4, 3.0), (3.0, 6.5)),
+    "baggage_dolly": ((2.3, 4.2), (1.3, 1.8), (0.9, 2.5)),
+    "passenger_stairs": ((7.5, 9.4), (1.8, 2.8), (3.4, 6.5)),
+    "container_loader": ((7.9, 10.0), (2.9, 4.0), (2.0, 5.6)),
+    "ground_power_unit": ((2.5, 3.9), (1.45, 2.1), (1.5, 2.3)),
+    "bus": ((10.4, 14.2), (2.5, 3.5), (2.9, 3.6)),
+    "deicer": ((8.1, 9.8), (2.4, 3.0), (2.8, 6.2)),
+    "towbar": ((3.9, 5.1), (0.25, 0.4), (0.3, 0.5)),
+    "container": ((1.8, 2.15), (1.4, 1.75), (1.2, 1.7)),
+    "service_van": ((4.0, 6.1), (1.7, 2.2), (1.5, 2.9)),
+    "person_walking": ((0.25, 0.7), (0.4, 0.75), (1.5, 2.0)),
+    "person_standing": ((0.25, 1.1), (0.4, 1.1), (1.45, 2.2)),
+    "person_crouching": ((0.6, 1.5), (0.4, 1.0), (0.9, 1.6)),
+    "cone": ((0.25, 0.4), (0.25, 0.4), (0.45, 1.05)),
+    "chock": ((0.1, 0.3), (0.28, 0.7), (0.1, 0.2)),
+    "bag": ((0.15, 0.85), (0.15, 0.5), (0.15, 0.85)),
+    "bottle": ((0.04, 0.32), (0.04, 0.1), (0.04, 0.32)),
+    "barrier": ((0.3, 0.6), (1.1, 2.3), (0.5, 1.2)),
+}
+"""Range of length, width and height of each kind, metres."""
+
+PUBLISHED = {"a320": 35.8, "b737": 35.8, "a380": 79.8, "atr72": 27.1, "crj": 21.2, "b777": 64.8}
+"""Wingspans of the aircraft after which families are modelled."""
+
+
+def every_family():
+    return [(kind, family, split) for kind in KINDS for family, split in families(kind).items()]
+
+
+def is_closed(mesh: Mesh) -> bool:
+    """Every directed edge occurs once and so does its opposite."""
+    edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]).astype(np.int64)
+    count = len(mesh.vertices)
+    forward, backward = edges[:, 0] * count + edges[:, 1], edges[:, 1] * count + edges[:, 0]
+    return len(np.unique(forward)) == len(forward) and np.array_equal(np.sort(forward), np.sort(backward))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_meshes_are_sound_for_many_seeds(kind):
+    for family, split in families(kind).items():
+        for seed in range(6):
+            asset = make_asset(kind, seed, split, family)
+            mesh = asset.mesh
+            assert (mesh.vertices.dtype, mesh.faces.dtype) == (np.float32, np.int32)
+            assert (mesh.face_colors.dtype, mesh.face_materials.dtype) == (np.float32, np.uint8)
+            assert np.isfinite(mesh.vertices).all()
+            assert 0 <= mesh.face_colors.min() <= mesh.face_colors.max() <= 1
+            assert mesh.face_materials.max() < len(MATERIALS)
+            assert is_closed(mesh), f"{asset.name} has an open edge"
+            assert mesh.volume > 0
+            low, high = mesh.bounds
+            np.testing.assert_allclose(low + high, 0, atol=1e-4)
+            np.testing.assert_allclose(high - low, asset.size, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_sizes_are_those_of_the_real_things(kind):
+    ranges = np.array(SIZES[kind])
+    for family, split in families(kind).items():
+        for seed in range(12):
+            size = make_asset(kind, seed, split, family).size
+            assert np.all((size >= ranges[:, 0]) & (size <= ranges[:, 1])), f"{kind}/{family}/{seed}: {size.round(2)}"
+
+
+@pytest.mark.parametrize("family", PUBLISHED)
+def test_aircraft_have_their_published_span(family):
+    for seed in range(4):
+        size = make_asset("aircraft", seed, families("aircraft")[family], family).size
+        assert size[1] == pytest.approx(PUBLISHED[family], rel=0.06)
+        assert 0.6 < size[0] / size[1] < 1.7
+        assert 0.17 < size[2] / size[0] < 0.42
+
+
+def test_aircraft_span_icao_codes_b_to_f():
+    spans = {family: make_asset("aircraft", 0, split, family).size[1] for family, split in families("aircraft").items()}
+    codes = {"BCDEF"[int(np.searchsorted([24, 36, 52, 65], span))] for span in spans.values()}
+    assert codes >= {"B", "C", "E", "F"}
+    assert all(15 <= span < 80 for span in spans.values())
+
+
+def test_triangle_budgets():
+    budget = {"aircraft": 8500, "gse": 3000, "person": 1000, "obstacle": 300, "structure": 4000}
+    for kind, family, split in every_family():
+        asset = make_asset(kind, 3, split, family)
+        assert len(asset.mesh.faces) <= budget[asset.class_name], asset.name
+
+
+def test_every_kind_trains_and_is_tested_on_other_families():
+    for kind in KINDS:
+        splits = list(families(kind).values())
+        assert {"train", "test"} <= set(splits), kind
+    for kind in asset_kinds("gse", "train"):
+        assert list(families(kind).values()).count("train") >= 2, kind
+    counts = {split: list(families("aircraft").values()).count(split) for split in ("train", "val", "test")}
+    assert counts == {"train": 9, "val": 2, "test": 2}
+
+
+def test_a_split_never_shows_another_splits_family():
+    for kind in KINDS:
+        for split in set(families(kind).values()):
+            for seed in range(8):
+                asset = make_asset(kind, seed, split)
+                assert asset.split == split
+                assert families(kind)[asset.family] == split
+
+
+def test_same_arguments_give_the_same_asset_and_seeds_differ():
+    for kind in KINDS:
+        first, again = make_asset(kind, 5, "train"), make_asset(kind, 5, "train")
+        assert first.name == again.name
+        np.testing.assert_array_equal(first.mesh.vertices, again.mesh.vertices)
+        np.testing.assert_array_equal(first.mesh.face_colors, again.mesh.face_colors)
+        other = make_asset(kind, 6, "train", first.family)
+        assert not np.array_equal(first.size, other.size)
+
+
+def test_walking_keeps_topology_and_swings_the_legs():
+    asset = make_asset("person_walking", 1, "train")
+    feet = []
+    for phase in np.linspace(0, 1, 9):
+        mesh = asset.animate(float(phase))
+        np.testing.assert_array_equal(mesh.faces, asset.mesh.faces)
+        np.testing.assert_array_equal(mesh.face_colors, asset.mesh.face_colors)
+        assert is_closed(mesh)
+        assert mesh.bounds[0][2] == pytest.approx(-asset.size[2] / 2, abs=1e-4)
+        feet.append(mesh.size[0])
+    np.testing.assert_allclose(asset.animate(0.0).vertices, asset.animate(1.0).vertices, atol=1e-5)
+    assert max(feet) > 0.6 > min(feet)
+
+
+def test_only_walkers_animate():
+    for kind in KINDS:
+        assert (make_asset(kind, 0, "train").animate is not None) == (kind == "person_walking")
+
+
+def test_anchors_lie_on_the_asset():
+    aircraft = make_asset("aircraft", 2, "train", "a320")
+    half = aircraft.size / 2 + 0.1
+    assert {"nose", "door_front_left", "engine_left_1", "main_gear_right"} <= set(aircraft.anchors)
+    for point in aircraft.anchors.values():
+        assert np.all(np.abs(point) <= half)
+    assert aircraft.anchors["engine_left_1"][1] > 0 > aircraft.anchors["engine_right_1"][1]
+    assert aircraft.anchors["main_gear_left"][2] == pytest.approx(-aircraft.size[2] / 2, abs=0.02)
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="unknown asset kind 'spaceship'"):
+        make_asset("spaceship", 0, "train")
+    with pytest.raises(ValueError, match="unknown split 'dev'"):
+        asset_kinds("gse", "dev")
+    with pytest.raises(ValueError, match="unknown asset class 'car'"):
+        asset_kinds("car", "train")
+    with pytest.raises(ValueError, match="has no family 'bae146' in split 'train'"):
+        make_asset("aircraft", 0, "train", "bae146")
+    assert "terminal" in structure_kinds("test")
