@@ -82,7 +82,7 @@ class NetworkConfig:
     image_height: int = option(384, "Height that images are resized to", unit="px", range=(32, 4096))
     score_threshold: float = option(0.25, "Detections below this score are dropped", range=(0, 1), reconfigurable=True)
     occupancy_threshold: float = option(
-        0.5, "Voxels at or above this probability are occupied", range=(0, 1), reconfigurable=True
+        0.0, "Voxels above this probability are occupied; 0: the engine's own threshold", range=(0, 1)
     )
     max_detections: int = option(64, "Keep at most this many detections per frame", range=(1, 1000))
     threads: int = option(0, "CPU threads of the runtime; 0: its own choice", range=(0, 256))

@@ -1,0 +1,81 @@
+"""How much of each track the cameras should see now, from a coarse render of all tracks together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from airside_perception.geometry.se3 import invert_transform
+from airside_perception.records import RigFrame, Track
+from airside_perception.refine.shape_library import ShapeLibrary
+from airside_perception.rendering import rasterize
+
+_COARSENESS = 6
+"""Image pixels per rendered pixel: visibility needs areas, not edges."""
+
+
+def track_vertices(library: ShapeLibrary, track: Track) -> tuple[np.ndarray, np.ndarray]:
+    """A track's mesh in odom: vertices (V, 3) and faces (F, 3), from the typical shape nearest to its code.
+
+    The shape code's offset moves the vertices as in refinement.
+    """
+    if track.shape_code is not None:
+        index = library.nearest(track.class_name, track.shape_code)
+        shape = library.shapes(track.class_name)[index]
+        norms = np.maximum((shape.directions**2).sum(axis=1), 1e-12)
+        offset = np.clip(shape.directions @ (np.asarray(track.shape_code, float) - shape.shape_code) / norms, -2.5, 2.5)
+        vertices = shape.vertices + shape.shape_columns @ offset
+    else:
+        shape = library.shapes(track.class_name)[library.by_size(track.class_name, track.box[3:6], 1)[0]]
+        vertices = shape.vertices
+    metric = vertices * track.box[3:6]
+    cosine, sine = np.cos(track.box[6]), np.sin(track.box[6])
+    rotation = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1.0]])
+    return metric @ rotation.T + track.box[:3], shape.faces
+
+
+def expected_visibility(frame: RigFrame, tracks: Sequence[Track], library: ShapeLibrary) -> dict[str, float]:
+    """Visible part of every track, best camera, with all tracks as possible occluders.
+
+    Args:
+        frame: cameras that took an image, and the vehicle pose.
+        tracks: predicted to the frame's stamp.
+        library: shapes to render; tracks of classes it doesn't know are left out.
+
+    Returns:
+        track id -> 0..1; 0 where no camera's image holds the track.
+    """
+    known = [t for t in tracks if t.class_name in library.class_names and np.isfinite(t.box).all()]
+    visibility = dict.fromkeys((t.track_id for t in known), 0.0)
+    if not known or not frame.images:
+        return visibility
+    meshes = [track_vertices(library, t) for t in known]
+    starts = np.concatenate([[0], np.cumsum([len(v) for v, _ in meshes])])
+    vertices = np.concatenate([v for v, _ in meshes])
+    faces = torch.from_numpy(np.concatenate([f + s for (_, f), s in zip(meshes, starts, strict=False)]).astype(np.int32))
+    counts = np.array([len(f) for _, f in meshes])
+    ranges = np.stack([np.cumsum(counts) - counts, counts], axis=1).astype(np.int32)
+    for image in frame.images.values():
+        camera = image.camera.resized(
+            max(image.camera.width // _COARSENESS, 8), max(image.camera.height // _COARSENESS, 8)
+        )
+        camera_from_odom = invert_transform(frame.odom_from_base @ camera.base_from_camera)
+        local = vertices @ camera_from_odom[:3, :3].T + camera_from_odom[:3, 3]
+        ahead = np.array([local[a:b, 2].max() > 0.3 for a, b in zip(starts[:-1], starts[1:], strict=True)])
+        candidates = np.flatnonzero(ahead)
+        if not len(candidates):
+            continue
+        clip = torch.from_numpy(np.ascontiguousarray(camera.clip_positions(local), np.float32))
+        raster = rasterize(clip, faces, (camera.height, camera.width), ranges=torch.from_numpy(ranges[candidates]))
+        covered = raster[..., 3] > 0
+        depth = torch.where(covered, raster[..., 2], torch.full_like(raster[..., 2], 2.0))
+        visible = covered & (depth <= depth.amin(dim=0, keepdim=True))
+        area = covered.sum(dim=(1, 2)).numpy()
+        share = visible.sum(dim=(1, 2)).numpy() / np.maximum(area, 1)
+        for index, part, pixels in zip(candidates, share, area, strict=True):
+            if pixels > 0:
+                track_id = known[index].track_id
+                visibility[track_id] = max(visibility[track_id], float(part))
+    return visibility
