@@ -42,7 +42,7 @@ def hota(sequences: Iterable[ScoredSequence], match_distance: float = 2.0) -> Ho
     association = np.zeros(len(ALPHAS))
     for sequence in sequences:
         frames = [
-            _without_ignored(_measured(truth), _measured(predictions), ignored, match_distance)
+            _scored(truth, predictions, ignored, match_distance)
             for truth, predictions, ignored in zip(sequence.truth, sequence.predictions, sequence.ignored, strict=True)
         ]
         hits, weighted, objects, predictions = _score_sequence(frames)
@@ -59,14 +59,13 @@ def hota(sequences: Iterable[ScoredSequence], match_distance: float = 2.0) -> Ho
     )
 
 
-def _measured(frame: FrameBoxes) -> FrameBoxes:
-    return frame.pick(~frame.interpolated)
-
-
-def _without_ignored(
+def _scored(
     truth: FrameBoxes, predictions: FrameBoxes, ignored: np.ndarray, match_distance: float
 ) -> tuple[FrameBoxes, FrameBoxes]:
-    """The frame without predictions of ground truth that is not scored."""
+    """One frame without interpolated boxes and without predictions of ground truth that is not scored."""
+    # An object in a gap of the ground truth was there, only not seen: who still holds it is not wrong.
+    ignored = np.concatenate([ignored, truth.boxes[truth.interpolated]])
+    truth, predictions = truth.pick(~truth.interpolated), predictions.pick(~predictions.interpolated)
     distance = ground_distance(truth.boxes, predictions.boxes)
     matched = [j for _, j in assign_nearest(distance, distance < match_distance)]
     free = np.setdiff1d(np.arange(len(predictions)), matched)

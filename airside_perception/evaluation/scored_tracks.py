@@ -67,6 +67,7 @@ def scored_sequence(
     ground_truth: Mapping[str, Any],
     max_range: float | None = 50.0,
     min_visibility: float = MIN_VISIBILITY,
+    fill_gaps: bool = True,
 ) -> dict[str, ScoredSequence]:
     """Objects to score by class, for the classes that the ground truth has.
 
@@ -75,6 +76,7 @@ def scored_sequence(
         ground_truth: content of tracks.json, frames in any order.
         max_range: ground distance from the vehicle, metres, beyond which neither side counts; None: no limit.
         min_visibility: see MIN_VISIBILITY.
+        fill_gaps: interpolate tracks over frames where they are missing; false for single frames.
 
     Raises:
         AirsideError: results and ground truth have no time in common.
@@ -85,9 +87,9 @@ def scored_sequence(
     reach = np.inf if max_range is None else float(max_range)
     sequences = {}
     for name in OBJECT_CLASSES:
-        truth, ignored = _truth_of_class(frames, stamps, name, reach, min_visibility)
+        truth, ignored = _truth_of_class(frames, stamps, name, reach, min_visibility, fill_gaps)
         if any(len(frame) for frame in truth):
-            predictions = _predictions_of_class(entries, frames, stamps, name, reach)
+            predictions = _predictions_of_class(entries, frames, stamps, name, reach, fill_gaps)
             sequences[name] = ScoredSequence(truth, predictions, ignored)
     return sequences
 
@@ -122,7 +124,7 @@ def _ground_range(entry: Mapping[str, Any], frame: Mapping[str, Any]) -> float:
 
 
 def _truth_of_class(
-    frames: list[dict[str, Any]], stamps: np.ndarray, name: str, reach: float, min_visibility: float
+    frames: list[dict[str, Any]], stamps: np.ndarray, name: str, reach: float, min_visibility: float, fill_gaps: bool
 ) -> tuple[tuple[FrameBoxes, ...], tuple[np.ndarray, ...]]:
     """Scored ground truth with its gaps filled, and the boxes that are not scored."""
     tracks: dict[str, dict[int, tuple[list[float], float]]] = {}
@@ -136,15 +138,20 @@ def _truth_of_class(
                 tracks.setdefault(str(entry["id"]), {})[number] = (_box(entry), 1.0)
             else:
                 left_out[number][str(entry["id"])] = _box(entry)
-    for identity, track in tracks.items():
+    for identity, track in tracks.items() if fill_gaps else ():
         for number in range(min(track), max(track) + 1):
             left_out[number].pop(identity, None)
     ignored = tuple(np.array(list(boxes.values()), np.float64).reshape(-1, 7) for boxes in left_out)
-    return _with_gaps_filled(list(tracks.values()), stamps), ignored
+    return _as_frames(list(tracks.values()), stamps, fill_gaps), ignored
 
 
 def _predictions_of_class(
-    entries: list[list[dict[str, Any]]], frames: list[dict[str, Any]], stamps: np.ndarray, name: str, reach: float
+    entries: list[list[dict[str, Any]]],
+    frames: list[dict[str, Any]],
+    stamps: np.ndarray,
+    name: str,
+    reach: float,
+    fill_gaps: bool,
 ) -> tuple[FrameBoxes, ...]:
     """Predicted tracks within range, gaps filled."""
     tracks: dict[str, dict[int, tuple[list[float], float]]] = {}
@@ -153,17 +160,19 @@ def _predictions_of_class(
             if entry["tracking_name"] == name and _ground_range(entry, frame) <= reach:
                 track = tracks.setdefault(str(entry["tracking_id"]), {})
                 track[number] = (_box(entry), float(entry["tracking_score"]))
-    return _with_gaps_filled(list(tracks.values()), stamps)
+    return _as_frames(list(tracks.values()), stamps, fill_gaps)
 
 
-def _with_gaps_filled(tracks: list[dict[int, tuple[list[float], float]]], stamps: np.ndarray) -> tuple[FrameBoxes, ...]:
-    """Tracks {frame: (box, score)} as frames, each track without holes and with its mean score throughout."""
+def _as_frames(
+    tracks: list[dict[int, tuple[list[float], float]]], stamps: np.ndarray, fill_gaps: bool
+) -> tuple[FrameBoxes, ...]:
+    """Tracks {frame: (box, score)} as frames, each track with its mean score throughout."""
     rows: list[list[tuple[int, np.ndarray, float, bool]]] = [[] for _ in stamps]
     for identity, track in enumerate(tracks):
         known = np.array(sorted(track))
         boxes = np.array([track[number][0] for number in known])
         score = float(np.mean([track[number][1] for number in known]))
-        numbers = np.arange(known[0], known[-1] + 1)
+        numbers = np.arange(known[0], known[-1] + 1) if fill_gaps else known
         for number, box in zip(numbers, _interpolate(stamps[known], boxes, stamps[numbers]), strict=True):
             rows[number].append((identity, box, score, int(number) not in track))
     return tuple(
