@@ -52,8 +52,8 @@ class Mesh:
     @property
     def volume(self) -> float:
         """Signed volume in cubic metres; positive when faces point outward."""
-        a, b, c = (self.vertices[self.faces[:, i]].astype(np.float64) for i in range(3))
-        return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+        corners = self.vertices.astype(np.float64)[self.faces]
+        return float(np.vdot(corners[:, 0], cross(corners[:, 1], corners[:, 2])) / 6.0)
 
     def transformed(self, transform: ArrayLike) -> Mesh:
         """Apply a 4x4 affine transform; a mirroring one also turns the faces round."""
@@ -92,6 +92,15 @@ class Mesh:
         return replace(self, vertices=self.vertices - centre), centre
 
 
+def cross(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Cross product over the last axis; several times faster than the general one on small arrays."""
+    result = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    result[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
+    result[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
+    result[..., 2] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return result
+
+
 def rotation(axis: str, angle: float) -> FloatArray:
     """3x3 right-handed rotation about 'x', 'y' or 'z'."""
     c, s = np.cos(angle), np.sin(angle)
@@ -105,13 +114,11 @@ def rotation(axis: str, angle: float) -> FloatArray:
 def make_mesh(vertices: ArrayLike, faces: ArrayLike, color: ArrayLike, material: ArrayLike = PAINT) -> Mesh:
     """Mesh from arrays; colour and material may be one value or one per face."""
     faces = np.asarray(faces, dtype=np.int32)
-    count = len(faces)
-    return Mesh(
-        np.asarray(vertices, dtype=np.float32),
-        faces,
-        np.broadcast_to(np.asarray(color, dtype=np.float32), (count, 3)),
-        np.broadcast_to(np.asarray(material, dtype=np.uint8), (count,)),
-    )
+    colors = np.empty((len(faces), 3), dtype=np.float32)
+    colors[:] = color
+    materials = np.empty(len(faces), dtype=np.uint8)
+    materials[:] = material
+    return Mesh(np.asarray(vertices, dtype=np.float32), faces, colors, materials)
 
 
 def merge(meshes: Sequence[Mesh]) -> Mesh:

@@ -25,6 +25,7 @@ from airside_perception.synth.mesh import (
     FloatArray,
     IntArray,
     Mesh,
+    cross,
     make_mesh,
     merge,
     rotation,
@@ -67,26 +68,26 @@ def hexahedra(corners: ArrayLike, color: ArrayLike, material: int = PAINT) -> Me
     """
     corners = np.asarray(corners, dtype=np.float64).reshape(-1, 8, 3)
     edges = corners[:, [1, 2, 4]] - corners[:, :1]
-    mirrored = np.einsum("ni,ni->n", edges[:, 0], np.cross(edges[:, 1], edges[:, 2])) < 0
+    mirrored = np.einsum("ni,ni->n", edges[:, 0], cross(edges[:, 1], edges[:, 2])) < 0
     faces = np.repeat(_BOX_FACES[None], len(corners), axis=0)
     faces[mirrored] = faces[mirrored][..., ::-1]
     faces = faces + 8 * np.arange(len(corners), dtype=np.int32)[:, None, None]
-    colors = np.broadcast_to(np.asarray(color, dtype=np.float32), (len(corners), 3))
-    return make_mesh(corners.reshape(-1, 3), faces.reshape(-1, 3), np.repeat(colors, 12, axis=0), material)
+    face_color = np.repeat(color, 12, axis=0) if np.ndim(color) == 2 else color
+    return make_mesh(corners.reshape(-1, 3), faces.reshape(-1, 3), face_color, material)
 
 
 def pyramids(quads: ArrayLike, apexes: ArrayLike, color: ArrayLike, material: int = PAINT) -> Mesh:
     """Four-cornered plates (N, 4, 3) closed behind by one apex (N, 3) each; half the faces of a box."""
     quads, apexes = np.asarray(quads, dtype=np.float64), np.asarray(apexes, dtype=np.float64)
-    normals = np.cross(quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0])
+    normals = cross(quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0])
     inward = np.einsum("ni,ni->n", normals, quads[:, 0] - apexes) < 0
     pattern = np.array([[0, 1, 2], [0, 2, 3], [1, 0, 4], [2, 1, 4], [3, 2, 4], [0, 3, 4]], dtype=np.int32)
     faces = np.repeat(pattern[None], len(quads), axis=0)
     faces[inward] = faces[inward][..., ::-1]
     faces = faces + 5 * np.arange(len(quads), dtype=np.int32)[:, None, None]
     vertices = np.concatenate([quads, apexes[:, None]], axis=1)
-    colors = np.broadcast_to(np.asarray(color, dtype=np.float32), (len(quads), 3))
-    return make_mesh(vertices.reshape(-1, 3), faces.reshape(-1, 3), np.repeat(colors, 6, axis=0), material)
+    face_color = np.repeat(color, 6, axis=0) if np.ndim(color) == 2 else color
+    return make_mesh(vertices.reshape(-1, 3), faces.reshape(-1, 3), face_color, material)
 
 
 def box(center: ArrayLike, size: ArrayLike, color: ArrayLike, material: int = PAINT) -> Mesh:
@@ -145,8 +146,10 @@ def loft(
     rings = np.asarray(rings, dtype=np.float64)
     count, points = rings.shape[:2]
     bands = count if loop else count - 1
-    quad_colors = np.broadcast_to(np.asarray(color, dtype=np.float32), (bands, points, 3))
-    quad_materials = np.broadcast_to(np.asarray(material, dtype=np.uint8), (bands, points))
+    quad_colors = np.empty((bands, points, 3), dtype=np.float32)
+    quad_colors[:] = color
+    quad_materials = np.empty((bands, points), dtype=np.uint8)
+    quad_materials[:] = material
     colors = [np.repeat(quad_colors.reshape(-1, 3), 2, axis=0)]
     materials = [np.repeat(quad_materials.reshape(-1), 2)]
     if not loop:
@@ -167,11 +170,11 @@ def _circle(segments: int) -> FloatArray:
 
 def _frame(direction: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Two unit vectors that span the plane across `direction`."""
-    direction = direction / np.linalg.norm(direction)
+    direction = direction / np.sqrt(direction @ direction)
     other = np.array([0.0, 0.0, 1.0]) if abs(direction[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
-    side = np.cross(other, direction)
-    side /= np.linalg.norm(side)
-    return side, np.cross(direction, side)
+    side = cross(other, direction)
+    side /= np.sqrt(side @ side)
+    return side, cross(direction, side)
 
 
 def cylinder(
@@ -309,8 +312,8 @@ def panel(
     u0, u1, v0, v1 = inset
     u, v = np.array([u0, u1, u0, u1])[:, None], np.array([v0, v0, v1, v1])[:, None]
     flat = (1 - u) * (1 - v) * quad[0] + u * (1 - v) * quad[1] + u * v * quad[2] + (1 - u) * v * quad[3]
-    normal = np.cross(flat[1] - flat[0], flat[2] - flat[0])
-    normal *= thickness / max(float(np.linalg.norm(normal)), 1e-9)
+    normal = cross(flat[1] - flat[0], flat[2] - flat[0])
+    normal *= thickness / max(float(np.sqrt(normal @ normal)), 1e-9)
     return hexahedra(np.concatenate([flat - normal, flat + normal]), color, material)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from airside_perception.synth.catalogue import Build, Family, Kind
 from airside_perception.synth.colors import Color, jitter, pick, random_hue
+from airside_perception.synth.mesh import cross
 from airside_perception.synth.mesh_parts import FABRIC, PAINT, FloatArray, Mesh, ellipsoid, loft, merge
 
 SKINS: tuple[tuple[Color, float], ...] = (
@@ -31,9 +32,9 @@ def _limb(points: FloatArray, radii: FloatArray, color: FloatArray | Color, side
     points = np.asarray(points, dtype=np.float64)
     direction = np.gradient(points, axis=0)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    side = np.cross(np.broadcast_to([0.0, 1.0, 0.0], direction.shape), direction)
+    side = cross(np.array([0.0, 1.0, 0.0]), direction)
     side /= np.linalg.norm(side, axis=1, keepdims=True)
-    other = np.cross(direction, side)
+    other = cross(direction, side)
     angle = (np.arange(sides) + 0.5) * (2 * np.pi / sides)
     circle = np.cos(angle)[None, :, None] * side[:, None] + np.sin(angle)[None, :, None] * other[:, None]
     return loft(points[:, None] + np.asarray(radii)[:, None, None] * circle, color, FABRIC)

@@ -134,7 +134,7 @@ def _deicer(rng: np.random.Generator, style: Style) -> Build:
     rear = -length / 2
     tank = rng.uniform(2.1, 2.5)
     tank_color = color if rng.uniform() < 0.5 else WHITE
-    x0, x1 = rear + 0.4, behind - 0.9
+    x0, x1 = rear + 0.2, behind - 0.9
     parts.append(
         chamfered_box(
             ((x0 + x1) / 2, 0, (frame + tank) / 2 + 0.1), (x1 - x0, width - 0.1, tank - frame), 0.18, tank_color
