@@ -130,6 +130,16 @@ class Pipeline:
         self._tracker.reset()
         self._visibility.reset()
 
+    def reconfigure(self, config: Config) -> None:
+        """Take over the options that may change while running, between two frames; tracks stay."""
+        self.config = config
+        self._tracker.config = config.tracking
+        if self._refiner is not None:
+            self._refiner.config = config.refine
+        if self._network is not None:
+            self._network.score_threshold = config.network.score_threshold
+            self._network.occupancy_threshold = config.network.occupancy_threshold
+
     def step(self, frame: RigFrame) -> SceneEstimate:
         """Process one frame.
 

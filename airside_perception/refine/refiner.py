@@ -51,7 +51,7 @@ class Refiner:
     """
 
     def __init__(self, config: RefineConfig, prior: ObjectPrior):
-        self._config = config
+        self.config = config
         self.library = ShapeLibrary(prior)
 
     def warm_up(self) -> None:
@@ -107,9 +107,9 @@ class Refiner:
                 reason = "bad_detection"
             elif detection.class_name not in self.library.class_names:
                 reason = "no_prior"
-            elif np.linalg.norm(detection.center[:2] - position) > self._config.max_range_m:
+            elif np.linalg.norm(detection.center[:2] - position) > self.config.max_range_m:
                 reason = "out_of_range"
-            elif taken >= self._config.max_objects:
+            elif taken >= self.config.max_objects:
                 reason = "over_budget"
             else:
                 taken += 1
@@ -140,7 +140,7 @@ class Refiner:
         names = [s.detection.class_name for s in starts]
         poses = _poses(frame, starts)
         views = find_views(
-            frame, poses.boxes(), names, network, self._config.crop_size, self._config.cameras_per_object
+            frame, poses.boxes(), names, network, self.config.crop_size, self.config.cameras_per_object
         )  # fmt: skip
         seen = {v.object_index for v in views}
         poses, shapes = self._choose_starts(frame, starts, poses, views)
@@ -155,7 +155,7 @@ class Refiner:
             # The heading that the start search chose is the one that the prior holds to.
             prior = pose_prior(_with_yaw(prior.mean, poses.yaw), names, frame.odom_from_base[:3, 3], std)
             solution = solve(
-                batch, poses, prior, self._config.iterations, self._config.damping, self._config.budget_ms / 1000
+                batch, poses, prior, self.config.iterations, self.config.damping, self.config.budget_ms / 1000
             )
             texture, color_error = fit_texture(batch, solution.poses, len(starts))
         return [
