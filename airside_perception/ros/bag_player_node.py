@@ -24,6 +24,7 @@ from airside_perception.bags import open_sequence
 from airside_perception.bags.storage import BagStorage
 from airside_perception.errors import AirsideError
 from airside_perception.ros.messages import time_message
+from airside_perception.ros.middleware import use_shared_memory_profile
 from airside_perception.ros.playback_clock import PlaybackClock
 
 _STATIC_PERIOD_S = 1.0
@@ -190,6 +191,7 @@ def replay(
     Returns:
         How many messages were published.
     """
+    use_shared_memory_profile()
     rclpy.init()
     try:
         return _spin_while_playing(BagPlayer(bag, rate, loop, start_paused, publish_clock, wait_s))
@@ -220,6 +222,7 @@ def _spin(executor: SingleThreadedExecutor) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Executable `bag_player_node`: the options of `replay` as ROS parameters, `bag` required."""
+    use_shared_memory_profile()
     rclpy.init(args=None if arguments is None else list(arguments))
     options = rclpy.create_node("bag_player")
     defaults = {

@@ -133,6 +133,8 @@ class NodeHealth:
         self._last_error = ""
         self._failing = False
         self._frame_stamps: deque[int] = deque(maxlen=20)
+        self._degraded: dict[str, int] = {}
+        self._degraded_reported: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def image_arrived(self, camera: str, now_s: float) -> None:
@@ -172,6 +174,11 @@ class NodeHealth:
                 self._frame_stamps.clear()
             self._frame_stamps.append(stamp_ns)
 
+    def observe_pipeline(self, counts: Mapping[str, int]) -> None:
+        """Totals of what went wrong inside frames that still gave a result ("network_failures")."""
+        with self._lock:
+            self._degraded = dict(counts)
+
     def frame_done(self, timing_ms: Mapping[str, float]) -> None:
         """A frame went through the whole pipeline and was published; "total" is held against the period."""
         with self._lock:
@@ -209,10 +216,14 @@ class NodeHealth:
         percentiles = self._latencies.percentiles()
         period = self._period_ms()
         p95 = percentiles.get("total", percentiles.get("frame", (0.0, 0.0)))[1]
+        new_failures = [name for name, count in self._degraded.items() if count > self._degraded_reported.get(name, 0)]
+        self._degraded_reported = dict(self._degraded)
         if self._failing:
             level, message = Level.ERROR, f"the last frame failed: {self._last_error}"
         elif self.processed == 0:
             level, message = Level.STALE, "no frame processed yet"
+        elif new_failures:
+            level, message = Level.WARN, f"{', '.join(new_failures)} since the last report"
         elif period and p95 > period:
             level, message = (
                 Level.WARN,
@@ -221,7 +232,7 @@ class NodeHealth:
         else:
             level, message = Level.OK, f"p95 {p95:.0f} ms"
         values = {"processed": str(self.processed), "period_ms": f"{period:.1f}", "last_error": self._last_error}
-        values |= {counter: str(count) for counter, count in sorted(self.counters.items())}
+        values |= {counter: str(count) for counter, count in sorted((self.counters + Counter(self._degraded)).items())}
         for stage, (median, high) in percentiles.items():
             values[f"{stage}_p50_ms"], values[f"{stage}_p95_ms"] = f"{median:.2f}", f"{high:.2f}"
         return Status("frames", level, message, values)

@@ -41,11 +41,16 @@ class PipelineLike(Protocol):
 
     prior: Any
 
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
     def step(self, frame: RigFrame) -> SceneEstimate: ...
 
     def reset(self) -> None: ...
 
-    def device_report(self) -> Mapping[str, Any]: ...
+    def reconfigure(self, config: Config) -> None: ...
+
+    def device_report(self) -> Mapping[str, str]: ...
 
 
 BuildPipeline = Callable[[Config, Rig], PipelineLike]
@@ -83,9 +88,8 @@ class TrackingSession:
         self.rig = rig
         self.health = NodeHealth(rig.names, config.ros.stream_timeout_s)
         self._node = node
-        self._build_pipeline = build_pipeline
         self._pipeline = build_pipeline(config, rig)
-        self._built_for = (config, rig)
+        self._pipeline_config = config
         self._outputs = Outputs(node, config, rig, self._pipeline.prior)
         self._inputs = Inputs(
             node, rig, config.ros, InputHandlers(self._on_image, self._on_camera_info, self._on_odometry)
@@ -93,7 +97,7 @@ class TrackingSession:
         self._frame_id = config.ros.odom_frame
         self._worker: LatestOnlyWorker[_Job] | None = None
         self._silence_timer: Any = None
-        self._report_device()
+        self.health.device = {key: str(value) for key, value in self._pipeline.device_report().items()}
 
     def start(self) -> None:
         """Subscribe and work. The publishers must be active."""
@@ -216,14 +220,14 @@ class TrackingSession:
         self._outputs.publish(scene)
         end = time.perf_counter()
         own = {"decode": decoded - begin, "publish": end - stepped, "total": end - begin}
+        self.health.observe_pipeline(self._pipeline.counts)
         self.health.frame_done({**scene.timing_ms, **{stage: 1e3 * seconds for stage, seconds in own.items()}})
 
     def _follow(self, job: _Job) -> None:
-        """Let the pipeline know of jumps in time, new calibration and new options before the frame."""
-        if (job.config, job.rig) != self._built_for:
-            self._built_for = (job.config, job.rig)
-            self._pipeline = self._build_pipeline(job.config, job.rig)
-            self._report_device()
+        """Let the pipeline know of new options and of jumps in time; calibration comes with each frame."""
+        if job.config is not self._pipeline_config:
+            self._pipeline_config = job.config
+            self._pipeline.reconfigure(job.config)
         if job.synced.epoch != self._epoch:
             self._epoch = job.synced.epoch
             self._pipeline.reset()
@@ -235,6 +239,3 @@ class TrackingSession:
         self.health.frame_failed(reason)
         details = "".join(traceback.format_exception(error))
         self._node.get_logger().error(f"frame failed: {reason}\n{details}", throttle_duration_sec=5.0)
-
-    def _report_device(self) -> None:
-        self.health.device = {key: str(value) for key, value in self._pipeline.device_report().items()}

@@ -25,6 +25,7 @@ from airside_perception.resources import find_file
 from airside_perception.ros.calibration import collect_rig
 from airside_perception.ros.diagnostics import diagnostic_array
 from airside_perception.ros.health import Level, Status
+from airside_perception.ros.middleware import use_shared_memory_profile
 from airside_perception.ros.parameters import ParameterBridge
 from airside_perception.ros.session import BuildPipeline, PipelineLike, TrackingSession
 from airside_perception.ros.transforms import broadcast_rig
@@ -179,6 +180,7 @@ class TrackingNode(LifecycleNode):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Executable `tracking_node`; ends with 0 when told to, with 2 when `ros.autostart` cannot configure."""
     # Own signal handlers: the middleware must outlive the signal, so that the node can take its leave.
+    use_shared_memory_profile()
     rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):

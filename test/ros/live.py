@@ -155,7 +155,7 @@ class LiveSetup:
         self.listener = Listener(self.peer)
 
     def _build(self, config: Any, rig: Rig) -> RepeatingPipeline:
-        self.pipelines.append(RepeatingPipeline(config, rig))
+        self.pipelines.append(RepeatingPipeline(config))
         return self.pipelines[-1]
 
     def spin(self) -> None:

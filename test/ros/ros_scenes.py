@@ -75,9 +75,9 @@ class RepeatingPipeline:
 
     prior = None
 
-    def __init__(self, config: Config, rig: Rig):
+    def __init__(self, config: Config):
         self.config = config
-        self.rig = rig
+        self.counts = {"network_failures": 0}
         self.frames: list[RigFrame] = []
         self.resets = 0
         self.fail_next = False
@@ -95,6 +95,9 @@ class RepeatingPipeline:
 
     def reset(self) -> None:
         self.resets += 1
+
+    def reconfigure(self, config: Config) -> None:
+        self.config = config
 
     def device_report(self) -> dict[str, str]:
         return {"engine": "stand-in", "device": "cpu"}

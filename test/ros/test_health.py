@@ -93,6 +93,17 @@ def test_a_failed_frame_is_an_error_until_the_next_good_one():
     assert "out of memory" in status.values["last_error"]
 
 
+def test_failures_inside_the_pipeline_are_warned_of_once():
+    health = NodeHealth(["front"])
+    now = feed(health, 1.0)
+    health.observe_pipeline({"network_failures": 2, "refine_failures": 0})
+    status = next(s for s in health.report(now) if s.name == "frames")
+    assert status.level == Level.WARN
+    assert "network_failures" in status.message
+    assert status.values["network_failures"] == "2"
+    assert level_of(health, "frames", now) == Level.OK
+
+
 def test_percentiles_are_those_of_the_window():
     latencies = StageLatencies(window=100)
     for value in [1000.0] * 50 + list(range(1, 101)):
