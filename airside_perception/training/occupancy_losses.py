@@ -12,7 +12,7 @@ from airside_perception.occupancy.network import RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.training.occupancy_batches import Batch
 
-LOSS_WEIGHTS = {"voxel": 1.0, "class": 0.5, "dice": 1.0, "semantic": 0.5, "depth": 0.5, "heatmap": 1.0, "box": 0.5}
+LOSS_WEIGHTS = {"voxel": 1.0, "class": 0.5, "dice": 1.0, "semantic": 1.0, "depth": 1.0, "heatmap": 1.0, "box": 0.5}
 
 
 class ClassBalance(nn.Module):

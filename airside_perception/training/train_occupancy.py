@@ -57,7 +57,7 @@ class TrainingOptions:
     minutes: float = 60.0
     max_steps: int = 0
     batch_size: int = 2
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2.5e-3
     weight_decay: float = 0.02
     threads: int = 2
     device: str = "auto"
@@ -159,7 +159,7 @@ class OccupancyTrainer:
         self.steps, self.elapsed_s = state["steps"], state["elapsed_s"]
 
 
-def one_cycle(progress: float, steps: int, warmup: int = 200) -> float:
+def one_cycle(progress: float, steps: int, warmup: int = 100) -> float:
     """Learning rate factor: linear warm-up over steps, then a cosine to 1 % at the end of the budget."""
     fall = 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * progress))
     return fall * min(1.0, (steps + 1) / warmup)

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from occupancy_samples import SPEC, drawn_sample
+
+from airside_perception.errors import AirsideError
+from airside_perception.training.occupancy_augment import augment, drop_camera, mirror
+from airside_perception.training.occupancy_batches import make_batch
+from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample, save_sample
+from airside_perception.training.occupancy_targets import center_targets, depth_target
+
+
+def test_samples_survive_the_disk(tmp_path):
+    sample = drawn_sample(3, distortion=(-0.1, 0.01, 0.001, 0.002, 0.0))
+    save_sample(tmp_path / "a.npz", sample)
+    loaded = load_sample(tmp_path / "a.npz")
+    for name in ("depth", "semantic", "occupancy", "observed", "boxes", "box_class", "box_velocity"):
+        assert np.array_equal(getattr(loaded, name), getattr(sample, name)), name
+    assert np.abs(loaded.images.astype(int) - sample.images).mean() < 4.0
+    for ours, theirs in zip(sample.cameras, loaded.cameras, strict=True):
+        assert np.array_equal(ours.base_from_camera, theirs.base_from_camera)
+        assert np.array_equal(ours.distortion, theirs.distortion)
+        assert (ours.name, ours.distortion_model) == (theirs.name, theirs.distortion_model)
+
+
+def test_broken_files_and_empty_pools_are_named(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"nothing")
+    with pytest.raises(AirsideError, match=r"a\.npz: not a training sample"):
+        load_sample(tmp_path / "a.npz")
+    with pytest.raises(AirsideError, match="found none; run the generator"):
+        SamplePool(tmp_path / "empty").draw()
+
+
+def test_pool_uses_fresh_samples_first(tmp_path):
+    pool = SamplePool(tmp_path)
+    for name in ("a", "b"):
+        save_sample(tmp_path / f"{name}.npz", drawn_sample(0))
+    pool.draw()
+    pool.draw()
+    save_sample(tmp_path / "c.npz", drawn_sample(7))
+    assert np.array_equal(pool.draw().boxes, drawn_sample(7).boxes)
+
+
+def test_wrong_shapes_are_refused():
+    fields = vars(drawn_sample(0)).copy()
+    fields["depth"] = fields["depth"][:, :3]
+    with pytest.raises(ValueError, match=r"TrainingSample.depth: expected shape \(4, 16, 32\)"):
+        TrainingSample(**fields)
+
+
+@pytest.mark.parametrize("distortion", [(), (-0.15, 0.02, 0.004, -0.006, 0.0)])
+def test_mirrored_scene_is_consistent(distortion):
+    """What mirrored cameras see of mirrored points lies at the flipped pixel."""
+    sample = drawn_sample(1, distortion=distortion)
+    flipped = mirror(sample, SPEC.grid)
+    points = np.random.default_rng(0).uniform([-8, -8, 0], [8, 8, 3], (500, 3))
+    for camera, twin in zip(sample.cameras, flipped.cameras, strict=True):
+        pixels, depth, inside = camera.project_base(points)
+        twin_pixels, twin_depth, twin_inside = twin.project_base(points * [1, -1, 1])
+        assert inside.sum() > 20
+        assert np.array_equal(inside, twin_inside)
+        assert np.allclose(depth, twin_depth)
+        assert np.allclose(twin_pixels[inside, 0], camera.width - 1 - pixels[inside, 0])
+        assert np.allclose(twin_pixels[inside, 1], pixels[inside, 1])
+    assert np.array_equal(flipped.occupancy, sample.occupancy[:, ::-1])
+    twice = mirror(flipped, SPEC.grid)
+    assert np.array_equal(twice.images, sample.images)
+    assert np.allclose(twice.boxes, sample.boxes)
+
+
+def test_augmentation_changes_pixels_not_labels():
+    sample = drawn_sample(2)
+    random = np.random.default_rng(0)
+    before = sample.images.copy()
+    seen = [augment(sample, SPEC.grid, random) for _ in range(6)]
+    assert np.array_equal(sample.images, before)
+    assert all((each.occupancy == 3).sum() == (sample.occupancy == 3).sum() for each in seen)
+    assert len({each.images.tobytes() for each in seen}) == 6
+
+
+def test_depth_target_keeps_the_nearest_surface():
+    depth = np.full((1, 4, 4), 1000, np.uint16)
+    depth[0, 1, 1] = 250
+    depth[0, 2:, 2:] = 0
+    assert depth_target(depth)[0].tolist() == [[2.5, 10.0], [10.0, 1000.0]]
+
+
+def test_center_targets_decode_to_the_box():
+    sample = drawn_sample(4)
+    covered = np.ones(SPEC.grid.shape[:2], bool)
+    targets = center_targets(sample, SPEC, covered)
+    assert (targets.heatmap == 1.0).sum() == 1
+    (x,), (y,) = np.nonzero(targets.heatmap[1] == 1.0)
+    values = targets.boxes[1, :, x, y]
+    center = np.array(SPEC.grid.origin[:2]) + np.array([x, y]) + 0.5 + values[:2]
+    assert center == pytest.approx(sample.boxes[0, :2], abs=1e-5)
+    assert np.exp(values[3:6]) == pytest.approx([3.0, 2.0, 2.0])
+    assert np.arctan2(values[6], values[7]) == pytest.approx(sample.boxes[0, 6], abs=1e-5)
+
+
+def test_unseen_boxes_are_neither_object_nor_background():
+    fields = vars(drawn_sample(4)).copy()
+    fields["box_visibility"] = np.zeros(1, np.float32)
+    targets = center_targets(TrainingSample(**fields), SPEC, np.ones(SPEC.grid.shape[:2], bool))
+    assert targets.heatmap.max() == 0.0
+    assert not targets.heatmap_mask[1].all()
+    assert targets.heatmap_mask[0].all()
+
+
+def test_batches_mix_camera_counts():
+    samples = [drawn_sample(0, count=3), drop_camera(drawn_sample(1), 2)]
+    batch = make_batch(samples, SPEC)
+    assert batch.images.shape == (6, 3, 64, 128)
+    filled = batch.slot_weight > 0
+    cells = SPEC.lift_size[0] * SPEC.lift_size[1]
+    assert (batch.feature_index[0][filled[0]] < 3 * cells).all()
+    assert (batch.feature_index[1][filled[1]] >= 3 * cells).all()
+    assert not batch.observed[1].all(), "what only the dropped camera covered is no longer asked for"
