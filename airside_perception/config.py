@@ -126,7 +126,7 @@ class ClassTrackingConfig:
         choices=("coordinated_turn", "constant_velocity"),
     )
     acceleration_noise: float = option(
-        0.8, "Root of the spectral density of acceleration", unit="m/s^2/sqrt(Hz)", range=(0, 50)
+        0.6, "Root of the spectral density of acceleration", unit="m/s^2/sqrt(Hz)", range=(0, 50)
     )
     yaw_acceleration_noise: float = option(
         0.4, "Root of the spectral density of yaw acceleration", unit="rad/s^2/sqrt(Hz)", range=(0, 50)
@@ -149,7 +149,7 @@ class TrackingConfig:
     distance_weight: float = option(1.0, "Weight of the ground distance in a match", range=(0, 100))
     iou_weight: float = option(1.0, "Weight of the generalised 3D IoU in a match", range=(0, 100))
     code_weight: float = option(0.4, "Weight of the shape and texture codes in a match", range=(0, 100))
-    max_cost: float = option(0.8, "Candidates that cost more are no match (0 perfect, 1 worst)", range=(0, 1))
+    max_cost: float = option(0.9, "Candidates that cost more are no match (0 perfect, 1 worst)", range=(0, 1))
     measurement_scale: float = option(1.0, "Factor on the covariance of measured boxes", range=(0.01, 100))
     score_memory: float = option(0.8, "Weight of the past in the smoothed score", range=(0, 1))
     coast_decay_s: float = option(1.0, "Time constant of the score of an unmeasured track", unit="s", range=(0.01, 600))
@@ -177,7 +177,7 @@ class TrackingConfig:
         gate_m=2.5,
         max_hidden_s=8.0,
         motion="constant_velocity",
-        acceleration_noise=0.7,
+        acceleration_noise=0.5,
         yaw_acceleration_noise=1.5,
         sideways_std=0.5,
         initial_speed_std=1.5,

@@ -50,19 +50,29 @@ class Tracker:
     """
 
     def __init__(self, config: TrackingConfig | None = None) -> None:
+        self._tracklets: list[Tracklet] = []
         self.config = config or TrackingConfig()
-        self._class_configs: dict[str, ClassTrackingConfig] = {
-            name: getattr(self.config, name) for name in OBJECT_CLASSES
-        }
-        self._motion = MotionParameters.from_configs(list(self._class_configs.values()))
-        self._weights = Weights(self.config.distance_weight, self.config.iou_weight, self.config.code_weight)
         self.resets = 0
         self.rejected_estimates = 0
         self.reset()
 
+    @property
+    def config(self) -> TrackingConfig:
+        """Options; may be replaced between two frames, tracks live on."""
+        return self._config
+
+    @config.setter
+    def config(self, config: TrackingConfig) -> None:
+        self._config = config
+        self._class_configs: dict[str, ClassTrackingConfig] = {name: getattr(config, name) for name in OBJECT_CLASSES}
+        self._motion = MotionParameters.from_configs(list(self._class_configs.values()))
+        self._weights = Weights(config.distance_weight, config.iou_weight, config.code_weight)
+        for tracklet in self._tracklets:
+            tracklet.config = self._class_configs[tracklet.class_name]
+
     def reset(self) -> None:
         """Forget all tracks and start ids anew."""
-        self._tracklets: list[Tracklet] = []
+        self._tracklets = []
         self._state_ns: int | None = None
         self._update_ns: int | None = None
         self._overlaps: dict[tuple[str, str], int] = {}

@@ -163,6 +163,11 @@ def test_hidden_between_two_sightings_stays_in_the_ground_truth():
     assert (new_id["misses"], new_id["id_switches"]) == (2, 1)
 
 
+def test_holding_a_hidden_object_costs_no_hota():
+    truth = ground_truth([[truth_object("t", "gse", 5, 0, visibility=float(f not in (4, 5)))] for f in range(10)])
+    assert gse_figures(predicted(lambda f: [result_entry("a", "gse", 5, 0)]), truth)["hota"] == pytest.approx(1.0)
+
+
 def test_range_is_measured_from_the_vehicle_and_ends_both_sides():
     truth = ground_truth([[truth_object("near", "gse", 40, 0), truth_object("far", "gse", 51, 0)]] * 10)
     entries = [result_entry("a", "gse", 40, 0), result_entry("b", "gse", 49.5, 0), result_entry("c", "gse", 60, 0)]

@@ -266,3 +266,11 @@ def test_covariance_is_honest_for_a_walking_person():
         squared.append(error @ np.linalg.solve(tracks[0].covariance[:2, :2], error))
     # Two degrees of freedom: the mean normalised square is 2 for honest covariances.
     assert 1.0 < np.mean(squared) < 3.2
+
+
+def test_options_may_change_between_frames():
+    tracker = Tracker()
+    run(tracker, [[estimate("gse", 0, 0)]] * 5)
+    tracker.config = load_config(overrides={"tracking.gse.max_coast_s": 0.2}).tracking
+    frames = run(tracker, [[]] * 4, first=5)
+    assert [len(frame) for frame in frames] == [1, 1, 0, 0]
