@@ -123,6 +123,12 @@ class RayIouAccumulator:
                 right = (label == true_label) & (error < tolerance)
                 self._hits[row] += np.bincount(true_label[right], minlength=_CLASSES)
 
+    def merge(self, other: RayIouAccumulator) -> None:
+        """Add the counts of another accumulator."""
+        self._truth += other._truth
+        self._predicted += other._predicted
+        self._hits += other._hits
+
     def iou(self) -> np.ndarray:
         """(3, 7) per tolerance and class, NaN for classes that no counted ray meets in the ground truth."""
         union = self._truth + self._predicted - self._hits

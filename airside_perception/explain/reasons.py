@@ -171,7 +171,7 @@ def _track_json(track: Track, explanation: Explanation | None, estimate: ObjectE
 
 
 def _plain(value: Any) -> Any:
-    """`value` in JSON's own types, floats to five digits, NaN and infinity as null."""
+    """`value` in JSON's own types, floats to seven digits, NaN and infinity as null."""
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, np.ndarray):
@@ -179,7 +179,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, (float, np.floating)):
-        return float(f"{value:.5g}") if math.isfinite(value) else None
+        return float(f"{value:.7g}") if math.isfinite(value) else None
     if isinstance(value, np.integer):
         return int(value)
     return value
