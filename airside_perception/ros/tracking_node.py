@@ -177,8 +177,16 @@ class TrackingNode(LifecycleNode):
         return self._last_failure
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Executable `tracking_node`; ends with 0 when told to, with 2 when `ros.autostart` cannot configure."""
+def main(arguments: Sequence[str] | None = None, pipeline: BuildPipeline = build_pipeline) -> int:
+    """Executable `tracking_node`.
+
+    Args:
+        arguments: command line, for ROS to read; None: this process's.
+        pipeline: as of TrackingNode; programs with a detector of their own pass one.
+
+    Returns:
+        0 when told to end, 2 when a parameter is wrong or `ros.autostart` could not configure.
+    """
     # Own signal handlers: the middleware must outlive the signal, so that the node can take its leave.
     use_shared_memory_profile()
     rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
@@ -187,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda received, _frame: stopping.append(received))
     node = None
     try:
-        node = TrackingNode()
+        node = TrackingNode(pipeline)
         if node.config.ros.autostart:
             _autostart(node)
         executor = SingleThreadedExecutor()
