@@ -136,13 +136,27 @@ def _replay_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag", type=Path, help="sequence or bag")
     parser.add_argument("--rate", type=positive, default=1.0, help="times real time (default: %(default)s)")
     parser.add_argument("--loop", action="store_true", help="start again at the end")
+    parser.add_argument(
+        "--paused", action="store_true", help="stand still until /bag_player/pause is called with data: false"
+    )
+    parser.add_argument("--no-clock", action="store_true", help="do not publish /clock")
+    parser.add_argument(
+        "--wait", type=float, default=5.0, help="wait at most so many seconds for subscribers (default: %(default)s)"
+    )
 
 
 def _replay(args: argparse.Namespace) -> int:
     sequence_at(args.bag)
     from airside_perception.ros.bag_player_node import replay
 
-    replay(args.bag, rate=args.rate, loop=args.loop)
+    replay(
+        args.bag,
+        rate=args.rate,
+        loop=args.loop,
+        start_paused=args.paused,
+        publish_clock=not args.no_clock,
+        wait_s=args.wait,
+    )
     return 0
 
 

@@ -68,6 +68,7 @@ class BagPlayer(Node):
         self._image_publishers: list[Publisher] = []
         self._calibrations: dict[str, bytes] = {}
         self._calibrations_sent_s = time.monotonic()
+        self._stopping = False
         self.create_service(SetBool, "~/pause", self._on_pause)
 
     def play(self) -> int:
@@ -75,7 +76,7 @@ class BagPlayer(Node):
         published = 0
         self._advertise()
         self._wait_for_subscribers()
-        while self.context.ok():
+        while self._running():
             published += self._play_once()
             if not self._loop:
                 break
@@ -84,6 +85,13 @@ class BagPlayer(Node):
             if self.context.ok():
                 publisher.wait_for_all_acked(Duration(seconds=2.0))
         return published
+
+    def stop(self) -> None:
+        """End `play` soon; from any thread."""
+        self._stopping = True
+
+    def _running(self) -> bool:
+        return self.context.ok() and not self._stopping
 
     def close(self) -> None:
         """Close the bag and leave the graph."""
@@ -94,7 +102,7 @@ class BagPlayer(Node):
         self._playback.start(self._bag.start_ns)
         published = 0
         for connection, bag_ns, data in self._bag.raw_messages(self._publishers_by_topic):
-            if not self._playback.wait_until(bag_ns, self.context.ok, self._tick):
+            if not self._playback.wait_until(bag_ns, self._running, self._tick):
                 break
             self._send_clock(bag_ns)
             payload = data if isinstance(data, bytes) else bytes(data)
@@ -132,8 +140,10 @@ class BagPlayer(Node):
             raise AirsideError(f"bag {self._bag.path}: no topic of it can be published here")
 
     def _wait_for_subscribers(self) -> None:
+        if self._wait_s > 0:
+            self.get_logger().info(f"waiting up to {self._wait_s:g} s until every image topic has a subscriber")
         deadline = time.monotonic() + self._wait_s
-        while self.context.ok() and time.monotonic() < deadline:
+        while self._running() and time.monotonic() < deadline:
             if all(publisher.get_subscription_count() for publisher in self._image_publishers):
                 # Matched on this side; give the subscriber's side the moment it needs to agree.
                 time.sleep(0.2)
