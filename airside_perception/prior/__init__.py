@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airside_perception.prior.fitting import FitResult, fit_codes
-    from airside_perception.prior.object_prior import ClassPrior, ObjectPrior
+    from airside_perception.prior.object_prior import ClassPrior, ObjectPrior, Prototype
     from airside_perception.prior.textured_mesh import LinearizedMesh, TexturedMesh
 
-__all__ = ["ClassPrior", "FitResult", "LinearizedMesh", "ObjectPrior", "TexturedMesh", "fit_codes"]
+__all__ = ["ClassPrior", "FitResult", "LinearizedMesh", "ObjectPrior", "Prototype", "TexturedMesh", "fit_codes"]
 
 _ROOMS = {
     "ClassPrior": "object_prior",
     "FitResult": "fitting",
     "LinearizedMesh": "textured_mesh",
     "ObjectPrior": "object_prior",
+    "Prototype": "object_prior",
     "TexturedMesh": "textured_mesh",
     "fit_codes": "fitting",
 }

@@ -36,9 +36,9 @@ class Extraction:
         fine = interpolate_edges(self.edge_nodes, sdf, decoder.positions)
         return self._reduce(fine) + self.offset
 
-    def jacobian(self, decoder: ShapeDecoder, code: Tensor, sdf: Tensor) -> Tensor:
+    def jacobian(self, decoder: ShapeDecoder, sdf: Tensor) -> Tensor:
         """(V', 3, S) derivative of `vertices` in the code."""
-        rows = decoder.distance_jacobian(code, self.edge_nodes)
+        rows = decoder.distance_jacobian(self.edge_nodes)
         return self._reduce(edge_vertex_jacobian(self.edge_nodes, sdf, rows, decoder.positions))
 
     def _reduce(self, values: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Inversion against 3D evidence: the codes that explain distances and colours of given points.
 
-Distances are affine in the decoder's features, so a few damped Gauss-Newton steps with the
+Distances are affine in the shape code, so a few damped Gauss-Newton steps with the
 class's Gaussian as a prior replace hundreds of gradient steps. (Inversion against images is the
 refiner's work; it uses the same Jacobians on vertices.)
 """
@@ -44,7 +44,7 @@ def fit_codes(
     distances: Tensor | None = None,
     colors: Tensor | None = None,
     iterations: int = 12,
-    prior_weight: float = 1e-3,
+    prior_weight: float = 1e-4,
 ) -> FitResult:
     """Find the codes that best explain points on or near an object.
 
@@ -74,11 +74,10 @@ def fit_codes(
     constants, rows = part.shape.interpolation_rows(points)
 
     def distance_residuals(code: Tensor) -> tuple[Tensor, Tensor]:
-        predicted = constants + rows @ part.shape.features(code[None])[0]
-        # Beyond the truncation only the side matters.
-        active = predicted.abs() < TRUNCATION
-        residual = predicted.clamp(-TRUNCATION, TRUNCATION) - wanted
-        return residual, (rows * active[:, None]) @ part.shape.features_jacobian(code)
+        predicted = constants + rows @ code
+        # Beyond the truncation only the side matters: a residual counts when it pulls back across.
+        far = torch.where(wanted > 0, predicted > wanted, predicted < wanted) & (wanted.abs() >= TRUNCATION)
+        return torch.where(far, 0.0, predicted - wanted), rows * ~far[:, None]
 
     shape = _gauss_newton(distance_residuals, part.shape_mean, part.shape_covariance, iterations, prior_weight)
     shape_error = float(distance_residuals(shape)[0].abs().mean())

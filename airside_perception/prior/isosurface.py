@@ -51,6 +51,7 @@ def _corner_position(corner: int) -> Tensor:
 
 def _case_triangles(tetrahedron: tuple[int, ...], case: int) -> list[tuple[tuple[int, int], ...]]:
     """Triangles of one inside/outside pattern, each as three (corner, corner) edges, facing outside."""
+    triangles: list[tuple[tuple[int, int], ...]]
     inside = [corner for bit, corner in enumerate(tetrahedron) if case >> bit & 1]
     outside = [corner for corner in tetrahedron if corner not in inside]
     if len(inside) == 2:
@@ -63,8 +64,8 @@ def _case_triangles(tetrahedron: tuple[int, ...], case: int) -> list[tuple[tuple
     outward = mean(outside) - mean(inside)
     oriented = []
     for triangle in triangles:
-        a, b, c = (mean(edge) for edge in triangle)
-        flip = torch.dot(torch.linalg.cross(b - a, c - a), outward) < 0
+        p, q, r = (mean(edge) for edge in triangle)
+        flip = torch.dot(torch.linalg.cross(q - p, r - p), outward) < 0
         oriented.append(triangle[::-1] if flip else triangle)
     return oriented
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,23 @@ from airside_perception.prior.textured_mesh import LinearizedMesh, TexturedMesh
 _CACHED_EXTRACTIONS = 128
 
 
+@dataclass(frozen=True)
+class Prototype:
+    """A typical object of a class: where inversion starts, since the class mean of very different shapes is a blob.
+
+    Attributes:
+        name: kind, or family of aircraft.
+        shape: (S,) float32.
+        texture: (T,) float32.
+        size: (3,) float32 length, width, height in metres.
+    """
+
+    name: str
+    shape: Tensor
+    texture: Tensor
+    size: Tensor
+
+
 class ClassPrior(nn.Module):
     """Decoders and code statistics of one class.
 
@@ -27,12 +45,17 @@ class ClassPrior(nn.Module):
         shape, texture: the decoders.
         shape_mean, shape_covariance: (S,) and (S, S) of the codes of the training assets.
         texture_mean, texture_covariance: (T,) and (T, T).
+        prototype_shape, prototype_texture, prototype_size: (P, S), (P, T) and (P, 3), typical objects.
+        prototype_names: their P names.
     """
 
     shape_mean: Tensor
     shape_covariance: Tensor
     texture_mean: Tensor
     texture_covariance: Tensor
+    prototype_shape: Tensor
+    prototype_texture: Tensor
+    prototype_size: Tensor
 
     def __init__(self, shape: ShapeDecoder, texture: TextureDecoder) -> None:
         super().__init__()
@@ -40,6 +63,9 @@ class ClassPrior(nn.Module):
         for name, size in (("shape", shape.code_size), ("texture", texture.code_size)):
             self.register_buffer(f"{name}_mean", torch.zeros(size))
             self.register_buffer(f"{name}_covariance", torch.eye(size))
+            self.register_buffer(f"prototype_{name}", torch.zeros(0, size))
+        self.register_buffer("prototype_size", torch.zeros(0, 3))
+        self.prototype_names: tuple[str, ...] = ()
 
 
 class ObjectPrior:
@@ -57,7 +83,7 @@ class ObjectPrior:
         for prior in self.classes.values():
             prior.eval().requires_grad_(False)
         self.metadata = dict(metadata or {})
-        self._extractions: OrderedDict[tuple[str, bytes, int | None], tuple[Extraction, Tensor, Tensor, bool]]
+        self._extractions: OrderedDict[tuple[str, bytes, int | None], tuple[Extraction, Tensor, bool]]
         self._extractions = OrderedDict()
 
     @staticmethod
@@ -107,6 +133,12 @@ class ObjectPrior:
         prior = self._class(class_name)
         return prior.shape_covariance.clone(), prior.texture_covariance.clone()
 
+    def prototypes(self, class_name: str) -> tuple[Prototype, ...]:
+        """Typical objects of a class, at least one per kind it was trained on; none in untrained priors."""
+        part = self._class(class_name)
+        rows = zip(part.prototype_names, part.prototype_shape, part.prototype_texture, part.prototype_size, strict=True)
+        return tuple(Prototype(name, *(each.clone() for each in codes)) for name, *codes in rows)
+
     def sample_codes(self, class_name: str, generator: torch.Generator, spread: float = 0.7) -> tuple[Tensor, Tensor]:
         """Draw codes from the class's Gaussian, its standard deviations scaled by `spread`."""
         codes = []
@@ -135,7 +167,7 @@ class ObjectPrior:
             ValueError: unknown class or level, a code of the wrong length, or one that isn't finite.
         """
         prior = self._class(class_name)
-        extraction, _, sdf, fallback = self._extraction(class_name, shape, level)
+        extraction, sdf, fallback = self._extraction(class_name, shape, level)
         vertices = extraction.vertices(prior.shape, sdf)
         colors = prior.texture(vertices, self._code(texture, self.texture_size, "texture"))
         normals = vertex_normals(vertices, extraction.faces)
@@ -148,8 +180,8 @@ class ObjectPrior:
         Exact along the lattice edges that carry the vertices; at reduced levels the mean over each
         vertex group. Where an edge hardly crosses the surface entries grow large: bound steps by pixels.
         """
-        extraction, code, sdf, _ = self._extraction(class_name, shape, level)
-        return extraction.jacobian(self._class(class_name).shape, code, sdf)
+        extraction, sdf, _ = self._extraction(class_name, shape, level)
+        return extraction.jacobian(self._class(class_name).shape, sdf)
 
     @torch.no_grad()
     def texture_jacobian(
@@ -164,12 +196,12 @@ class ObjectPrior:
     ) -> LinearizedMesh:
         """`decode` with both Jacobians in one pass; arguments and errors as there."""
         prior = self._class(class_name)
-        extraction, code, sdf, fallback = self._extraction(class_name, shape, level)
+        extraction, sdf, fallback = self._extraction(class_name, shape, level)
         vertices = extraction.vertices(prior.shape, sdf)
         colors, texture_jacobian = prior.texture.jacobian(vertices, self._code(texture, self.texture_size, "texture"))
         normals = vertex_normals(vertices, extraction.faces)
         mesh = TexturedMesh(vertices, extraction.faces.to(torch.int32), normals, colors, fallback)
-        return LinearizedMesh(mesh, extraction.jacobian(prior.shape, code, sdf), texture_jacobian)
+        return LinearizedMesh(mesh, extraction.jacobian(prior.shape, sdf), texture_jacobian)
 
     @torch.no_grad()
     def vertices_at(
@@ -186,8 +218,8 @@ class ObjectPrior:
 
     def _extraction(
         self, class_name: str, shape: ArrayLike | Tensor, level: str | int
-    ) -> tuple[Extraction, Tensor, Tensor, bool]:
-        """Topology, the code that it shows, its distances, and whether that is the fallback; cached."""
+    ) -> tuple[Extraction, Tensor, bool]:
+        """Topology, the distances that it shows, and whether that is the fallback; cached."""
         decoder = self._class(class_name).shape
         code = self._code(shape, self.shape_size, "shape")
         target = target_of(level)
@@ -198,12 +230,14 @@ class ObjectPrior:
         sdf = decoder(code[None])[0]
         extraction, fallback = extract(decoder, sdf, target), False
         if extraction is None:
-            code, fallback = self._class(class_name).shape_mean, True
-            sdf = decoder(code[None])[0]
+            fallback = True
+            sdf = decoder(self._class(class_name).shape_mean[None])[0]
             extraction = extract(decoder, sdf, target)
         if extraction is None:
-            raise ValueError(f"prior of {class_name!r}: the class mean has no surface; the weights are unusable, retrain")
-        self._extractions[key] = (extraction, code, sdf, fallback)
+            raise ValueError(
+                f"prior of {class_name!r}: the class mean has no surface; the weights are unusable, retrain"
+            )
+        self._extractions[key] = (extraction, sdf, fallback)
         if len(self._extractions) > _CACHED_EXTRACTIONS:
             self._extractions.popitem(last=False)
         return self._extractions[key]

@@ -1,10 +1,11 @@
 """Shape code -> truncated signed distances on a lattice of the box-normalised frame.
 
-The distance at each lattice node is an affine function of K features, and the features are a
-small network of the code. So a decode is one thin matrix product, and the derivative of any
-node's distance in the code is a row of the same matrix times a (K, S) matrix: what second-order
-refinement on a vehicle asks for. Distances are measured in lattice cells, not metres: the lattice
-is finer where thin parts live, and a cell is the length that the surface extraction can resolve.
+The distance at each lattice node is an affine function of the code, so a decode is one thin matrix
+product, the derivative of any node's distance is a row of that matrix, and inversion is nearly
+convex: what second-order refinement on a vehicle asks for. Codes come ordered by how much they
+explain, and equal steps change the shape equally much; leading entries alone make a coarser prior.
+Distances are measured in lattice cells, not metres: the lattice is finer where thin parts live, and
+a cell is the length that the surface extraction can resolve.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ class ShapeDecoder(nn.Module):
             frame, ascending, reaching past [-0.5, 0.5] so that surfaces close.
         live: (L,) int64, flat indices of the nodes that vary with the code.
         resting: (X * Y * Z,) float32, distances of all other nodes.
+        positions, lattice_points: (X * Y * Z, 3) float32, nodes in the box-normalised frame and in lattice units.
+        mean: (L,) float32, distances of the live nodes at code zero.
+        basis: (L, S) float32, their derivative in the code.
     """
 
     axis_x: Tensor
@@ -32,20 +36,19 @@ class ShapeDecoder(nn.Module):
     live: Tensor
     resting: Tensor
     row_of_node: Tensor
+    positions: Tensor
+    lattice_points: Tensor
 
-    def __init__(
-        self, axes: tuple[Tensor, Tensor, Tensor], live: Tensor, resting: Tensor, sizes: tuple[int, int, int]
-    ) -> None:
+    def __init__(self, axes: tuple[Tensor, ...], live: Tensor, resting: Tensor, code_size: int) -> None:
         """Build an untrained decoder.
 
         Args:
             axes: node coordinates per axis.
             live: (L,) int64 flat node indices; must not contain outermost nodes.
             resting: (X * Y * Z,) float.
-            sizes: (code length S, hidden units, features K).
+            code_size: length S of a code.
         """
         super().__init__()
-        code_size, hidden, features = sizes
         for name, axis in zip(("axis_x", "axis_y", "axis_z"), axes, strict=True):
             self.register_buffer(name, axis.float())
         self.register_buffer("live", live.long())
@@ -57,11 +60,7 @@ class ShapeDecoder(nn.Module):
         indices = tuple(torch.arange(len(axis), device=axis.device) for axis in axes)
         self.register_buffer("lattice_points", self._mesh(indices), persistent=False)
         self.mean = nn.Parameter(torch.zeros(len(live)))
-        self.basis = nn.Parameter(torch.randn(len(live), features) / features**0.5)
-        self.linear = nn.Parameter(torch.randn(features, code_size) / code_size**0.5)
-        self.hidden_weight = nn.Parameter(torch.randn(hidden, code_size) / code_size**0.5)
-        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
-        self.output_weight = nn.Parameter(torch.randn(features, hidden) / hidden**0.5)
+        self.basis = nn.Parameter(torch.randn(len(live), code_size) / code_size**0.5)
 
     @staticmethod
     def _mesh(axes: tuple[Tensor, ...]) -> Tensor:
@@ -70,26 +69,16 @@ class ShapeDecoder(nn.Module):
     @property
     def code_size(self) -> int:
         """Length S of a shape code."""
-        return self.linear.shape[1]
+        return self.basis.shape[1]
 
     @property
     def grid_shape(self) -> tuple[int, int, int]:
         """Nodes per axis."""
         return len(self.axis_x), len(self.axis_y), len(self.axis_z)
 
-    def features(self, code: Tensor) -> Tensor:
-        """(B, S) codes -> (B, K) features: a linear part and one hidden layer."""
-        hidden = torch.tanh(code @ self.hidden_weight.T + self.hidden_bias)
-        return code @ self.linear.T + hidden @ self.output_weight.T
-
-    def features_jacobian(self, code: Tensor) -> Tensor:
-        """(S,) code -> (K, S) derivative of the features."""
-        hidden = torch.tanh(self.hidden_weight @ code + self.hidden_bias)
-        return self.linear + self.output_weight @ ((1.0 - hidden**2)[:, None] * self.hidden_weight)
-
     def live_distances(self, code: Tensor) -> Tensor:
         """(B, S) codes -> (B, L) distances of the live nodes, in cells, negative inside."""
-        return self.mean + self.features(code) @ self.basis.T
+        return self.mean + code @ self.basis.T
 
     def forward(self, code: Tensor) -> Tensor:
         """(B, S) codes -> (B, X, Y, Z) distances in cells, negative inside."""
@@ -97,28 +86,26 @@ class ShapeDecoder(nn.Module):
         grid[:, self.live] = self.live_distances(code)
         return grid.reshape(len(code), *self.grid_shape)
 
-    def distance_jacobian(self, code: Tensor, nodes: Tensor) -> Tensor:
+    def distance_jacobian(self, nodes: Tensor) -> Tensor:
         """Derivative of the distances of some nodes in the code.
 
         Args:
-            code: (S,) float.
             nodes: (...) int64, flat node indices.
 
         Returns:
             (..., S) float; zeros at resting nodes.
         """
         rows = self.row_of_node[nodes]
-        jacobian = self.basis[rows.clamp_min(0)] @ self.features_jacobian(code)
-        return jacobian * (rows >= 0)[..., None]
+        return self.basis[rows.clamp_min(0)] * (rows >= 0)[..., None]
 
     def interpolation_rows(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Trilinear distances at free points, as an affine function of the features.
+        """Trilinear distances at free points, as an affine function of the code.
 
         Args:
             points: (N, 3) float, box-normalised frame; clamped to the lattice.
 
         Returns:
-            (N,) constants and (N, K) rows: distances = constants + rows @ features(code), cells.
+            (N,) constants and (N, S) rows: distances = constants + rows @ code, cells.
         """
         lower, fraction = [], []
         for axis, nodes in enumerate((self.axis_x, self.axis_y, self.axis_z)):

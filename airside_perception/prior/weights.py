@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 FORMAT = "airside_prior"
 VERSION = "1"
-_HALF = ("shape.basis",)
-"""Large matrices stored as float16: rounding moves a surface by less than a hundredth of a cell."""
+_STORED_TYPES = {
+    "shape.basis": torch.float16,
+    "shape.mean": torch.float16,
+    "shape.resting": torch.float16,
+    "shape.live": torch.int32,
+}
+"""Large arrays are stored smaller than they are used: float16 moves a surface by less than a hundredth of a cell."""
 
 
 def save_prior(prior: ObjectPrior, path: str | Path) -> None:
@@ -31,10 +36,10 @@ def save_prior(prior: ObjectPrior, path: str | Path) -> None:
     for name, part in prior.classes.items():
         for key, value in part.state_dict().items():
             stored = value.detach().cpu().contiguous()
-            tensors[f"{name}.{key}"] = stored.half() if key in _HALF else stored
+            tensors[f"{name}.{key}"] = stored.to(_STORED_TYPES.get(key, stored.dtype))
         texture = part.texture
         layout[name] = {
-            "hidden": part.shape.hidden_weight.shape[0],
+            "prototypes": list(part.prototype_names),
             "texture_frequencies": texture.frequencies,
             "texture_hidden": texture.position_network[0].out_features,
             "texture_features": texture.features_count,
@@ -57,14 +62,16 @@ def load_prior(path: str | Path, device: str | torch.device = "cpu") -> ObjectPr
         raise AirsideError(f"prior weights {path}: not a safetensors file ({error})") from error
     found = (metadata.get("format"), metadata.get("version"))
     if found != (FORMAT, VERSION):
-        raise AirsideError(f"prior weights {path}: expected format {FORMAT} version {VERSION}, got {found[0]} {found[1]}")
+        raise AirsideError(
+            f"prior weights {path}: expected format {FORMAT} version {VERSION}, got {found[0]} {found[1]}"
+        )
     layout = json.loads(metadata["layout"])
     classes = {name: _build_class(name, options, tensors, path, device) for name, options in layout.items()}
     return ObjectPrior(classes, {key: value for key, value in metadata.items() if key != "layout"})
 
 
 def _build_class(
-    name: str, options: dict[str, int], tensors: dict[str, Tensor], path: str | Path, device: str | torch.device
+    name: str, options: dict[str, Any], tensors: dict[str, Tensor], path: str | Path, device: str | torch.device
 ) -> ClassPrior:
     from airside_perception.prior.object_prior import ClassPrior
 
@@ -76,9 +83,7 @@ def _build_class(
         return own[key]
 
     axes = (require("shape.axis_x"), require("shape.axis_y"), require("shape.axis_z"))
-    features, code_size = require("shape.linear").shape
-    sizes = (code_size, options["hidden"], features)
-    shape = ShapeDecoder(axes, require("shape.live"), require("shape.resting"), sizes)
+    shape = ShapeDecoder(axes, require("shape.live"), require("shape.resting"), require("shape.basis").shape[1])
     texture = TextureDecoder(
         require("texture.linear").shape[1],
         options["texture_frequencies"],
@@ -86,6 +91,10 @@ def _build_class(
         options["texture_features"],
     )
     part = ClassPrior(shape, texture).to(device)
+    part.prototype_names = tuple(options["prototypes"])
+    for key in ("prototype_shape", "prototype_texture", "prototype_size"):
+        empty = getattr(part, key)
+        setattr(part, key, empty.new_zeros((len(part.prototype_names), empty.shape[1])))
     wanted = part.state_dict()
     state = {}
     for key, value in wanted.items():

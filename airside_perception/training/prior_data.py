@@ -42,7 +42,7 @@ class LatticeSpec:
 
 LATTICES = {
     # A fin is 1 % of the span: nodes crowd at y = 0, where fuselage, fin and nose gear are.
-    "aircraft": LatticeSpec((52, 41, 36), (0.52, 0.54, 0.53), (0.0, 2.3, 0.0)),
+    "aircraft": LatticeSpec((52, 41, 40), (0.52, 0.54, 0.53), (0.0, 2.3, 0.0)),
     "gse": LatticeSpec((44, 26, 34), (0.53, 0.54, 0.53)),
     # A stride reaches three times as far as the standing body that gives the box.
     "person": LatticeSpec((36, 22, 40), (1.65, 0.56, 0.53), (1.8, 0.0, 0.0)),
@@ -56,7 +56,9 @@ class AssetData:
     """What one asset teaches.
 
     Attributes:
-        name: asset name, with its variant.
+        name: asset name; variants share it.
+        subtype: kind, or family of aircraft.
+        augmented: True for warped variants.
         vertices: (V, 3) float32, box-normalised.
         faces: (F, 3) int32.
         size: (3,) float64 metres.
@@ -66,6 +68,8 @@ class AssetData:
     """
 
     name: str
+    subtype: str
+    augmented: bool
     vertices: FloatArray
     faces: NDArray[np.integer]
     size: FloatArray
@@ -118,11 +122,11 @@ def prepare_asset(asset: Asset, rng: np.random.Generator, augment: bool) -> Asse
         if rng.random() < 0.5:
             vertices[:, 1] *= -1
             faces = faces[:, ::-1]
-    return distances_and_colors(asset, vertices, faces, rng)
+    return distances_and_colors(asset, vertices, faces, rng, augment)
 
 
 def distances_and_colors(
-    asset: Asset, vertices: FloatArray, faces: NDArray[np.integer], rng: np.random.Generator
+    asset: Asset, vertices: FloatArray, faces: NDArray[np.integer], rng: np.random.Generator, augmented: bool
 ) -> AssetData:
     """Sample one normalised mesh of `asset` on its class's lattice."""
     spec = LATTICES[asset.class_name]
@@ -135,6 +139,8 @@ def distances_and_colors(
     colors = np.asarray(asset.mesh.face_colors)[source[samples.faces[chosen]]]
     return AssetData(
         asset.name,
+        asset.subtype,
+        augmented,
         vertices.astype(np.float32),
         faces.astype(np.int32),
         asset.size,

@@ -21,7 +21,8 @@ _JITTER = (1.37e-4, 2.71e-4)
 
 _SAMPLES_PER_CELL = 5.0
 _LONGEST_EDGE = 4.0
-_THIN_RADIUS = 0.6
+_THIN_RADIUS, _THIN_DEPTH = 0.45, 0.12
+"""Half thickness that lost parts get, and the least depth of the node closest to them, cells."""
 
 
 @dataclass(frozen=True)
@@ -221,4 +222,4 @@ def _thicken(signed: FloatArray, samples: SurfaceSamples, nodes: FloatArray) -> 
     flat[near] = np.minimum(flat[near], reach[near] - _THIN_RADIUS)
     closest = np.clip(np.rint(lost).astype(np.int64), 0, np.array(signed.shape) - 1)
     index = tuple(closest.T)
-    signed[index] = np.minimum(signed[index], -0.15)
+    signed[index] = np.minimum(signed[index], -_THIN_DEPTH)
