@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from airside_perception.synth.aircraft_engines import engine_pair
 from airside_perception.synth.aircraft_families import AIRCRAFT_FAMILIES, AircraftFamily
-from airside_perception.synth.aircraft_parts import engine_pair, gear_leg, wing
+from airside_perception.synth.aircraft_gear import landing_gear
+from airside_perception.synth.aircraft_wings import wing
 from airside_perception.synth.catalogue import Build, Family, Kind
 from airside_perception.synth.colors import BLACK, GLASS_COLOR, RED_LAMP, WHITE_LAMP
 from airside_perception.synth.fuselage import Fuselage
@@ -184,14 +186,14 @@ def _aircraft(rng: np.random.Generator, style: Mapping[str, Any]) -> Build:
     parts += _tail(rng, shape, body, livery, top=ground + shape.height)
     anchors: dict[str, FloatArray] = {"nose": np.array([0.0, 0.0, -shape.nose_drop * tall])}
 
-    wings, wing_line = wing(rng, shape, livery, ground)
+    wings, wing_line = wing(rng, shape, livery)
     parts += wings
     for index, engine in enumerate(shape.engines):
         pair, intake = engine_pair(rng, shape, engine, body, livery, wing_line, ground)
         parts += pair
         anchors[f"engine_left_{index + 1}"] = intake
         anchors[f"engine_right_{index + 1}"] = intake * np.array([1, -1, 1])
-    legs, leg_anchors = gear_leg(shape, body, wing_line, ground)
+    legs, leg_anchors = landing_gear(shape, body, wing_line, ground)
     parts += legs
     first = body.nose + 0.1 * tall
     last = body.length - body.tail * 0.82

@@ -17,6 +17,7 @@ from airside_perception.synth.colors import (
     SIGNAL_RED,
     WHITE,
     WHITE_LAMP,
+    Color,
     equipment_color,
     facade_glass,
     jitter,
@@ -29,6 +30,7 @@ from airside_perception.synth.mesh_parts import (
     GLASS,
     METAL,
     PAINT,
+    Mesh,
     box,
     boxes,
     chamfered_box,
@@ -98,6 +100,61 @@ def _light_mast(rng: np.random.Generator, style: Style) -> Build:
     return Build(merge(parts))
 
 
+def _tunnel(
+    rng: np.random.Generator,
+    sides: str,
+    x0: float,
+    x1: float,
+    wide: float,
+    tall: float,
+    middle: float,
+    wall: Color,
+    steel: Color,
+    glass: Color,
+) -> list[Mesh]:
+    """One telescoping tunnel around height `middle`: glazed, or ribbed sheet with windows or advertising."""
+    x, long = (x0 + x1) / 2, x1 - x0
+    if sides == "glass":
+        parts = [box((x, 0, middle), (long, wide, tall), glass, GLASS)]
+        for z, color in ((middle - tall / 2, steel), (middle + tall / 2, wall)):
+            parts.append(box((x, 0, z), (long, wide + 0.1, 0.3), color, METAL))
+        posts = [(at, s * wide / 2, middle) for at in np.arange(x0 + 0.1, x1, 1.8) for s in (1, -1)]
+        return [*parts, boxes(posts, (0.12, 0.12, tall), steel, METAL)]
+    parts = [box((x, 0, middle), (long, wide, tall), wall, METAL)]
+    ribs = [(at, s * wide / 2, middle) for at in np.arange(x0 + 0.2, x1, 0.9) for s in (1, -1)]
+    parts.append(boxes(ribs, (0.12, 0.16, tall * 0.96), np.multiply(wall, 0.86), METAL))
+    if sides == "windows":
+        parts.append(boxes([(x, s * wide / 2, middle + 0.2) for s in (1, -1)], (0.8 * long, 0.2, 0.7), glass, GLASS))
+    if rng.uniform() < 0.3:
+        poster = random_hue(rng, (0.3, 1), (0.2, 0.9))
+        parts.append(boxes([(x, s * wide / 2, middle) for s in (1, -1)], (0.5 * long, 0.22, 0.5 * tall), poster))
+    return parts
+
+
+def _bridge_head(front: float, floor: float, wide: float, tall: float, wall: Color, glass: Color) -> list[Mesh]:
+    """Turning cab with its folding canopy and a lamp."""
+    x, roof = front - 1.9, floor + tall
+    parts = [cylinder((x, 0, floor - 0.25), (x, 0, roof + 0.25), wide * 0.62, wall, PAINT, segments=12)]
+    parts.append(span_box((x, -wide * 0.55, floor - 0.1), (front - 0.4, wide * 0.55, roof), wall, PAINT))
+    folds = [(front - 0.4 + 0.13 * k, 0, floor + tall * 0.52) for k in range(3)]
+    sizes = np.array([(0.1, wide * (1.1 - 0.04 * (k % 2)), tall * (1.05 - 0.04 * (k % 2))) for k in range(3)])
+    parts.append(boxes(folds, sizes, DARK_GREY))
+    parts.append(box((front - 0.9, wide * 0.56, floor + 1.5), (1.2, 0.06, 1.0), glass, GLASS))
+    return [*parts, cylinder((x, 0, roof + 0.2), (x, 0, roof + 0.5), 0.1, (1.0, 0.5, 0.05), EMISSIVE)]
+
+
+def _apron_stairs(x: float, y: float, floor: float, steel: Color) -> list[Mesh]:
+    """Steps from the bridge down to the apron, running backwards."""
+    steps = int(floor / 0.25)
+    treads = [(x - 0.26 * k, y - 0.6, floor - 0.25 * (k + 1) + 0.05) for k in range(steps)]
+    parts = [boxes(treads, (0.28, 0.9, 0.06), steel, METAL)]
+    for side in (y - 0.15, y - 1.05):
+        top, foot = np.array([x + 0.2, side, floor]), np.array([treads[-1][0], side, 0.0])
+        for h, color in ((0.05, steel), (1.0, SIGN_YELLOW)):
+            parts.append(cylinder(foot + (0, 0, h), top + (0, 0, h), 0.04, color, segments=4))
+    return parts
+
+
 def _jet_bridge(rng: np.random.Generator, style: Style) -> Build:
     """Rotunda at -x, bridge head at +x."""
     length, floor = rng.uniform(15, 30), rng.uniform(3.2, 4.6)
@@ -107,77 +164,22 @@ def _jet_bridge(rng: np.random.Generator, style: Style) -> Build:
     wide, tall = rng.uniform(2.6, 3.2), rng.uniform(2.7, 3.2)
     parts = [cylinder((rear, 0, 0), (rear, 0, floor), 0.7, steel, CONCRETE, segments=10)]
     parts.append(cylinder((rear, 0, floor - 0.3), (rear, 0, floor + tall + 0.4), 2.2, wall, PAINT, segments=14))
-    tunnels = int(style["tunnels"])
-    edges = np.linspace(rear + 1.6, front - 2.4, tunnels + 1)
+    count = int(style["tunnels"])
+    edges = np.linspace(rear + 1.6, front - 2.4, count + 1)
     glass = facade_glass(rng)
-    for k in range(tunnels):
-        grow = 0.28 * (k - tunnels + 1)
-        x0, x1 = edges[k] - (0.8 if k else 0.0), edges[k + 1]
-        w, h = wide + grow, tall + grow
-        center = ((x0 + x1) / 2, 0, floor + tall / 2)
-        sides = style["sides"]
-        if sides == "glass":
-            parts.append(box(center, (x1 - x0, w, h), glass, GLASS))
-            parts.append(box((center[0], 0, floor + tall / 2 - h / 2), (x1 - x0, w + 0.1, 0.3), steel, METAL))
-            parts.append(box((center[0], 0, floor + tall / 2 + h / 2), (x1 - x0, w + 0.1, 0.3), wall, METAL))
-            posts = [(x, s * w / 2, center[2]) for x in np.arange(x0 + 0.1, x1, 1.8) for s in (1, -1)]
-            parts.append(boxes(posts, (0.12, 0.12, h), steel, METAL))
-        else:
-            parts.append(box(center, (x1 - x0, w, h), wall, METAL))
-            ribs = [(x, s * w / 2, center[2]) for x in np.arange(x0 + 0.2, x1, 0.9) for s in (1, -1)]
-            parts.append(boxes(ribs, (0.12, 0.16, h * 0.96), np.multiply(wall, 0.86), METAL))
-            if sides == "windows":
-                parts.append(
-                    boxes(
-                        [(center[0], s * w / 2, center[2] + 0.2) for s in (1, -1)],
-                        (0.8 * (x1 - x0), 0.2, 0.7),
-                        glass,
-                        GLASS,
-                    )
-                )
-            if rng.uniform() < 0.3:
-                parts.append(
-                    boxes(
-                        [(center[0], s * w / 2, center[2]) for s in (1, -1)],
-                        (0.5 * (x1 - x0), 0.22, 0.5 * h),
-                        random_hue(rng, (0.3, 1), (0.2, 0.9)),
-                    )
-                )
+    for k in range(count):
+        grow = 0.28 * (k - count + 1)
+        start = edges[k] - (0.8 if k else 0.0)
+        size = (wide + grow, tall + grow)
+        parts += _tunnel(rng, style["sides"], start, edges[k + 1], *size, floor + tall / 2, wall, steel, glass)
     # Lifting column with its wheel bogie below the outer tunnel.
     at = front - rng.uniform(4.5, 7.5)
-    parts += [
-        box((at, s * (wide / 2 + 0.25), floor * 0.55 + 0.3), (0.5, 0.4, floor * 1.1 + 1.0), steel, METAL)
-        for s in (1, -1)
-    ]
+    columns = [(at, s * (wide / 2 + 0.25), floor * 0.55 + 0.3) for s in (1, -1)]
+    parts.append(boxes(columns, (0.5, 0.4, floor * 1.1 + 1.0), steel, METAL))
     parts.append(box((at, 0, 0.75), (0.9, wide + 1.2, 0.4), SIGN_YELLOW if rng.uniform() < 0.5 else steel, METAL))
-    parts += [wheel((at + dx, s * (wide / 2 - 0.1), 0.5), 0.5, 0.4, segments=10) for dx in (0.0,) for s in (1, -1)]
-    # Bridge head: turned cab, folding canopy, stairs to the apron.
-    parts.append(
-        cylinder(
-            (front - 1.9, 0, floor - 0.25), (front - 1.9, 0, floor + tall + 0.25), wide * 0.62, wall, PAINT, segments=12
-        )
-    )
-    parts.append(
-        span_box((front - 1.9, -wide * 0.55, floor - 0.1), (front - 0.4, wide * 0.55, floor + tall), wall, PAINT)
-    )
-    folds = [(front - 0.4 + 0.13 * k, 0, floor + tall * 0.52) for k in range(3)]
-    sizes = np.array([(0.1, wide * (1.1 - 0.04 * (k % 2)), tall * (1.05 - 0.04 * (k % 2))) for k in range(3)])
-    parts.append(boxes(folds, sizes, DARK_GREY))
-    parts.append(box((front - 0.9, wide * 0.56, floor + 1.5), (1.2, 0.06, 1.0), glass, GLASS))
-    steps = int(floor / 0.25)
-    treads = [(front - 3.0 - 0.26 * k, -wide / 2 - 0.6, floor - 0.25 * (k + 1) + 0.05) for k in range(steps)]
-    parts.append(boxes(treads, (0.28, 0.9, 0.06), steel, METAL))
-    for dy in (0.15, 1.05):
-        top, foot = np.array([front - 2.8, -wide / 2 - dy, floor]), np.array([treads[-1][0], -wide / 2 - dy, 0.0])
-        parts += [
-            cylinder(foot + (0, 0, h), top + (0, 0, h), 0.04, SIGN_YELLOW if h else steel, segments=4)
-            for h in (0.05, 1.0)
-        ]
-    parts.append(
-        cylinder(
-            (front - 1.9, 0, floor + tall + 0.2), (front - 1.9, 0, floor + tall + 0.5), 0.1, (1.0, 0.5, 0.05), EMISSIVE
-        )
-    )
+    parts += [wheel((at, s * (wide / 2 - 0.1), 0.5), 0.5, 0.4, segments=10) for s in (1, -1)]
+    parts += _bridge_head(front, floor, wide, tall, wall, glass)
+    parts += _apron_stairs(front - 3.0, -wide / 2, floor, steel)
     return Build(merge(parts), {"head": np.array([front, 0, floor])})
 
 

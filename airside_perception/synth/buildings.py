@@ -68,85 +68,72 @@ def _signs(rng: np.random.Generator, x: float, width: float, z: float) -> list[M
     ]
 
 
+def _facade(rng: np.random.Generator, x: float, base: float, tall: float, lean: float, width: float) -> list[Mesh]:
+    """Mullions and transoms before the glass."""
+    bays = max(6, int(width / rng.uniform(2.0, 4.5)))
+    frame = jitter(rng, LIGHT_GREY, 0.15)
+    rib = [(x - 0.05, base), (x + 0.15, base), (x + lean + 0.15, tall), (x + lean - 0.05, tall)]
+    parts = [prism(rib, y - 0.08, y + 0.08, frame, METAL) for y in np.linspace(-width / 2, width / 2, bays + 1)]
+    for z in np.linspace(base, tall, int(rng.integers(3, 6)))[:-1]:
+        at = x + lean * (z - base) / (tall - base) + 0.05
+        parts.append(box((at, 0, z), (0.25, width, 0.2), frame, METAL))
+    return parts
+
+
+def _ground_floor(rng: np.random.Generator, x: float, base: float, width: float, wall: Color) -> list[Mesh]:
+    """Doors and gates to the apron, and a lit or plain fascia above."""
+    parts = []
+    doors = int(rng.integers(3, 7))
+    for k in range(doors):
+        y, span = (k + 0.5) / doors * width - width / 2, rng.uniform(2.5, 4.5)
+        color = pick(rng, ((DARK_GREY, 2.0), (MID_GREY, 1.0), (WHITE, 1.0)))
+        parts.append(box((x, y, 1.7), (0.1, span, 3.2), color))
+    fascia = WHITE_LAMP if rng.uniform() < 0.2 else wall
+    return [*parts, box((x + 0.1, 0, base - 0.5), (0.3, width, 0.5), fascia, PAINT)]
+
+
+def _roof(
+    rng: np.random.Generator,
+    style: str,
+    rear: float,
+    eave: float,
+    tall: float,
+    width: float,
+    color: Color,
+    glass: Color,
+) -> list[Mesh]:
+    """Flat slab with plant, a wave over a glass band, or a rising slab."""
+    half = width / 2
+    if style == "flat":
+        slab = span_box((rear - 0.3, -half - 0.3, tall), (eave, half + 0.3, tall + 0.7), color, METAL)
+        units = rng.uniform((0.8 * rear, -0.9 * half), (-0.4 * rear, 0.9 * half), (5, 2))
+        sizes = rng.uniform((2, 2, 1.4), (5, 6, 1.5), (5, 3))
+        return [slab, boxes(np.column_stack([units, np.full(5, tall + 1.4)]), sizes, MID_GREY, METAL)]
+    if style == "wave":
+        x = np.linspace(rear - 1.0, eave, 12)
+        z = tall + 1.0 + rng.uniform(0.8, 1.8) * np.sin(np.linspace(0, rng.uniform(2.5, 5.5), 12))
+        corners = ((-half - 0.5, 0.0), (half + 0.5, 0.0), (half + 0.5, 0.5), (-half - 0.5, 0.5))
+        sheet = loft(np.stack([np.stack([x, np.full(12, y), z + t], -1) for y, t in corners], 1), color, METAL)
+        low, high = (rear + 0.2, 0.2 - half, tall - 0.1), (-rear - 0.2, half - 0.2, tall + 0.9)
+        return [sheet, span_box(low, high, glass, GLASS)]
+    outline = [(rear - 0.3, tall), (eave, tall), (eave, tall + rng.uniform(2.0, 3.5)), (rear - 0.3, tall + 0.6)]
+    return [prism(outline, -half - 0.4, half + 0.4, color, METAL)]
+
+
 def _terminal(rng: np.random.Generator, style: Style) -> Build:
     width, depth, tall = rng.uniform(36, 90), rng.uniform(14, 28), rng.uniform(8, 15)
     wall, roof = pick(rng, WALLS), jitter(rng, (0.5, 0.51, 0.53), 0.15)
     front, base = depth / 2, rng.uniform(3.2, 4.6)
     parts = [span_box((-front, -width / 2, 0), (front - 0.8, width / 2, base), jitter(rng, wall, 0.05), CONCRETE)]
     lean = style["lean"] * (tall - base)
-    outline = [(-front, base), (front, base), (front + lean, tall), (-front, tall)]
     glass = facade_glass(rng)
-    parts.append(
-        prism(
-            outline,
-            -width / 2,
-            width / 2,
-            np.array([wall, glass, roof, wall]),
-            np.array([CONCRETE, GLASS, CONCRETE, CONCRETE]),
-            side_color=wall,
-        )
-    )
-    bays = max(6, int(width / rng.uniform(2.0, 4.5)))
-    frame = jitter(rng, LIGHT_GREY, 0.15)
-    for y in np.linspace(-width / 2, width / 2, bays + 1):
-        corners = [(front - 0.05, base), (front + 0.15, base), (front + lean + 0.15, tall), (front + lean - 0.05, tall)]
-        parts.append(prism(corners, y - 0.08, y + 0.08, frame, METAL))
-    for z in np.linspace(base, tall, int(rng.integers(3, 6)))[:-1]:
-        x = front + lean * (z - base) / (tall - base) + 0.05
-        parts.append(box((x, 0, z), (0.25, width, 0.2), frame, METAL))
-    doors = int(rng.integers(3, 7))
-    for k in range(doors):
-        y = (k + 0.5) / doors * width - width / 2
-        parts.append(
-            box(
-                (front - 0.8, y, 1.7),
-                (0.1, rng.uniform(2.5, 4.5), 3.2),
-                pick(rng, ((DARK_GREY, 2.0), (MID_GREY, 1.0), (WHITE, 1.0))),
-            )
-        )
-    parts.append(
-        box((front - 0.7, 0, base - 0.5), (0.3, width, 0.5), WHITE_LAMP if rng.uniform() < 0.2 else wall, PAINT)
-    )
+    outline = [(-front, base), (front, base), (front + lean, tall), (-front, tall)]
+    colors, materials = np.array([wall, glass, roof, wall]), np.array([CONCRETE, GLASS, CONCRETE, CONCRETE])
+    parts.append(prism(outline, -width / 2, width / 2, colors, materials, side_color=wall))
+    parts += _facade(rng, front, base, tall, lean, width)
+    parts += _ground_floor(rng, front - 0.8, base, width, wall)
     eave = front + max(lean, 0) + rng.uniform(0.5, 3.0)
-    if style["roof"] == "flat":
-        parts.append(span_box((-front - 0.3, -width / 2 - 0.3, tall), (eave, width / 2 + 0.3, tall + 0.7), roof, METAL))
-        units = rng.uniform((-0.4 * depth, -0.45 * width), (0.2 * depth, 0.45 * width), (5, 2))
-        parts.append(
-            boxes(
-                np.column_stack([units, np.full(5, tall + 1.4)]),
-                rng.uniform((2, 2, 1.4), (5, 6, 1.5), (5, 3)),
-                MID_GREY,
-                METAL,
-            )
-        )
-    elif style["roof"] == "wave":
-        s = np.linspace(-front - 1.0, eave, 12)
-        z = tall + 1.0 + rng.uniform(0.8, 1.8) * np.sin(np.linspace(0, rng.uniform(2.5, 5.5), 12))
-        rings = np.stack(
-            [
-                np.stack(
-                    [
-                        np.stack([s, np.full(12, y), z + t], -1)
-                        for y, t in (
-                            (-width / 2 - 0.5, 0.0),
-                            (width / 2 + 0.5, 0.0),
-                            (width / 2 + 0.5, 0.5),
-                            (-width / 2 - 0.5, 0.5),
-                        )
-                    ],
-                    1,
-                )
-            ]
-        )[0]
-        parts.append(loft(rings, roof, METAL))
-        parts.append(
-            span_box(
-                (-front + 0.2, -width / 2 + 0.2, tall - 0.1), (front - 0.2, width / 2 - 0.2, tall + 0.9), glass, GLASS
-            )
-        )
-    else:
-        slab = [(-front - 0.3, tall), (eave, tall), (eave, tall + rng.uniform(2.0, 3.5)), (-front - 0.3, tall + 0.6)]
-        parts.append(prism(slab, -width / 2 - 0.4, width / 2 + 0.4, roof, METAL))
+    parts += _roof(rng, style["roof"], -front, eave, tall, width, roof, glass)
     parts += _signs(rng, front + lean + 0.25, width, tall - 0.9 if style["roof"] != "shed" else tall + 0.9)
     return Build(merge(parts))
 

@@ -17,6 +17,7 @@ from airside_perception.synth.colors import (
     MID_GREY,
     SIGNAL_RED,
     WHITE,
+    Color,
     equipment_color,
     jitter,
     pick,
@@ -26,6 +27,7 @@ from airside_perception.synth.ground_equipment.vehicle import cab, rail, truck_c
 from airside_perception.synth.mesh_parts import (
     METAL,
     PAINT,
+    Mesh,
     box,
     boxes,
     chamfered_box,
@@ -39,82 +41,75 @@ from airside_perception.synth.mesh_parts import (
 Style = Mapping[str, Any]
 
 
+def _tank(
+    rng: np.random.Generator, rear: float, front: float, low: float, high: float, half: float, body: Color
+) -> Mesh:
+    """Shell between a box and an ellipse in section, with dished ends and perhaps a coloured band."""
+    angle = np.arange(16) * 2 * np.pi / 16
+    squash = rng.uniform(0.5, 1.0)
+    side, up = np.sin(angle), np.cos(angle)
+    y = np.sign(side) * np.abs(side) ** squash * half
+    z = np.sign(up) * np.abs(up) ** squash * (high - low) / 2
+    sections = ((rear, 0.75), (rear + 0.2, 1.0), (front - 0.2, 1.0), (front, 0.75))
+    rings = [np.stack([np.full(16, x), y * k, (low + high) / 2 + z * k], -1) for x, k in sections]
+    bands = np.broadcast_to(np.asarray(body, dtype=np.float32), (3, 16, 3)).copy()
+    if rng.uniform() < 0.5:
+        bands[:, [3, 4, 11, 12]] = random_hue(rng, (0.4, 1.0), (0.2, 0.8))
+    return loft(np.stack(rings), bands, METAL if rng.uniform() < 0.4 else PAINT)
+
+
+def _tank_body(
+    rng: np.random.Generator, rear: float, start: float, frame: float, width: float, body: Color, trim: Color
+) -> list[Mesh]:
+    """Tank with manholes, walkway rail, side boxes, placards and a pump cabinet behind the cab."""
+    module = rng.uniform(0.0, 1.3)
+    low, high, half = frame + 0.08, rng.uniform(2.7, 3.05), width / 2 - 0.05
+    x0, x1 = rear + 0.15, start - module
+    parts = [_tank(rng, x0, x1, low, high, half, body)]
+    for x in np.linspace(x0 + 0.6, x1 - 0.6, 3):
+        parts.append(cylinder((x, 0, high - 0.05), (x, 0, high + 0.12), 0.28, trim, METAL))
+    walkway = [(x0 + 0.3, 0.35, high - 0.05), (x1 - 0.3, 0.35, high - 0.05)]
+    parts.append(rail(walkway, 0.35, LIGHT_GREY, bars=1))
+    middle, level = (x0 + x1) / 2, (low + high) / 2
+    for sign in (1, -1):
+        parts.append(box((middle, sign * (half - 0.2), frame + 0.05), (x1 - x0 - 0.3, 0.4, 0.12), trim))
+        corners = [(-0.3, -0.2), (0.3, -0.2), (0.3, 0.2), (-0.3, 0.2)]
+        quad = [(middle + dx, sign * (half + 0.005), level + dz) for dx, dz in corners]
+        parts.append(panel(quad, SIGNAL_RED if body[1] > 0.2 else WHITE))
+    if module > 0.4:
+        x = start - module / 2
+        parts.append(box((x, 0, (frame + 2.1) / 2), (module, width - 0.1, 2.1 - frame), body))
+        parts.append(box((x, 0, frame + 0.6), (module * 0.7, width - 0.04, 0.7), trim))
+    return parts
+
+
+def _dispenser_body(
+    rng: np.random.Generator, rear: float, start: float, frame: float, width: float, body: Color, trim: Color
+) -> list[Mesh]:
+    """Hydrant dispenser: low body, hose reels, lifting platform."""
+    low = rng.uniform(1.5, 1.9)
+    level, size = (frame + low) / 2, (start - rear - 0.2, width - 0.1, low - frame + 0.2)
+    parts = [chamfered_box(((rear + start) / 2, 0, level), size, 0.08, body)]
+    y, reel = width / 2 - 0.02, 0.36 * (low - frame) + 0.1
+    for x in np.linspace(rear + 0.8, start - 0.8, 3):
+        parts.append(cylinder((x, -y, level), (x, y, level), reel, BLACK, METAL, segments=12))
+    deck = low + (rng.uniform(0.1, 1.0) if rng.uniform() < 0.5 else 0.05)
+    at = rear + 0.9
+    parts.append(box((at, 0, deck), (1.2, width - 0.4, 0.1), MID_GREY, METAL))
+    arms = [(dx, dy) for dx in (0.45, -0.45) for dy in (0.5, -0.5)]
+    parts += [cylinder((at + dx, dy, low - 0.1), (at - dx, dy, deck), 0.05, trim) for dx, dy in arms]
+    edge = [(at + 0.55, 0.9, deck), (at - 0.55, 0.9, deck), (at - 0.55, -0.9, deck), (at + 0.55, -0.9, deck)]
+    return [*parts, rail(edge, 0.95, HAZARD_YELLOW)]
+
+
 def _fuel_truck(rng: np.random.Generator, style: Style) -> Build:
     length, width = rng.uniform(*style["length"]), rng.uniform(2.35, 2.6)
     color = equipment_color(rng)
     parts, behind, frame = truck_chassis(rng, length, width, color, style)
-    rear, start = -length / 2, behind - 0.15
     body = pick(rng, ((WHITE, 2.0), (ALUMINIUM, 2.0), (color, 2.0), (HAZARD_YELLOW, 0.8), ((0.1, 0.35, 0.2), 0.6)))
     trim = jitter(rng, DARK_GREY, 0.1)
-    if style["body"] == "tank":
-        module = rng.uniform(0.0, 1.3)
-        low, high = frame + 0.08, rng.uniform(2.7, 3.05)
-        half, tall = width / 2 - 0.05, (high - low) / 2
-        angle = np.arange(16) * 2 * np.pi / 16
-        squash = rng.uniform(0.5, 1.0)
-        y, z = (
-            np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** squash * half,
-            np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** squash * tall,
-        )
-        x0, x1 = rear + 0.15, start - module
-        rings = [
-            np.stack([np.full(16, x), y * k, (low + high) / 2 + z * k], -1)
-            for x, k in ((x0, 0.75), (x0 + 0.2, 1.0), (x1 - 0.2, 1.0), (x1, 0.75))
-        ]
-        bands = np.broadcast_to(np.asarray(body, dtype=np.float32), (3, 16, 3)).copy()
-        if rng.uniform() < 0.5:
-            bands[:, [3, 4, 11, 12]] = random_hue(rng, (0.4, 1.0), (0.2, 0.8))
-        parts.append(loft(np.stack(rings), bands, METAL if rng.uniform() < 0.4 else PAINT))
-        for x in np.linspace(x0 + 0.6, x1 - 0.6, 3):
-            parts.append(cylinder((x, 0, high - 0.05), (x, 0, high + 0.12), 0.28, trim, METAL))
-        parts.append(
-            rail(
-                [(x0 + 0.3, s * 0.35, high - 0.05) for s in (1,)] + [(x1 - 0.3, 0.35, high - 0.05)],
-                0.35,
-                LIGHT_GREY,
-                bars=1,
-            )
-        )
-        parts += [
-            box(((x0 + x1) / 2, s * (half - 0.2), frame + 0.05), (x1 - x0 - 0.3, 0.4, 0.12), trim) for s in (1, -1)
-        ]
-        if module > 0.4:
-            parts.append(box((start - module / 2, 0, (frame + 2.1) / 2), (module, width - 0.1, 2.1 - frame), body))
-            parts.append(box((start - module / 2, 0, frame + 0.6), (module * 0.7, width - 0.04, 0.7), trim))
-        middle, level = (x0 + x1) / 2, (low + high) / 2
-        for sign in (1, -1):
-            corners = [(-0.3, -0.2), (0.3, -0.2), (0.3, 0.2), (-0.3, 0.2)]
-            quad = [(middle + dx, sign * (half + 0.005), level + dz) for dx, dz in corners]
-            parts.append(panel(quad, SIGNAL_RED if body[1] > 0.2 else WHITE))
-    else:  # hydrant dispenser: low body, hose reels, lifting platform
-        low = rng.uniform(1.5, 1.9)
-        parts.append(
-            chamfered_box(
-                ((rear + start) / 2, 0, (frame + low) / 2),
-                (start - rear - 0.2, width - 0.1, low - frame + 0.2),
-                0.08,
-                body,
-            )
-        )
-        for x in np.linspace(rear + 0.8, start - 0.8, 3):
-            parts.append(
-                cylinder(
-                    (x, -width / 2 + 0.02, (frame + low) / 2),
-                    (x, width / 2 - 0.02, (frame + low) / 2),
-                    0.36 * (low - frame) + 0.1,
-                    BLACK,
-                    METAL,
-                    segments=12,
-                )
-            )
-        raised = rng.uniform(0.1, 1.0) if rng.uniform() < 0.5 else 0.05
-        deck = low + raised
-        at = rear + 0.9
-        parts.append(box((at, 0, deck), (1.2, width - 0.4, 0.1), MID_GREY, METAL))
-        arms = [(dx, dy) for dx in (0.45, -0.45) for dy in (0.5, -0.5)]
-        parts += [cylinder((at + dx, dy, low - 0.1), (at - dx, dy, deck), 0.05, trim) for dx, dy in arms]
-        deck_edge = [(at + 0.55, 0.9, deck), (at - 0.55, 0.9, deck), (at - 0.55, -0.9, deck), (at + 0.55, -0.9, deck)]
-        parts.append(rail(deck_edge, 0.95, HAZARD_YELLOW))
+    equip = _tank_body if style["body"] == "tank" else _dispenser_body
+    parts += equip(rng, -length / 2, behind - 0.15, frame, width, body, trim)
     return Build(merge(parts))
 
 

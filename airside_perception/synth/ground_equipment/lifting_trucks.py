@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from airside_perception.synth.ground_equipment.vehicle import axle, cab, rail, t
 from airside_perception.synth.mesh_parts import (
     METAL,
     PAINT,
+    FloatArray,
     Mesh,
     box,
     boxes,
@@ -40,6 +42,14 @@ from airside_perception.synth.mesh_parts import (
 )
 
 Style = Mapping[str, Any]
+
+STAIRS_PALETTE: tuple[tuple[Color, float], ...] = (
+    (WHITE, 4.0),
+    (ALUMINIUM, 1.0),
+    ((0.15, 0.25, 0.5), 1.0),
+    (HAZARD_YELLOW, 0.6),
+    (SIGNAL_RED, 0.4),
+)
 
 
 def _scissors(x: float, reach: float, low: float, high: float, y: float, color: Color) -> list[Mesh]:
@@ -120,116 +130,101 @@ def _catering_truck(rng: np.random.Generator, style: Style) -> Build:
     return Build(merge(parts), {"bridge": np.array([box_front + bridge, 0, deck])})
 
 
-def _stairs_truck(rng: np.random.Generator, style: Style) -> Build:
-    """Passenger stairs: climb from the rear to a platform at the front."""
-    width = rng.uniform(1.9, 2.4)
-    length = rng.uniform(8.0, 9.0)
-    top = rng.uniform(2.6, 4.2)
+@dataclass(frozen=True)
+class Flight:
+    """A flight of stairs: foot, upper end, landing length and clear width."""
+
+    foot: FloatArray
+    head: FloatArray
+    landing: float
+    wide: float
+
+    @property
+    def front(self) -> float:
+        return float(self.head[0]) + self.landing
+
+
+def _stairs_base(
+    rng: np.random.Generator, drive: str, length: float, width: float, top: float, color: Color, trim: Color
+) -> tuple[list[Mesh], FloatArray, float]:
+    """What the stairs stand on; also returns the foot of the flight and the frame's height."""
     front, rear = length / 2, -length / 2
-    color = pick(
-        rng, ((WHITE, 4.0), (ALUMINIUM, 1.0), ((0.15, 0.25, 0.5), 1.0), (HAZARD_YELLOW, 0.6), (SIGNAL_RED, 0.4))
-    )
-    trim = jitter(rng, DARK_GREY, 0.1)
-    parts: list[Mesh] = []
-    if style["drive"] == "truck":
+    if drive == "truck":
         base, _, frame = truck_chassis(rng, length - 0.8, width, color, {"cab": "low"})
-        parts += [part.translated(x=-0.2) for part in base]
-        foot = np.array([rear + 0.25, 0, 0.55])
-    else:
-        frame = 0.6
-        parts += [
-            axle(front - 1.6, width, 0.34, 0.2),
-            axle(rear + 1.4, width, 0.34, 0.2),
-            span_box((rear + 0.4, -width / 2 + 0.25, 0.35), (front - 0.8, width / 2 - 0.25, frame), color),
-        ]
-        foot = np.array([rear + 0.1, 0, 0.3])
-        parts.append(tube([(rear + 0.5, 0, 0.4), (rear - 0.0, 0, 0.35)], 0.05, trim))
-        if style["drive"] == "self":
-            parts.append(
-                cab(
-                    front - 2.6,
-                    front - 1.4,
-                    0.5,
-                    min(1.9, top - 0.2),
-                    1.0,
-                    color,
-                    0.1,
-                    0.03,
-                    0.45,
-                    trim,
-                    y=width / 2 - 0.5,
-                )
-            )
+        return [part.translated(x=-0.2) for part in base], np.array([rear + 0.25, 0, 0.55]), frame
+    frame = 0.6
+    parts = [axle(x, width, 0.34, 0.2) for x in (front - 1.6, rear + 1.4)]
+    parts.append(span_box((rear + 0.4, -width / 2 + 0.25, 0.35), (front - 0.8, width / 2 - 0.25, frame), color))
+    parts.append(tube([(rear + 0.5, 0, 0.4), (rear - 0.0, 0, 0.35)], 0.05, trim))
+    if drive == "self":
+        roof, y = min(1.9, top - 0.2), width / 2 - 0.5
+        parts.append(cab(front - 2.6, front - 1.4, 0.5, roof, 1.0, color, 0.1, 0.03, 0.45, trim, y=y))
+    return parts, np.array([rear + 0.1, 0, 0.3]), frame
+
+
+def _stairs_sides(flight: Flight, bulwark: float, wall: float, color: Color) -> list[Mesh]:
+    """Side walls and handrails of the flight and its landing."""
+    foot, head = flight.foot, flight.head
+    parts = []
+    for sign in (1, -1):
+        sheet = (sign * flight.wide / 2, sign * (flight.wide / 2 + 0.07))
+        corners = [(p[0], y, p[2] + h) for h in (-0.35, bulwark * wall) for y in sheet for p in (foot, head)]
+        parts.append(hexahedra(corners, color))
+        y = sign * (flight.wide / 2 + 0.03)
+        path = [foot + (0, y, 0.0), head + (0, y, 0.0), head + (flight.landing - 0.1, y, 0.0)]
+        parts.append(rail(path, 1.05, LIGHT_GREY, radius=0.03, bars=1 if wall > 0.5 else 3))
+        middle = (head[0] + flight.landing / 2, y, head[2] + 0.45 * wall)
+        parts.append(box(middle, (flight.landing, 0.06, 0.3 + 0.9 * wall), color))
+    return parts
+
+
+def _stairs_supports(flight: Flight, frame: float, color: Color, trim: Color) -> list[Mesh]:
+    """Columns from the frame to the landing and half-way up, and a brace."""
+    foot, head, y = flight.foot, flight.head, 0.35 * flight.wide
+    inner, outer, top = head[0] + 0.3, flight.front - 0.5, head[2]
+    columns = [(inner, top - 0.1), (outer, top - 0.1), ((foot[0] + head[0]) / 2, (foot[2] + top) / 2 - 0.2)]
+    parts = [cylinder((x, s * y, frame), (x, s * y, z), 0.07, color, segments=5) for x, z in columns for s in (1, -1)]
+    brace = 0.3 * flight.wide
+    return [*parts, tube([(inner, brace, frame), (outer, brace, top - 0.2)], 0.05, trim, segments=4)]
+
+
+def _stairs_canopy(flight: Flight, color: Color) -> list[Mesh]:
+    """Roof over the flight and the landing, on slim posts."""
+    foot, head, y = flight.foot, flight.head, flight.wide / 2 + 0.03
+    posts = [foot + (0.4, 0, 0), (foot + head) / 2, head, head + (flight.landing - 0.3, 0, 0)]
+    parts = [
+        cylinder((p[0], s * y, p[2]), (p[0], s * y, p[2] + 2.1), 0.03, LIGHT_GREY, segments=4)
+        for p in posts
+        for s in (1, -1)
+    ]
+    ends = (posts[0], head)
+    corners = [(p[0], s * (y + 0.07), p[2] + h) for h in (2.05, 2.15) for s in (-1, 1) for p in ends]
+    parts.append(hexahedra(corners, color))
+    middle = (head[0] + flight.landing / 2 - 0.1, 0, head[2] + 2.1)
+    return [*parts, box(middle, (flight.landing, flight.wide + 0.2, 0.1), color)]
+
+
+def _passenger_stairs(rng: np.random.Generator, style: Style) -> Build:
+    """Passenger stairs: climb from the rear to a platform at the front."""
+    width, length, top = rng.uniform(1.9, 2.4), rng.uniform(8.0, 9.0), rng.uniform(2.6, 4.2)
+    front = length / 2
+    color = pick(rng, STAIRS_PALETTE)
+    trim = jitter(rng, DARK_GREY, 0.1)
+    parts, foot, frame = _stairs_base(rng, style["drive"], length, width, top, color, trim)
     landing = rng.uniform(1.6, 2.2)
-    head = np.array([front - landing, 0, top])
+    flight = Flight(foot, np.array([front - landing, 0, top]), landing, min(width - 0.3, rng.uniform(1.4, 1.8)))
     steps = int(np.clip((top - foot[2]) / 0.2, 8, 22))
-    wide = min(width - 0.3, rng.uniform(1.4, 1.8))
     share = (np.arange(steps) + 0.5) / steps
-    treads = foot + (head - foot) * share[:, None]
-    run = (head[0] - foot[0]) / steps
-    parts.append(boxes(treads, (run * 1.05, wide, 0.06), MID_GREY, METAL))
+    run = (flight.head[0] - foot[0]) / steps
+    parts.append(boxes(foot + (flight.head - foot) * share[:, None], (run * 1.05, flight.wide, 0.06), MID_GREY, METAL))
     side_color = color if rng.uniform() < 0.7 else random_hue(rng, (0.2, 0.9), (0.2, 0.9))
-    bulwark = rng.uniform(0.75, 1.05)
-    for s in (1, -1):
-        y0, y1 = s * (wide / 2), s * (wide / 2 + 0.07)
-        corners = [
-            (p[0], y, p[2] + h) for h in (-0.35, bulwark * style["wall"]) for y in (y0, y1) for p in (foot, head)
-        ]
-        parts.append(hexahedra(corners, side_color))
-        ends = [
-            foot + (0, s * (wide / 2 + 0.03), 0.0),
-            head + (0, s * (wide / 2 + 0.03), 0.0),
-            head + (landing - 0.1, s * (wide / 2 + 0.03), 0.0),
-        ]
-        parts.append(rail(ends, 1.05, LIGHT_GREY, radius=0.03, bars=1 if style["wall"] > 0.5 else 3))
-        parts.append(
-            box(
-                (head[0] + landing / 2, s * (wide / 2 + 0.03), top + 0.45 * style["wall"]),
-                (landing, 0.06, 0.3 + 0.9 * style["wall"]),
-                side_color,
-            )
-        )
-    parts.append(box((head[0] + landing / 2 - 0.05, 0, top - 0.08), (landing + 0.1, wide + 0.1, 0.14), MID_GREY, METAL))
-    parts.append(box((front - 0.03, 0, top - 0.1), (0.12, wide + 0.1, 0.2), BLACK))
-    # Supports from the frame to the landing and half-way up.
-    for x, z in (
-        (head[0] + 0.3, top - 0.1),
-        (head[0] + landing - 0.5, top - 0.1),
-        ((foot[0] + head[0]) / 2, (foot[2] + head[2]) / 2 - 0.2),
-    ):
-        parts += [
-            cylinder((x, s * 0.35 * wide, frame), (x, s * 0.35 * wide, z), 0.07, color, segments=5) for s in (1, -1)
-        ]
-    parts.append(
-        tube(
-            [(head[0] + 0.3, 0.3 * wide, frame), (head[0] + landing - 0.5, 0.3 * wide, top - 0.2)],
-            0.05,
-            trim,
-            segments=4,
-        )
-    )
+    parts += _stairs_sides(flight, rng.uniform(0.75, 1.05), style["wall"], side_color)
+    deck = (front - landing / 2 - 0.05, 0, top - 0.08)
+    parts.append(box(deck, (landing + 0.1, flight.wide + 0.1, 0.14), MID_GREY, METAL))
+    parts.append(box((front - 0.03, 0, top - 0.1), (0.12, flight.wide + 0.1, 0.2), BLACK))
+    parts += _stairs_supports(flight, frame, color, trim)
     if style.get("canopy"):
-        for x, z in (
-            (foot[0] + 0.4, foot[2]),
-            ((foot[0] + head[0]) / 2, (foot[2] + head[2]) / 2),
-            (head[0], top),
-            (front - 0.3, top),
-        ):
-            parts += [
-                cylinder(
-                    (x, s * (wide / 2 + 0.03), z), (x, s * (wide / 2 + 0.03), z + 2.1), 0.03, LIGHT_GREY, segments=4
-                )
-                for s in (1, -1)
-            ]
-        roof_color = WHITE if rng.uniform() < 0.6 else (0.4, 0.5, 0.55)
-        corners = [
-            (p[0], s * (wide / 2 + 0.1), p[2] + h)
-            for h in (2.05, 2.15)
-            for s in (-1, 1)
-            for p in (foot + (0.4, 0, 0), head)
-        ]
-        parts.append(hexahedra(corners, roof_color))
-        parts.append(box((head[0] + landing / 2 - 0.1, 0, top + 2.1), (landing, wide + 0.2, 0.1), roof_color))
+        parts += _stairs_canopy(flight, WHITE if rng.uniform() < 0.6 else (0.4, 0.5, 0.55))
     return Build(merge(parts), {"landing": np.array([front, 0, top])})
 
 
@@ -252,6 +247,6 @@ LIFTING_TRUCK_KINDS = {
             "towed_canopy": Family("val", {"drive": "towed", "wall": 0.8, "canopy": True}),
             "self_driven": Family("test", {"drive": "self", "wall": 0.9}),
         },
-        _stairs_truck,
+        _passenger_stairs,
     ),
 }

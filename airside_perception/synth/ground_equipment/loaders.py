@@ -14,6 +14,7 @@ from airside_perception.synth.colors import (
     DARK_GREY,
     HAZARD_YELLOW,
     LIGHT_GREY,
+    Color,
     equipment_color,
     jitter,
 )
@@ -22,6 +23,7 @@ from airside_perception.synth.mesh_parts import (
     FABRIC,
     METAL,
     RUBBER,
+    FloatArray,
     Mesh,
     box,
     chamfered_box,
@@ -36,112 +38,86 @@ from airside_perception.synth.mesh_parts import (
 Style = Mapping[str, Any]
 
 
+def _belt_chassis(
+    rng: np.random.Generator,
+    style: Style,
+    rear: float,
+    front: float,
+    width: float,
+    deck: float,
+    color: Color,
+    trim: Color,
+) -> list[Mesh]:
+    """Low body with the driver at the left front."""
+    half = width / 2
+    radius = rng.uniform(0.34, 0.4)
+    parts = [axle(rear + 0.8, width, radius, 0.22), axle(front - 0.9, width, radius, 0.22)]
+    parts.append(span_box((rear, 0.28 - half, 0.28), (front, half - 0.28, 0.5), trim))
+    ends = [(rear, 0.35), (front, 0.35), (front, deck - rng.uniform(0.1, 0.25))]
+    hull = [*ends, (front - 0.25, deck), (rear + 0.1, deck), (rear, deck - 0.15)]
+    parts += [prism(hull, half - 0.26, half, color), prism(hull, -half, 0.26 - half, color)]
+    parts.append(span_box((rear + 0.5, 0.05, 0.4), (front - 0.05, half - 0.05, deck - 0.08), color))
+    seat = front - rng.uniform(1.0, 1.5)
+    if style["cab"]:
+        top, y = rng.uniform(1.85, 2.05), half - 0.45
+        parts.append(cab(seat - 0.6, front - 0.05, 0.5, top, 0.85, color, 0.2, 0.05, 0.4, trim, y=y))
+        return parts
+    y, wheel_at = half - 0.4, seat + 0.6
+    parts.append(box((seat, y, deck + 0.05), (0.45, 0.42, 0.12), BLACK, FABRIC))
+    parts.append(box((seat - 0.22, y, deck + 0.32), (0.1, 0.42, 0.5), BLACK, FABRIC))
+    parts.append(cylinder((wheel_at + 0.15, y, deck - 0.1), (wheel_at, y, deck + 0.35), 0.03, BLACK, segments=4))
+    parts.append(cylinder((wheel_at, y, deck + 0.35), (wheel_at - 0.02, y, deck + 0.38), 0.18, BLACK, segments=8))
+    return [*parts, box((front - 0.2, y, deck + 0.08), (0.3, 0.7, 0.3), color)]
+
+
+def _belt(rear: FloatArray, pivot: FloatArray, front: FloatArray, wide: float, color: Color, trim: Color) -> list[Mesh]:
+    """Conveyor of two straight pieces with drums at the ends and a buffer at the head."""
+    parts = []
+    for a, b in ((rear, pivot), (pivot, front)):
+        frame = [(p[0], p[1] + s * wide / 2, p[2] + h) for h in (-0.14, 0.08) for s in (-1, 1) for p in (a, b)]
+        band = [(p[0], p[1] + s * (wide / 2 - 0.08), p[2] + h) for h in (0.0, 0.1) for s in (-1, 1) for p in (a, b)]
+        parts += [hexahedra(frame, color, METAL), hexahedra(band, BLACK, RUBBER)]
+    for p in (rear, front):
+        parts.append(cylinder(p + (0, -wide / 2, -0.03), p + (0, wide / 2, -0.03), 0.12, trim))
+    return [*parts, box(front + (-0.02, 0.0, 0.0), (0.14, wide + 0.1, 0.26), BLACK, RUBBER)]
+
+
 def _belt_loader(rng: np.random.Generator, style: Style) -> Build:
     """Conveyor that rises forward over a low chassis; the boom reaches beyond both ends."""
     length, width = rng.uniform(7.0, 8.4), rng.uniform(1.85, 2.15)
     color, trim = equipment_color(rng), jitter(rng, DARK_GREY, 0.1)
-    chassis = rng.uniform(0.52, 0.64) * length
-    back = rng.uniform(0.15, 0.3) * length
+    chassis, back = rng.uniform(0.52, 0.64) * length, rng.uniform(0.15, 0.3) * length
     c0, c1 = -length / 2 + back, -length / 2 + back + chassis
-    radius = rng.uniform(0.34, 0.4)
     deck = rng.uniform(0.75, 0.9)
-    parts: list[Mesh] = [axle(c0 + 0.8, width, radius, 0.22), axle(c1 - 0.9, width, radius, 0.22)]
-    parts.append(span_box((c0, -width / 2 + 0.28, 0.28), (c1, width / 2 - 0.28, 0.5), trim))
-    hull = [
-        (c0, 0.35),
-        (c1, 0.35),
-        (c1, deck - rng.uniform(0.1, 0.25)),
-        (c1 - 0.25, deck),
-        (c0 + 0.1, deck),
-        (c0, deck - 0.15),
-    ]
-    y_belt = -width / 2 + 0.42 if style["seat"] == "side" else 0.0
-    for s in (1, -1):
-        parts.append(
-            prism(hull, s * width / 2 - s * 0.26, s * width / 2, color)
-            if s > 0
-            else prism(hull, -width / 2, -width / 2 + 0.26, color)
-        )
-    parts.append(span_box((c0 + 0.5, 0.05, 0.4), (c1 - 0.05, width / 2 - 0.05, deck - 0.08), color))
-    # Driver at the left front: open seat or a small cab.
-    seat_x = c1 - rng.uniform(1.0, 1.5)
-    if style["cab"]:
-        parts.append(
-            cab(
-                seat_x - 0.6,
-                c1 - 0.05,
-                0.5,
-                rng.uniform(1.85, 2.05),
-                0.85,
-                color,
-                0.2,
-                0.05,
-                0.4,
-                trim,
-                y=width / 2 - 0.45,
-            )
-        )
-    else:
-        y = width / 2 - 0.4
-        parts += [
-            box((seat_x, y, deck + 0.05), (0.45, 0.42, 0.12), BLACK, FABRIC),
-            box((seat_x - 0.22, y, deck + 0.32), (0.1, 0.42, 0.5), BLACK, FABRIC),
-        ]
-        parts.append(cylinder((seat_x + 0.75, y, deck - 0.1), (seat_x + 0.6, y, deck + 0.35), 0.03, BLACK, segments=4))
-        parts.append(cylinder((seat_x + 0.6, y, deck + 0.35), (seat_x + 0.58, y, deck + 0.38), 0.18, BLACK, segments=8))
-        parts.append(box((c1 - 0.2, y, deck + 0.08), (0.3, 0.7, 0.3), color))
-    # Boom: the foot stays low at the rear, the head rises to the hold door.
-    raise_angle = rng.uniform(0.0, 0.1) if rng.uniform() < 0.4 else rng.uniform(0.1, 0.36)
-    foot_drop = rng.uniform(0.0, 0.1)
-    wide = rng.uniform(0.72, 0.9)
-    pivot = np.array([c0 + 0.25 * chassis, 0.0, deck + 0.3])
-    along = np.array([np.cos(raise_angle), 0, np.sin(raise_angle)])
-    front = pivot + along * (length / 2 - pivot[0]) / along[0]
-    rear_reach = (pivot[0] + length / 2) * 0.98
-    tail_angle = max(raise_angle - foot_drop, 0.0) if style["straight"] else -rng.uniform(-0.02, 0.12)
-    rear = pivot - np.array([np.cos(tail_angle), 0, np.sin(tail_angle)]) * rear_reach
+    parts = _belt_chassis(rng, style, c0, c1, width, deck, color, trim)
+    # The foot stays low at the rear, the head rises to the hold door.
+    lift = rng.uniform(0.0, 0.1) if rng.uniform() < 0.4 else rng.uniform(0.1, 0.36)
+    drop, wide = rng.uniform(0.0, 0.1), rng.uniform(0.72, 0.9)
+    across = -width / 2 + 0.42 if style["seat"] == "side" else 0.0
+    pivot = np.array([c0 + 0.25 * chassis, across, deck + 0.3])
+    front = pivot + np.array([1.0, 0.0, np.tan(lift)]) * (length / 2 - pivot[0])
+    sink = max(lift - drop, 0.0) if style["straight"] else -rng.uniform(-0.02, 0.12)
+    rear = pivot - np.array([np.cos(sink), 0, np.sin(sink)]) * (pivot[0] + length / 2) * 0.98
     rear[2] = max(rear[2], 0.4)
-    frame_color = color if rng.uniform() < 0.5 else LIGHT_GREY
-    y0 = y_belt
-    for a, b in ((rear, pivot), (pivot, front)):
-        corners = [(p[0], y0 + s * wide / 2, p[2] + h) for h in (-0.14, 0.08) for s in (-1, 1) for p in (a, b)]
-        parts.append(hexahedra(corners, frame_color, METAL))
-        corners = [(p[0], y0 + s * (wide / 2 - 0.08), p[2] + h) for h in (0.0, 0.1) for s in (-1, 1) for p in (a, b)]
-        parts.append(hexahedra(corners, BLACK, RUBBER))
-    for p in (rear, front):
-        parts.append(cylinder(p + (0, y0 - wide / 2, -0.03), p + (0, y0 + wide / 2, -0.03), 0.12, trim))
+    parts += _belt(rear, pivot, front, wide, color if rng.uniform() < 0.5 else LIGHT_GREY, trim)
     if style["rails"]:
-        foot = [p + np.array([0, y0 + wide / 2, 0.06]) for p in (pivot, (pivot + front) / 2, front)]
-        parts.append(
-            rail(
-                foot, 0.9 if rng.uniform() < 0.6 else 0.35, HAZARD_YELLOW if rng.uniform() < 0.5 else LIGHT_GREY, bars=2
-            )
-        )
-    parts.append(box(front + (-0.02, y0, 0.0), (0.14, wide + 0.1, 0.26), BLACK, RUBBER))
-    lift = pivot + 0.55 * (front - pivot)
-    if lift[2] > deck + 0.5:
-        start = np.array([c1 - 0.7, 0, deck - 0.2])
-        for s in (1, -1):
-            parts.append(cylinder(start + (0, y0 + s * 0.25, 0), lift + (0, y0 + s * 0.25, -0.1), 0.06, ALUMINIUM))
-            parts.append(
-                cylinder(
-                    np.array([pivot[0] + 0.3, y0 + s * 0.3, deck]),
-                    lift + (0.2, y0 + s * 0.3, -0.1),
-                    0.05,
-                    trim,
-                    segments=4,
-                )
-            )
+        path = [p + np.array([0, wide / 2, 0.06]) for p in (pivot, (pivot + front) / 2, front)]
+        tall = 0.9 if rng.uniform() < 0.6 else 0.35
+        parts.append(rail(path, tall, HAZARD_YELLOW if rng.uniform() < 0.5 else LIGHT_GREY, bars=2))
+    held = pivot + 0.55 * (front - pivot)
+    if held[2] > deck + 0.5:
+        for s in (0.25, -0.25):
+            ram, arm = np.array([c1 - 0.7, across + s, deck - 0.2]), np.array([pivot[0] + 0.3, across + 1.2 * s, deck])
+            parts.append(cylinder(ram, held + (0, s, -0.1), 0.06, ALUMINIUM))
+            parts.append(cylinder(arm, held + (0.2, 1.2 * s, -0.1), 0.05, trim, segments=4))
     parts += [bumper(c1, width, 0.42, 0.22, trim), bumper(c0, width, 0.42, 0.2, trim)]
     if rng.uniform() < 0.5:
         parts.append(striped_bar((c1 + 0.05, -width / 2 + 0.05, 0.38), (c1 + 0.09, width / 2 - 0.05, 0.5), 1, 8))
     parts += lamps(c1 + 0.04, c0, width, 0.62)
     if rng.uniform() < 0.7:
-        parts.append(
-            tube([(c0 + 0.4, width / 2 - 0.12, deck), (c0 + 0.4, width / 2 - 0.12, deck + 0.7)], 0.03, trim, segments=4)
-        )
-        parts.append(beacon(c0 + 0.4, width / 2 - 0.12, deck + 0.7))
-    return Build(merge(parts), {"belt_head": front + (0, y0, 0.1), "belt_foot": rear + (0, y0, 0.1)})
+        x, y = c0 + 0.4, width / 2 - 0.12
+        parts += [tube([(x, y, deck), (x, y, deck + 0.7)], 0.03, trim, segments=4), beacon(x, y, deck + 0.7)]
+    return Build(merge(parts), {"belt_head": front + (0, 0, 0.1), "belt_foot": rear + (0, 0, 0.1)})
 
 
 def _container_loader(rng: np.random.Generator, style: Style) -> Build:

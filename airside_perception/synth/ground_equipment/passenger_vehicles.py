@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from airside_perception.synth.colors import (
     ORANGE_LAMP,
     SIGNAL_RED,
     WHITE,
+    Color,
     pick,
     random_hue,
 )
@@ -24,6 +26,8 @@ from airside_perception.synth.mesh_parts import (
     EMISSIVE,
     GLASS,
     PAINT,
+    FloatArray,
+    Mesh,
     box,
     boxes,
     chamfered_box,
@@ -35,25 +39,90 @@ from airside_perception.synth.mesh_parts import (
 
 Style = Mapping[str, Any]
 
+BUS_PALETTE: tuple[tuple[Color, float], ...] = (
+    (WHITE, 4.0),
+    ((0.7, 0.72, 0.75), 1.0),
+    ((0.1, 0.25, 0.5), 1.0),
+    (HAZARD_YELLOW, 0.6),
+    ((0.1, 0.45, 0.35), 0.5),
+    ((0.6, 0.1, 0.1), 0.5),
+)
+VAN_PALETTE: tuple[tuple[Color, float], ...] = (
+    (WHITE, 2.5),
+    (HAZARD_YELLOW, 2.0),
+    ((0.9, 0.45, 0.05), 0.6),
+    ((0.1, 0.2, 0.45), 0.8),
+    (MID_GREY, 0.8),
+    ((0.1, 0.1, 0.11), 0.5),
+)
+
+
+@dataclass(frozen=True)
+class Coachwork:
+    """Where the sides and ends of a closed body are: half width at the sill, lean, glass heights."""
+
+    rear: float
+    front: float
+    half: float
+    floor: float
+    line: float
+    high: float
+    lean_front: float
+    lean_rear: float
+    narrowing: float
+
+    def half_at(self, z: float) -> float:
+        """Half width at a height; the sides lean inwards."""
+        return self.half * (1 - self.narrowing * (z - self.floor))
+
+    def side(self, sign: int, x0: float, x1: float, z0: float, z1: float) -> list[tuple[float, float, float]]:
+        """Upright rectangle on one side."""
+        low, high = sign * self.half_at(z0), sign * self.half_at(z1)
+        return [(x0, low, z0), (x1, low, z0), (x1, high, z1), (x0, high, z1)]
+
+
+def _bus_side(body: Coachwork, sign: int, windows: int, doors: FloatArray, color: Color, stripe: Color) -> list[Mesh]:
+    """Window row, folding doors and the stripe below."""
+    parts = []
+    x0, x1 = body.rear + body.lean_rear + 0.25, body.front - body.lean_front - 0.25
+    quad = body.side(sign, x0, x1, body.line + 0.05, body.high)
+    edges = np.linspace(0, 1, windows + 1)
+    for a, b in zip(edges, edges[1:], strict=False):
+        parts.append(panel(quad, GLASS_COLOR, GLASS, (a + 0.006, b - 0.006, 0.0, 1.0)))
+    for x in doors:
+        door = body.side(sign, x - 0.65, x + 0.65, body.floor + 0.08, body.high)
+        parts.append(panel(door, np.multiply(color, 0.7), PAINT, thickness=0.03))
+        for u in (0.05, 0.53):
+            parts.append(panel(door, GLASS_COLOR, GLASS, (u, u + 0.42, 0.08, 0.95), 0.04))
+    band = body.side(sign, body.rear + 0.05, body.front - 0.05, 0.75, 0.95)
+    return [*parts, panel(band, stripe, PAINT, thickness=0.012)]
+
+
+def _bus_ends(body: Coachwork, top: float) -> list[Mesh]:
+    """Windscreen, rear window and the destination board."""
+    parts = []
+    width = 2 * body.half
+    ends = ((body.front, body.front - body.lean_front, 1), (body.rear, body.rear + body.lean_rear, -1))
+    for x0, x1, sign in ends:
+        low, high = sign * 0.46 * width, sign * 0.44 * width
+        sill = body.line + 0.05
+        screen = [(x0, -low, sill), (x0, low, sill), (x1, high, body.high), (x1, -high, body.high)]
+        parts.append(panel(screen, GLASS_COLOR, GLASS, (0.02, 0.98, 0.0 if sign > 0 else 0.3, 1.0), 0.025))
+    x = body.front - body.lean_front
+    parts.append(box((x - 0.1, 0, top - 0.16), (0.2, 0.6 * width, 0.22), BLACK))
+    parts.append(box((x + 0.01, 0, top - 0.17), (0.1, 0.45 * width, 0.14), ORANGE_LAMP, EMISSIVE))
+    return parts
+
 
 def _bus(rng: np.random.Generator, style: Style) -> Build:
-    length, width, tall = rng.uniform(*style["length"]), rng.uniform(*style["width"]), rng.uniform(2.85, 3.15)
-    color = pick(
-        rng,
-        (
-            (WHITE, 4.0),
-            ((0.7, 0.72, 0.75), 1.0),
-            ((0.1, 0.25, 0.5), 1.0),
-            (HAZARD_YELLOW, 0.6),
-            ((0.1, 0.45, 0.35), 0.5),
-            ((0.6, 0.1, 0.1), 0.5),
-        ),
-    )
+    length, width, top = rng.uniform(*style["length"]), rng.uniform(*style["width"]), rng.uniform(2.85, 3.15)
+    color = pick(rng, BUS_PALETTE)
     stripe = random_hue(rng, (0.4, 1.0), (0.2, 0.9))
     front, rear, half = length / 2, -length / 2, width / 2
-    floor, line, top = 0.3, rng.uniform(1.0, 1.3), tall
+    floor, line = 0.3, rng.uniform(1.0, 1.3)
     lean = rng.uniform(0.05, 0.35)
     back = lean if style["symmetric"] else 0.08
+    body = Coachwork(rear, front, half, floor, line, top - 0.32, lean, back, 0.05 / (top - floor))
     outline = [
         (0.0, floor),
         (front, floor),
@@ -66,80 +135,50 @@ def _bus(rng: np.random.Generator, style: Style) -> Build:
         (rear, floor),
     ]
     parts = [prism(outline, -half, half, color, taper=0.95)]
-    radius = 0.45
     stations = (front - rng.uniform(2.2, 2.9), rear + rng.uniform(2.4, 3.2))
-    parts += [axle(x, width + 0.1, radius, 0.3, segments=12) for x in stations]
-    parts.append(wheel_arches(stations, half, radius))
-
-    def half_at(z: float) -> float:
-        return half * (1 - 0.05 * (z - floor) / (top - floor))
-
-    high = top - 0.32
+    parts += [axle(x, width + 0.1, 0.45, 0.3, segments=12) for x in stations]
+    parts.append(wheel_arches(stations, half, 0.45))
     windows = int(rng.integers(5, 9))
-    for s in (1, -1):
-        side = [
-            (rear + back + 0.25, s * half_at(line), line + 0.05),
-            (front - lean - 0.25, s * half_at(line), line + 0.05),
-            (front - lean - 0.25, s * half_at(high), high),
-            (rear + back + 0.25, s * half_at(high), high),
-        ]
-        edges = np.linspace(0, 1, windows + 1)
-        for a, b in zip(edges, edges[1:], strict=False):
-            parts.append(panel(side, GLASS_COLOR, GLASS, (a + 0.006, b - 0.006, 0.0, 1.0)))
-        doors = np.linspace(0.14, 0.86, style["doors"])
-        for u in doors if s < 0 or style["symmetric"] else []:
-            x = rear + u * length
-            z0, z1 = floor + 0.08, high
-            quad = [
-                (x - 0.65, s * half_at(z0), z0),
-                (x + 0.65, s * half_at(z0), z0),
-                (x + 0.65, s * half_at(z1), z1),
-                (x - 0.65, s * half_at(z1), z1),
-            ]
-            parts.append(panel(quad, np.multiply(color, 0.7), PAINT, thickness=0.03))
-            parts.append(panel(quad, GLASS_COLOR, GLASS, (0.05, 0.47, 0.08, 0.95), 0.04))
-            parts.append(panel(quad, GLASS_COLOR, GLASS, (0.53, 0.95, 0.08, 0.95), 0.04))
-        band = [
-            (rear + 0.05, s * half_at(0.8), 0.75),
-            (front - 0.05, s * half_at(0.8), 0.75),
-            (front - 0.05, s * half_at(0.95), 0.95),
-            (rear + 0.05, s * half_at(0.95), 0.95),
-        ]
-        parts.append(panel(band, stripe, PAINT, thickness=0.012))
-    for x0, x1, sign in ((front, front - lean, 1), (rear, rear + back, -1)):
-        screen = [
-            (x0, -sign * 0.46 * width, line + 0.05),
-            (x0, sign * 0.46 * width, line + 0.05),
-            (x1, sign * 0.44 * width, high),
-            (x1, -sign * 0.44 * width, high),
-        ]
-        parts.append(panel(screen, GLASS_COLOR, GLASS, (0.02, 0.98, 0.0 if sign > 0 else 0.3, 1.0), 0.025))
-    parts.append(box((front - lean - 0.1, 0, top - 0.16), (0.2, 0.6 * width, 0.22), BLACK))
-    parts.append(box((front - lean + 0.01, 0, top - 0.17), (0.1, 0.45 * width, 0.14), ORANGE_LAMP, EMISSIVE))
+    doors = rear + np.linspace(0.14, 0.86, style["doors"]) * length
+    for sign in (1, -1):
+        here = doors if sign < 0 or style["symmetric"] else doors[:0]
+        parts += _bus_side(body, sign, windows, here, color, stripe)
+    parts += _bus_ends(body, top)
     parts += lamps(front, rear, width, 0.65, 0.9, size=0.2)
     parts += [box((front - 0.1, s * (half + 0.08), 1.9), (0.08, 0.16, 0.4), BLACK) for s in (1, -1)]
-    parts.append(
-        chamfered_box(
-            (rng.uniform(-3, 2), 0, top + 0.1), (rng.uniform(1.5, 3), 0.7 * width, 0.24), 0.05, np.multiply(color, 0.95)
-        )
-    )
+    unit, size = (rng.uniform(-3, 2), 0, top + 0.1), (rng.uniform(1.5, 3), 0.7 * width, 0.24)
+    parts.append(chamfered_box(unit, size, 0.05, np.multiply(color, 0.95)))
     return Build(merge(parts))
+
+
+def _van_glass(cabin: Coachwork, foot: float, head: float, tail: float, crown: float, blind: float) -> list[Mesh]:
+    """Windscreen from `foot` to `head`, rear window from `tail` to `crown`, two windows a side."""
+    parts = []
+    low, high = cabin.line + 0.05, cabin.high - 0.12
+    share = (np.array([low, high]) - cabin.line) / (cabin.high - cabin.line)
+    ahead, behind = foot + (head - foot) * share, tail + (crown - tail) * share
+    for (x0, x1), gap, sign in ((ahead, 0.08, 1), (behind, 0.1, -1)):
+        y0, y1 = sign * (cabin.half_at(low) - gap), sign * (cabin.half_at(high) - gap)
+        parts.append(panel([(x0, -y0, low), (x0, y0, low), (x1, y1, high), (x1, -y1, high)], GLASS_COLOR, GLASS))
+    for sign in (1, -1):
+        y0, y1 = sign * cabin.half_at(low), sign * cabin.half_at(high)
+        side = [(behind[0], y0, low), (ahead[0] - 0.05, y0, low), (ahead[1] - 0.1, y1, high), (behind[1], y1, high)]
+        cuts = [blind, (blind + 0.97) / 2, 0.97]
+        for a, b in zip(cuts, cuts[1:], strict=False):
+            parts.append(panel(side, GLASS_COLOR, GLASS, (a + 0.015, b - 0.015, 0.0, 1.0)))
+    return parts
+
+
+def _roof_board(x: float, z: float) -> list[Mesh]:
+    """Lit sign of a follow-me car."""
+    letters = [(x - 0.06, y, z) for y in np.linspace(-0.45, 0.45, 6)]
+    return [box((x, 0, z), (0.1, 1.2, 0.4), BLACK), boxes(letters, (0.03, 0.1, 0.2), HAZARD_YELLOW, EMISSIVE)]
 
 
 def _service_van(rng: np.random.Generator, style: Style) -> Build:
     """Follow-me cars, vans and pick-ups."""
     length, width, tall = rng.uniform(*style["length"]), rng.uniform(1.75, 2.0), rng.uniform(*style["height"])
-    color = pick(
-        rng,
-        (
-            (WHITE, 2.5),
-            (HAZARD_YELLOW, 2.0),
-            ((0.9, 0.45, 0.05), 0.6),
-            ((0.1, 0.2, 0.45), 0.8),
-            (MID_GREY, 0.8),
-            ((0.1, 0.1, 0.11), 0.5),
-        ),
-    )
+    color = pick(rng, VAN_PALETTE)
     front, rear, half = length / 2, -length / 2, width / 2
     radius, floor = rng.uniform(0.31, 0.36), 0.25
     line = rng.uniform(0.85, 1.0) if tall < 1.8 else rng.uniform(1.05, 1.2)
@@ -161,81 +200,24 @@ def _service_van(rng: np.random.Generator, style: Style) -> Build:
     ]
     parts.append(prism(lower, -half, half, color))
     foot, head = front - bonnet, front - bonnet - rng.uniform(0.5, 0.75)
-    back_slope = {"van": 0.05, "car": rng.uniform(0.2, 0.6), "pickup": 0.1}[shape]
-    upper = [(tail, line - 0.02), (foot, line - 0.02), (head, tall), (tail + back_slope, tall)]
+    crown = tail + {"van": 0.05, "car": rng.uniform(0.2, 0.6), "pickup": 0.1}[shape]
+    upper = [(tail, line - 0.02), (foot, line - 0.02), (head, tall), (crown, tall)]
     parts.append(prism(upper, -half + 0.03, half - 0.03, color, taper=0.88))
-    rise = tall - line
-
-    def half_at(z: float) -> float:
-        return (half - 0.03) * (1 - 0.12 * (z - line) / rise)
-
-    z0, z1 = line + 0.05, tall - 0.12
-    share = np.array([(z0 - line) / rise, (z1 - line) / rise])
-    fx, bx = foot + (head - foot) * share, tail + back_slope * share
-    parts.append(
-        panel(
-            [
-                (fx[0], -half_at(z0) + 0.08, z0),
-                (fx[0], half_at(z0) - 0.08, z0),
-                (fx[1], half_at(z1) - 0.08, z1),
-                (fx[1], -half_at(z1) + 0.08, z1),
-            ],
-            GLASS_COLOR,
-            GLASS,
-        )
-    )
-    parts.append(
-        panel(
-            [
-                (bx[0], half_at(z0) - 0.1, z0),
-                (bx[0], -half_at(z0) + 0.1, z0),
-                (bx[1], -half_at(z1) + 0.1, z1),
-                (bx[1], half_at(z1) - 0.1, z1),
-            ],
-            GLASS_COLOR,
-            GLASS,
-        )
-    )
-    blind = 0.45 if shape == "van" and rng.uniform() < 0.7 else 0.04
-    for s in (1, -1):
-        side = [
-            (bx[0], s * half_at(z0), z0),
-            (fx[0] - 0.05, s * half_at(z0), z0),
-            (fx[1] - 0.1, s * half_at(z1), z1),
-            (bx[1], s * half_at(z1), z1),
-        ]
-        cuts = [blind, (blind + 0.97) / 2, 0.97]
-        for a, b in zip(cuts, cuts[1:], strict=False):
-            parts.append(panel(side, GLASS_COLOR, GLASS, (a + 0.015, b - 0.015, 0.0, 1.0)))
+    cabin = Coachwork(tail, foot, half - 0.03, line, line, tall, foot - head, crown - tail, 0.12 / (tall - line))
+    parts += _van_glass(cabin, foot, head, tail, crown, 0.45 if shape == "van" and rng.uniform() < 0.7 else 0.04)
     if shape == "pickup":
         parts.append(span_box((rear + 0.1, -half + 0.1, line - 0.02), (tail - 0.05, half - 0.1, line + 0.01), BLACK))
-    count = int(rng.integers(8, 16))
+    blocks = int(rng.integers(8, 16))
     if rng.uniform() < 0.5:
-        second = BLACK if rng.uniform() < 0.4 else SIGNAL_RED
-        for s in (1, -1):
-            y = s * (half + 0.005)
-            parts.append(
-                striped_bar(
-                    (rear + 0.1, min(y, y - s * 0.02), 0.62),
-                    (front - 0.2, max(y, y - s * 0.02), 0.78),
-                    0,
-                    count,
-                    (color, second),
-                )
-            )
-    parts += [bumper(front, width * 0.95, 0.45, 0.2), bumper(rear, width * 0.95, 0.45, 0.2)]
+        checks = (color, BLACK if rng.uniform() < 0.4 else SIGNAL_RED)
+        for y in (half - 0.015, -half - 0.005):
+            parts.append(striped_bar((rear + 0.1, y, 0.62), (front - 0.2, y + 0.02, 0.78), 0, blocks, checks))
+    parts += [bumper(x, width * 0.95, 0.45, 0.2) for x in (front, rear)]
     parts += lamps(front - 0.04, rear + 0.01, width, 0.68, 0.75)
-    parts.append(beacon((tail + head) / 2, 0, tall, "bar" if rng.uniform() < 0.6 else "dome"))
+    middle = (tail + head) / 2
+    parts.append(beacon(middle, 0, tall, "bar" if rng.uniform() < 0.6 else "dome"))
     if style.get("board"):
-        parts.append(box(((tail + head) / 2 - 0.2, 0, tall + 0.22), (0.1, 1.2, 0.4), BLACK))
-        parts.append(
-            boxes(
-                [((tail + head) / 2 - 0.26, y, tall + 0.22) for y in np.linspace(-0.45, 0.45, 6)],
-                (0.03, 0.1, 0.2),
-                HAZARD_YELLOW,
-                EMISSIVE,
-            )
-        )
+        parts += _roof_board(middle - 0.2, tall + 0.22)
     return Build(merge(parts))
 
 

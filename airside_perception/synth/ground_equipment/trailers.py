@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from airside_perception.synth.colors import (
     MID_GREY,
     SIGNAL_RED,
     WHITE,
+    Color,
     jitter,
     pick,
     random_hue,
@@ -43,6 +45,34 @@ from airside_perception.synth.mesh_parts import (
 Style = Mapping[str, Any]
 
 
+DOLLY_PALETTE: tuple[tuple[Color, float], ...] = (
+    (MID_GREY, 2.0),
+    (ALUMINIUM, 2.0),
+    (HAZARD_YELLOW, 1.0),
+    ((0.1, 0.2, 0.45), 1.5),
+    ((0.3, 0.32, 0.3), 1.0),
+    (SIGNAL_RED, 0.5),
+)
+COVER_PALETTE: tuple[tuple[Color, float], ...] = (
+    (WHITE, 2.0),
+    (LIGHT_GREY, 1.0),
+    ((0.1, 0.25, 0.55), 1.0),
+    ((0.1, 0.4, 0.25), 0.6),
+    (SIGNAL_RED, 0.6),
+)
+
+
+@dataclass(frozen=True)
+class Deck:
+    """The platform of a dolly: its ends, half width, height and colour."""
+
+    rear: float
+    front: float
+    half: float
+    floor: float
+    color: Color
+
+
 def _luggage(rng: np.random.Generator, x0: float, x1: float, width: float, floor: float, room: float) -> list[Mesh]:
     """Suitcases piled between two stations."""
     count = int(rng.integers(8, 20))
@@ -56,19 +86,78 @@ def _luggage(rng: np.random.Generator, x0: float, x1: float, width: float, floor
     return [boxes(centers, sizes, colors, FABRIC)]
 
 
+def _tank_cover(deck: Deck, top: float, shell_color: Color) -> list[Mesh]:
+    """Closed shell with two shutters a side."""
+    rear, front, half, floor = deck.rear, deck.front, deck.half, deck.floor
+    middle = (0, 0, (top + floor) / 2)
+    parts = [chamfered_box(middle, (front - rear, 2 * half, top - floor), 0.12, shell_color, METAL)]
+    for sign in (1, -1):
+        side = [(rear, floor), (front, floor), (front, top), (rear, top)]
+        quad = [(x, sign * half, z) for x, z in side]
+        for u in (0.06, 0.53):
+            parts.append(panel(quad, tuple(0.75 * c for c in shell_color), inset=(u, u + 0.41, 0.1, 0.9)))
+    return parts
+
+
+def _roof_cover(rng: np.random.Generator, deck: Deck, top: float, roof_color: Color, curtains: bool) -> list[Mesh]:
+    """Roof on posts with end walls, and curtains that are drawn part of the way."""
+    rear, front, half, floor = deck.rear, deck.front, deck.half, deck.floor
+    eaves = [(rear, top - 0.15), (front, top - 0.15), (front, top - 0.06)]
+    parts = [prism([*eaves, (front - 0.15, top), (rear + 0.15, top), (rear, top - 0.06)], -half, half, roof_color)]
+    middle = (floor + top) / 2
+    posts = [(x, s * (half - 0.04), middle - 0.05) for x in (front - 0.04, 0.0, rear + 0.04) for s in (1, -1)]
+    parts.append(boxes(posts, (0.06, 0.06, top - floor - 0.1), deck.color, METAL))
+    tall = top - floor
+    for x in (front - 0.03, rear + 0.03):
+        wall = deck.color if rng.uniform() < 0.6 else roof_color
+        parts.append(box((x, 0, floor + 0.4 * tall), (0.04, 2 * half - 0.06, 0.78 * tall), wall))
+    parts.append(box((0, 0, middle - 0.1), (0.04, 2 * half - 0.1, tall - 0.25), DARK_GREY))
+    if curtains:
+        cloth = roof_color if rng.uniform() < 0.6 else random_hue(rng, (0.3, 0.9), (0.15, 0.7))
+        for y in (half, -half):
+            drawn = rear + 0.05 + rng.uniform(0.2, 1.0) * (front - rear - 0.1)
+            low, high = (rear + 0.05, y - 0.02, floor + 0.1), (drawn, y + 0.02, top - 0.1)
+            parts.append(span_box(low, high, cloth, FABRIC))
+    return parts
+
+
+def _end_frame(deck: Deck, x: float, top: float) -> Mesh:
+    """Tubular gate across the deck."""
+    y = deck.half - (0.05 if top > 1.1 else 0.1)
+    return tube([(x, y, deck.floor), (x, y, top), (x, -y, top), (x, -y, deck.floor)], 0.03, deck.color, segments=5)
+
+
+def _flat_deck(rng: np.random.Generator, deck: Deck, loaded: bool) -> list[Mesh]:
+    """Open platform with end gates and perhaps a pile of bags."""
+    rear, front, half, floor = deck.rear, deck.front, deck.half, deck.floor
+    edges = [(0, s * (half - 0.03), floor + 0.06) for s in (1, -1)]
+    parts = [boxes(edges, (front - rear, 0.06, 0.12), deck.color, METAL)]
+    for x in (front - 0.05, rear + 0.05):
+        if rng.uniform() < 0.75:
+            parts.append(_end_frame(deck, x, 1.2))
+    if loaded:
+        return parts + _luggage(rng, rear, front, 2 * half, floor, rng.uniform(0.5, 1.0))
+    bar = [(rear + 0.05, half - 0.05, 0.9), (rear + 0.05, 0.05 - half, 0.9)]
+    return [*parts, tube(bar, 0.03, deck.color, segments=5)]
+
+
+def _roller_deck(rng: np.random.Generator, deck: Deck) -> list[Mesh]:
+    """Rollers for a container, which is often on it."""
+    rear, front, half, floor = deck.rear, deck.front, deck.half, deck.floor
+    parts = [
+        cylinder((x, 0.1 - half, floor + 0.03), (x, half - 0.1, floor + 0.03), 0.045, ALUMINIUM, segments=6)
+        for x in np.linspace(rear + 0.2, front - 0.2, 7)
+    ]
+    if rng.uniform() < 0.7:
+        load = container_mesh(rng, rng.uniform(0, 1) < 0.5)
+        return [*parts, load.rotated("z", np.pi / 2).translated(z=floor + 0.08)]
+    stops = [(x, s * (half - 0.1), floor + 0.15) for x in (front - 0.05, rear + 0.05) for s in (1, -1)]
+    return [*parts, boxes(stops, (0.08, 0.12, 0.25), HAZARD_YELLOW), _end_frame(deck, front - 0.02, 1.05)]
+
+
 def _baggage_dolly(rng: np.random.Generator, style: Style) -> Build:
     length, width = rng.uniform(2.3, 3.1), rng.uniform(1.4, 1.65)
-    color = pick(
-        rng,
-        (
-            (MID_GREY, 2.0),
-            (ALUMINIUM, 2.0),
-            (HAZARD_YELLOW, 1.0),
-            ((0.1, 0.2, 0.45), 1.5),
-            ((0.3, 0.32, 0.3), 1.0),
-            (SIGNAL_RED, 0.5),
-        ),
-    )
+    color = pick(rng, DOLLY_PALETTE)
     half, front, rear = width / 2, length / 2, -length / 2
     radius, floor = rng.uniform(0.18, 0.24), rng.uniform(0.46, 0.56)
     parts = [
@@ -80,122 +169,27 @@ def _baggage_dolly(rng: np.random.Generator, style: Style) -> Build:
     bar = rng.uniform(0.45, 0.8)
     parts.append(tube([(front - 0.3, 0, radius + 0.05), (front + bar, 0, 0.32)], 0.04, DARK_GREY, segments=5))
     parts.append(box((rear - 0.05, 0, 0.32), (0.14, 0.12, 0.1), DARK_GREY))
-    top = floor
+    deck = Deck(rear, front, half, floor, color)
     cover = style["cover"]
     loaded = rng.uniform() < 0.65
-    if cover in ("roof", "curtain", "tank"):
+    if cover == "flat":
+        parts += _flat_deck(rng, deck, loaded)
+    elif cover == "rollers":
+        parts += _roller_deck(rng, deck)
+    else:
         top = rng.uniform(1.75, 2.15)
-        roof_color = (
-            color
-            if rng.uniform() < 0.4
-            else pick(
-                rng,
-                ((WHITE, 2.0), (LIGHT_GREY, 1.0), ((0.1, 0.25, 0.55), 1.0), ((0.1, 0.4, 0.25), 0.6), (SIGNAL_RED, 0.6)),
-            )
-        )
+        roof_color = color if rng.uniform() < 0.4 else pick(rng, COVER_PALETTE)
         if cover == "tank":
-            parts.append(
-                chamfered_box((0, 0, (top + floor) / 2), (length, width, top - floor), 0.12, roof_color, METAL)
-            )
-            for sign in (1, -1):
-                side = [
-                    (rear, sign * half, floor),
-                    (front, sign * half, floor),
-                    (front, sign * half, top),
-                    (rear, sign * half, top),
-                ]
-                for u in (0.06, 0.53):
-                    parts.append(panel(side, tuple(0.75 * c for c in roof_color), inset=(u, u + 0.41, 0.1, 0.9)))
+            parts += _tank_cover(deck, top, roof_color)
         else:
-            outline = [
-                (rear, top - 0.15),
-                (front, top - 0.15),
-                (front, top - 0.06),
-                (front - 0.15, top),
-                (rear + 0.15, top),
-                (rear, top - 0.06),
-            ]
-            parts.append(prism(outline, -half, half, roof_color))
-            posts = [
-                (x, y, (floor + top) / 2 - 0.05)
-                for x in (front - 0.04, 0.0, rear + 0.04)
-                for y in (half - 0.04, 0.04 - half)
-            ]
-            parts.append(boxes(posts, (0.06, 0.06, top - floor - 0.1), color, METAL))
-            for x in (front - 0.03, rear + 0.03):
-                parts.append(
-                    box(
-                        (x, 0, floor + 0.4 * (top - floor)),
-                        (0.04, width - 0.06, 0.78 * (top - floor)),
-                        color if rng.uniform() < 0.6 else roof_color,
-                    )
-                )
-            parts.append(box((0, 0, (floor + top) / 2 - 0.1), (0.04, width - 0.1, top - floor - 0.25), DARK_GREY))
-            if cover == "curtain":
-                cloth = roof_color if rng.uniform() < 0.6 else random_hue(rng, (0.3, 0.9), (0.15, 0.7))
-                for sign in (1, -1):
-                    closed = rng.uniform(0.2, 1.0)
-                    parts.append(
-                        span_box(
-                            (rear + 0.05, sign * half - 0.02, floor + 0.1),
-                            (rear + 0.05 + closed * (length - 0.1), sign * half + 0.02, top - 0.1),
-                            cloth,
-                            FABRIC,
-                        )
-                    )
-            loaded = rng.uniform() < 0.6
-        if loaded and cover != "tank":
-            parts += _luggage(rng, rear, front, width, floor, 0.75 * (top - floor))
-    elif cover == "flat":
-        edge = [(x, y, floor + 0.06) for x, y in ((0, half - 0.03), (0, 0.03 - half))]
-        parts.append(boxes(edge, (length, 0.06, 0.12), color, METAL))
-        for x in (front - 0.05, rear + 0.05):
-            if rng.uniform() < 0.75:
-                frame = [(x, half - 0.05, floor), (x, half - 0.05, 1.2), (x, 0.05 - half, 1.2), (x, 0.05 - half, floor)]
-                parts.append(tube(frame, 0.03, color, segments=5))
-        if loaded:
-            parts += _luggage(rng, rear, front, width, floor, rng.uniform(0.5, 1.0))
-        else:
-            parts.append(
-                tube([(rear + 0.05, half - 0.05, 0.9), (rear + 0.05, 0.05 - half, 0.9)], 0.03, color, segments=5)
-            )
-    else:  # container dolly with roller deck, often with a container on it
-        rollers = [
-            cylinder((x, 0.1 - half, floor + 0.03), (x, half - 0.1, floor + 0.03), 0.045, ALUMINIUM, segments=6)
-            for x in np.linspace(rear + 0.2, front - 0.2, 7)
-        ]
-        parts += rollers
-        if rng.uniform() < 0.7:
-            parts.append(
-                container_mesh(rng, rng.uniform(0, 1) < 0.5).rotated("z", np.pi / 2).translated(z=floor + 0.08)
-            )
-        else:
-            stops = [(x, y, floor + 0.15) for x in (front - 0.05, rear + 0.05) for y in (half - 0.1, 0.1 - half)]
-            parts.append(boxes(stops, (0.08, 0.12, 0.25), HAZARD_YELLOW))
-            parts.append(
-                tube(
-                    [
-                        (front - 0.02, half - 0.1, floor),
-                        (front - 0.02, half - 0.1, 1.05),
-                        (front - 0.02, 0.1 - half, 1.05),
-                        (front - 0.02, 0.1 - half, floor),
-                    ],
-                    0.03,
-                    color,
-                    segments=5,
-                )
-            )
+            parts += _roof_cover(rng, deck, top, roof_color, curtains=cover == "curtain")
+            if rng.uniform() < 0.6:
+                parts += _luggage(rng, rear, front, width, floor, 0.75 * (top - floor))
     if rng.uniform() < 0.5:
-        parts.append(
-            boxes(
-                [(x, s * half, floor - 0.06) for x in (rear + 0.2, 0, front - 0.2) for s in (1, -1)],
-                (0.2, 0.02, 0.06),
-                SIGNAL_RED,
-            )
-        )
-    return Build(
-        merge(parts), {"hitch_front": np.array([front + bar, 0, 0.32]), "hitch_rear": np.array([rear - 0.1, 0, 0.32])}
-    )
+        marks = [(x, s * half, floor - 0.06) for x in (rear + 0.2, 0, front - 0.2) for s in (1, -1)]
+        parts.append(boxes(marks, (0.2, 0.02, 0.06), SIGNAL_RED))
+    anchors = {"hitch_front": np.array([front + bar, 0, 0.32]), "hitch_rear": np.array([rear - 0.1, 0, 0.32])}
+    return Build(merge(parts), anchors)
 
 
 def container_mesh(rng: np.random.Generator, mirrored: bool) -> Mesh:

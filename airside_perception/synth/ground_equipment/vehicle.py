@@ -187,7 +187,9 @@ def truck_chassis(
     cab_length = rng.uniform(1.5, 2.0) if not style.get("bonnet") else rng.uniform(2.4, 2.8)
     height = rng.uniform(2.3, 2.75) if style.get("cab") != "low" else rng.uniform(1.7, 2.0)
     parts: list[Mesh] = [span_box((rear + 0.1, -0.42, frame - 0.3), (front - 0.5, 0.42, frame), trim, METAL)]
-    parts.append(axle(front - (0.75 if not style.get("bonnet") else 0.9), width - 0.06, radius, 0.28, segments=12))
+    steered = front - (0.9 if style.get("bonnet") else 0.75)
+    parts.append(axle(steered, width + 0.04, radius, 0.28, segments=12))
+    parts.append(wheel_arches([steered], 0.485 * width, radius))
     parts.append(axle(rear + 0.24 * length, width - 0.06, radius, 0.26, twin=True, segments=12))
     if style.get("tandem"):
         parts.append(axle(rear + 0.24 * length - 2.15 * radius, width - 0.06, radius, 0.26, twin=True, segments=12))
