@@ -130,7 +130,9 @@ class _SequenceRun:
                 if save_occupancy and scene.occupancy is not None:
                     self._save_occupancy(scene.stamp_ns, scene.occupancy)
                 if number in pictured:
-                    self.samples.append(ReportSample.draw(scene, self.pipeline.prior, self.pipeline.config.explain, truth))
+                    self.samples.append(
+                        ReportSample.draw(scene, self.pipeline.prior, self.pipeline.config.explain, truth)
+                    )
                 if observer is not None:
                     observer(scene, truth, self.pipeline.prior)
                 bar.update()
@@ -183,7 +185,12 @@ class _SequenceRun:
         folder = _made_folder(self.folder / "occupancy")
         spec = grid.spec
         if not (folder / "grid.json").exists():
-            content = {"origin": spec.origin, "voxel_size": spec.voxel_size, "shape": spec.shape, "frame": spec.frame_id}
+            content = {
+                "origin": spec.origin,
+                "voxel_size": spec.voxel_size,
+                "shape": spec.shape,
+                "frame": spec.frame_id,
+            }
             (folder / "grid.json").write_text(json.dumps(content), encoding="utf-8")
         np.savez_compressed(
             folder / f"{stamp_ns}.npz",
