@@ -13,6 +13,7 @@ from airside_perception.rendering import rasterize
 from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers
 from airside_perception.synth.scene import Scene
 from airside_perception.synth.scene_geometry import SceneGeometry, semantic_lookup
+from airside_perception.synth.surface_samples import surface_samples
 
 _AMODAL_STRIDE = 2
 _PRIORITY = np.zeros(7, np.int64)
@@ -119,24 +120,10 @@ def voxelize(
     low, high = np.asarray(spec.origin), np.asarray(spec.origin) + np.asarray(spec.voxel_size) * spec.shape
     near = np.all((corners.max(axis=1) > low) & (corners.min(axis=1) < high), axis=1)
     corners, semantics = corners[near], semantic_lookup(scene)[geometry.face_items[near]]
-    points, owner = _surface_samples(corners, spacing)
+    points, owner = surface_samples(corners, spacing)
     indices, inside = spec.indices(points)
     flat = np.ravel_multi_index(indices[inside].T, spec.shape)
     labels = semantics[owner[inside]]
     order = np.argsort(_PRIORITY[labels], kind="stable")
     classes.ravel()[flat[order]] = labels[order]
     return classes
-
-
-def _surface_samples(corners: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
-    """Low-discrepancy samples on triangles: (N, 3) points and (N,) index of their triangle."""
-    area = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    counts = np.maximum(np.ceil(area / spacing**2).astype(np.int64), 3)
-    owner = np.repeat(np.arange(len(corners)), counts)
-    serial = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    # The R2 sequence (Roberts 2018): additive recurrence with the plastic number.
-    u, v = (0.5 + serial * 0.7548776662466927) % 1.0, (0.5 + serial * 0.5698402909980532) % 1.0
-    fold = u + v > 1
-    u, v = np.where(fold, 1 - u, u), np.where(fold, 1 - v, v)
-    a, b, c = corners[owner, 0], corners[owner, 1], corners[owner, 2]
-    return a + u[:, None] * (b - a) + v[:, None] * (c - a), owner

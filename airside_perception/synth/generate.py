@@ -105,7 +105,9 @@ def run_synth(options: SynthOptions, on_frame: Callable[[int, int], None] | None
             out.rmdir()
         os.replace(unfinished, out)
     except OSError as error:
-        raise AirsideError(f"--out {out}: writing failed ({error.strerror}); free space or choose another folder") from error
+        raise AirsideError(
+            f"--out {out}: writing failed ({error.strerror}); free space or choose another folder"
+        ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return manifest
@@ -137,7 +139,9 @@ def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path,
     entries = []
     with ApronBagWriter(folder / "bag", rig) as bag:
         bag.write_static(FIRST_STAMP_NS)
-        for index in tqdm(range(frames), desc=f"synth {folder.name[1:-11]}", disable=not options.progress, unit="frame"):
+        for index in tqdm(
+            range(frames), desc=f"synth {folder.name[1:-11]}", disable=not options.progress, unit="frame"
+        ):
             time_s = index / options.rate_hz
             labelled = index % options.label_every == 0
             frame = render_frame(backend, scene, rig, time_s, rng, grid if labelled else None)
@@ -172,7 +176,7 @@ def _write_frame_to_bag(bag, scene: Scene, frame: LabelledFrame, options: SynthO
     # Odometry comes faster than images, as on a vehicle.
     for step in range(5):
         time_s = frame.time_s + (step - 4) * 0.2 / options.rate_hz
-        x, y, yaw = scene.ego.at(time_s)
+        yaw = scene.ego.at(time_s)[2]
         velocity = scene.ego.velocity(time_s)
         forward = np.array([np.cos(yaw) * velocity[0] + np.sin(yaw) * velocity[1], 0.0, 0.0])
         bag.write_odometry(_stamp(time_s), scene.odom_from_base(time_s), forward, scene.ego.yaw_rate(time_s))
@@ -194,6 +198,4 @@ def _write_labels(truth: Path, index: int, frame: LabelledFrame) -> None:
         centimetres = np.clip(np.round(layers.depth * 100), 0, 65535).astype(np.uint16)
         cv2.imwrite(str(truth / "depth" / name / f"{index:04d}.png"), centimetres)
         cv2.imwrite(str(truth / "semantic" / name / f"{index:04d}.png"), layers.semantic)
-    np.savez_compressed(
-        truth / "occupancy" / f"{index:04d}.npz", class_id=frame.occupancy, observed=frame.observed
-    )
+    np.savez_compressed(truth / "occupancy" / f"{index:04d}.npz", class_id=frame.occupancy, observed=frame.observed)

@@ -19,9 +19,7 @@ def random_lighting(rng: np.random.Generator, condition: str | None = None) -> t
     elevation = {"low_sun": rng.uniform(0.08, 0.35), "night": rng.uniform(0.7, 1.3)}.get(
         condition, rng.uniform(0.4, 1.25)
     )
-    direction = np.array(
-        [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
-    )
+    direction = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
     warmth = rng.uniform(0, 1) if condition != "low_sun" else rng.uniform(1.5, 3.0)
     sun = np.array([1.0, 1 - 0.07 * warmth, 1 - 0.16 * warmth]) * rng.uniform(0.9, 1.7)
     sky_zenith = np.array([0.18, 0.34, 0.72]) * rng.uniform(0.6, 1.2)

@@ -1,19 +1,22 @@
-"""Finding free ground: oriented rectangles that must not meet at any sampled time."""
+"""Finding free ground: footprints that must not meet at any sampled time, and solid space above them."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from airside_perception.geometry.se3 import pose_from_xyz_yaw, transform_points
+from airside_perception.synth.mesh import Mesh
 from airside_perception.synth.scene import Trajectory
+from airside_perception.synth.surface_samples import surface_samples
 
 
 def _corners(rectangles: np.ndarray) -> np.ndarray:
     """(..., 5) x, y, length, width, yaw -> (..., 4, 2) corners."""
     signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) / 2
     local = rectangles[..., None, 2:4] * signs
-    cosine, sine = np.cos(rectangles[..., 4]), np.sin(rectangles[..., 4])
-    x = cosine[..., None] * local[..., 0] - sine[..., None] * local[..., 1]
-    y = sine[..., None] * local[..., 0] + cosine[..., None] * local[..., 1]
+    cosine, sine = np.cos(rectangles[..., 4])[..., None], np.sin(rectangles[..., 4])[..., None]
+    x = cosine * local[..., 0] - sine * local[..., 1]
+    y = sine * local[..., 0] + cosine * local[..., 1]
     return np.stack([x, y], axis=-1) + rectangles[..., None, :2]
 
 
@@ -39,24 +42,83 @@ def rectangles_overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 class GroundPlan:
-    """Which ground is taken, over the sampled times of a scene."""
+    """Which ground is taken, over the sampled times of a scene.
+
+    Args:
+        times: (T,) seconds; close enough that nothing drives through anything in between.
+    """
 
     def __init__(self, times: np.ndarray):
         self._times = np.asarray(times, float)
         self._taken = np.zeros((0, len(self._times), 5))
 
-    def _footprint(self, trajectory: Trajectory, length: float, width: float) -> np.ndarray:
-        poses = np.array([trajectory.at(t) for t in self._times])
+    def _footprint(self, trajectory: Trajectory, length: float, width: float, ahead: float = 0.0) -> np.ndarray:
+        poses = trajectory.sample(self._times)
+        heading = np.stack([np.cos(poses[:, 2]), np.sin(poses[:, 2])], axis=1)
         sizes = np.broadcast_to([length, width], (len(self._times), 2))
-        return np.concatenate([poses[:, :2], sizes, poses[:, 2:]], axis=1)
+        return np.concatenate([poses[:, :2] + ahead * heading, sizes, poses[:, 2:]], axis=1)
 
     def fits(self, trajectory: Trajectory, length: float, width: float, margin: float = 0.3) -> bool:
         """True where the rectangle, grown by `margin` metres, meets nothing taken."""
-        if not len(self._taken):
-            return True
         footprint = self._footprint(trajectory, length + 2 * margin, width + 2 * margin)
-        return not bool(rectangles_overlap(footprint[None], self._taken).any())
+        # Circles first: most of the apron is far away.
+        reach = (np.hypot(length, width) / 2 + margin) + np.hypot(self._taken[..., 2], self._taken[..., 3]) / 2
+        distance = np.linalg.norm(self._taken[..., :2] - footprint[None, :, :2], axis=-1)
+        near, time = np.nonzero(distance < reach)
+        return not bool(rectangles_overlap(footprint[time], self._taken[near, time]).any())
 
-    def take(self, trajectory: Trajectory, length: float, width: float) -> None:
-        """Mark the rectangle's ground as taken."""
-        self._taken = np.concatenate([self._taken, self._footprint(trajectory, length, width)[None]])
+    def take(self, trajectory: Trajectory, length: float, width: float, ahead: float = 0.0) -> None:
+        """Mark the rectangle's ground as taken; its centre lies `ahead` metres before the trajectory's point."""
+        self._taken = np.concatenate([self._taken, self._footprint(trajectory, length, width, ahead)[None]])
+
+
+class SolidSpace:
+    """What standing objects fill above the ground: wings over trucks, bridges over roads.
+
+    Footprints can't tell a belt loader under a wing from a catering truck in it; this grid can.
+
+    Args:
+        half_extent: metres that the grid reaches from the origin along x and y.
+        cell: edge of its cells, metres.
+        height: metres above the ground.
+    """
+
+    def __init__(self, half_extent: float = 110.0, cell: float = 0.4, height: float = 16.0):
+        self._half_extent, self._cell = half_extent, cell
+        side = int(2 * half_extent / cell)
+        self._filled = np.zeros((side, side, int(height / cell)), bool)
+        self._swept = np.zeros_like(self._filled)
+
+    def _cells(self, mesh: Mesh, trajectory: Trajectory, times: np.ndarray) -> np.ndarray:
+        """(N, 3) indices of the cells that the mesh's surface touches at the given times."""
+        points, _ = surface_samples(mesh.vertices[mesh.faces].astype(np.float64), 0.8 * self._cell)
+        lattice = np.round(points / (0.5 * self._cell)).astype(np.int64) + 4096
+        _, first = np.unique((lattice[:, 0] << 26) | (lattice[:, 1] << 13) | lattice[:, 2], return_index=True)
+        points = points[first]
+        lift = -float(mesh.vertices[:, 2].min())
+        placed = [
+            transform_points(pose_from_xyz_yaw(x, y, lift, yaw), points) for x, y, yaw in trajectory.sample(times)
+        ]
+        indices = np.floor((np.concatenate(placed) + [self._half_extent, self._half_extent, 0]) / self._cell).astype(
+            int
+        )
+        return indices[np.all((indices >= 0) & (indices < self._filled.shape), axis=1)]
+
+    def free(self, mesh: Mesh, trajectory: Trajectory, times: np.ndarray) -> bool:
+        """True where the box-centred mesh, put on the ground, meets nothing solid at any of the times.
+
+        What stands must also stay out of the way of what moves.
+        """
+        cells = tuple(self._cells(mesh, trajectory, times if trajectory.moves else times[:1]).T)
+        return not bool(self._filled[cells].any() or (not trajectory.moves and self._swept[cells].any()))
+
+    def fill(self, mesh: Mesh, trajectory: Trajectory, times: np.ndarray) -> None:
+        """Make a standing object solid, or keep the way of a moving one clear of standing ones."""
+        if trajectory.moves:
+            self.sweep(mesh, trajectory, times)
+        else:
+            self._filled[tuple(self._cells(mesh, trajectory, times[:1]).T)] = True
+
+    def sweep(self, mesh: Mesh, trajectory: Trajectory, times: np.ndarray) -> None:
+        """Keep standing objects out of the space that the mesh's surface passes through."""
+        self._swept[tuple(self._cells(mesh, trajectory, times).T)] = True

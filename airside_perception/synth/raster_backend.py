@@ -14,12 +14,14 @@ from airside_perception.geometry.cameras import Camera
 from airside_perception.rendering import rasterize
 from airside_perception.rendering.warp_runtime import start_warp
 from airside_perception.synth import shading_kernels
+from airside_perception.synth.bent_camera import BentCamera
 from airside_perception.synth.scene import Scene
 from airside_perception.synth.scene_geometry import GeometryCache, SceneGeometry, semantic_lookup
 from airside_perception.synth.sensor import expose
 
 NEAR, FAR = 0.25, 400.0
 SHADOW_TEXELS, SHADOW_HALF_EXTENT = 1024, 70.0
+OCCLUSION_HALF_EXTENT, OCCLUSION_CELL, OCCLUSION_HEIGHT = 48.0, 0.24, 7.5
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,9 @@ class RasterBackend:
         self._device = torch.device(device)
         self._cache = GeometryCache(scene)
         self._semantic = np.concatenate([semantic_lookup(scene), [0, GROUND]]).astype(np.uint8)
-        texture = torch.from_numpy(scene.ground.albedo).to(self._device)
-        self._texture_tensor = texture
-        self._texture = wp.from_torch(texture, dtype=wp.vec3)
+        self._levels = [torch.from_numpy(level).to(self._device) for level in texture_levels(scene.ground.albedo)]
         self._air = _air(scene)
+        self._bent: dict[str, BentCamera] = {}
         self._time: float | None = None
 
     def geometry(self, time_s: float) -> SceneGeometry:
@@ -73,10 +74,13 @@ class RasterBackend:
             rng: draws sensor noise.
         """
         self._prepare(time_s)
-        pinhole = camera if camera.is_linear else _covering_pinhole(camera)
-        radiance, depth, item = self._render_linear(time_s, pinhole)
-        if pinhole is not camera:
-            radiance, depth, item = _bend(camera, pinhole, radiance, depth, item)
+        if camera.is_linear:
+            radiance, depth, item = self._render_linear(time_s, camera)
+        else:
+            bent = self._bent.get(camera.name)
+            if bent is None or bent.camera is not camera:
+                bent = self._bent[camera.name] = BentCamera(camera)
+            radiance, depth, item = bent.resample(*self._render_linear(time_s, bent.pinhole))
         # Exposure control: bring the mean to a middle grey, as a camera's own loop would, only halfway.
         mean = float(np.clip(radiance[::4, ::4].mean(), 1e-3, 50.0))
         gain = self._scene.lighting.exposure * (0.34 / mean) ** 0.7
@@ -100,6 +104,7 @@ class RasterBackend:
         ]  # fmt: skip
         self._shadow_matrix, self._shadow_depth = self._shadow_map(time_s)
         self._shadow = wp.from_torch(self._shadow_depth)
+        self._ground = self._ground_at(time_s)
         self._time = time_s
 
     def _clip(self, clip_from_world: np.ndarray) -> torch.Tensor:
@@ -124,6 +129,32 @@ class RasterBackend:
         depth = torch.where(raster[..., 3] > 0, raster[..., 2], torch.full_like(raster[..., 2], 2.0))
         return matrix, depth.contiguous()
 
+    def _ground_at(self, time_s: float) -> shading_kernels.Ground:
+        """Texture levels, and how much low objects near the vehicle hide of the sky from each spot of ground."""
+        center = self._scene.odom_from_base(time_s)[:3, 3]
+        matrix = np.zeros((4, 4))
+        matrix[0, 0] = matrix[1, 1] = 1 / OCCLUSION_HALF_EXTENT
+        matrix[:2, 3] = -center[:2] / OCCLUSION_HALF_EXTENT
+        # Seen from below: z = -0.5 m is nearest, OCCLUSION_HEIGHT farthest.
+        matrix[2, 2] = 2 / (OCCLUSION_HEIGHT + 0.5)
+        matrix[2, 3] = matrix[2, 2] * 0.5 - 1
+        matrix[3, 3] = 1
+        texels = int(2 * OCCLUSION_HALF_EXTENT / OCCLUSION_CELL)
+        height = np.full((texels, texels), np.inf, np.float32)
+        if len(self._geometry.faces):
+            raster = rasterize(self._clip(matrix), self._faces, (texels, texels))[0].cpu().numpy()
+            covered = raster[..., 3] > 0
+            height[covered] = (raster[..., 2][covered] + 1) / matrix[2, 2] - 0.5
+        self._occlusion = torch.from_numpy(ground_occlusion(np.maximum(height, 0))).to(self._device)
+        ground, texture = shading_kernels.Ground(), self._scene.ground
+        ground.fine, ground.middle, ground.coarse = (wp.from_torch(level) for level in self._levels)
+        ground.origin = wp.vec2(*map(float, texture.origin))
+        ground.metres_per_texel = float(texture.metres_per_texel)
+        ground.occlusion = wp.from_torch(self._occlusion)
+        ground.occlusion_origin = wp.vec2(*(float(c - OCCLUSION_HALF_EXTENT + OCCLUSION_CELL / 2) for c in center[:2]))
+        ground.occlusion_cell = OCCLUSION_CELL
+        return ground
+
     def _render_linear(self, time_s: float, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         world_from_optical = self._scene.odom_from_base(time_s) @ camera.base_from_camera
         clip = camera.clip_matrix(NEAR, FAR) @ np.linalg.inv(world_from_optical)
@@ -136,7 +167,6 @@ class RasterBackend:
         depth = torch.empty(shape, device=self._device)
         item = torch.empty(shape, dtype=torch.int32, device=self._device)
         k = camera.intrinsics
-        ground = self._scene.ground
         wp.launch(
             shading_kernels.shade,
             dim=shape,
@@ -151,9 +181,7 @@ class RasterBackend:
                 self._air,
                 wp.mat44(self._shadow_matrix.astype(np.float32)),
                 self._shadow,
-                self._texture,
-                wp.vec2(*map(float, ground.origin)),
-                float(ground.metres_per_texel),
+                self._ground,
                 wp.from_torch(radiance, dtype=wp.vec3),
                 wp.from_torch(depth),
                 wp.from_torch(item),
@@ -172,39 +200,25 @@ def _air(scene: Scene) -> shading_kernels.Air:
     return air
 
 
-def _covering_pinhole(camera: Camera, margin_px: int = 4, widest: float = np.radians(150)) -> Camera:
-    """A distortion-free camera at the same place that sees all that `camera` sees (up to `widest`)."""
-    edge = np.linspace(0, 1, 33)
-    u, v = edge * (camera.width - 1), edge * (camera.height - 1)
-    zero_u, zero_v = np.zeros_like(u), np.zeros_like(v)
-    border = np.concatenate(
-        [
-            np.stack([u, zero_u], 1), np.stack([u, zero_u + camera.height - 1], 1),
-            np.stack([zero_v, v], 1), np.stack([zero_v + camera.width - 1, v], 1),
-        ]
-    )  # fmt: skip
-    rays = camera.unproject(border)
-    limit = np.tan(widest / 2)
-    forward = np.maximum(rays[:, 2:], 1e-3)
-    reach = np.clip(np.abs(rays[:, :2] / forward), 0, limit).max(axis=0)
-    focal = float(camera.intrinsics[0, 0])
-    width = int(2 * np.ceil(min(reach[0] * focal, 1.6 * camera.width))) + 2 * margin_px
-    height = int(2 * np.ceil(min(reach[1] * focal, 1.6 * camera.height))) + 2 * margin_px
-    fx, fy = (width / 2 - margin_px) / reach[0], (height / 2 - margin_px) / reach[1]
-    intrinsics = np.array([[fx, 0, (width - 1) / 2], [0, fy, (height - 1) / 2], [0, 0, 1.0]])
-    return Camera(camera.name, width, height, intrinsics, camera.base_from_camera)
+def texture_levels(albedo: np.ndarray) -> list[np.ndarray]:
+    """The (rows, columns, 3) uint8 texture and its averages over 4 x 4 and 16 x 16 texels."""
+    levels = [albedo]
+    for _ in range(2):
+        rows, columns = levels[-1].shape[:2]
+        levels.append(cv2.resize(levels[-1], (columns // 4, rows // 4), interpolation=cv2.INTER_AREA))
+    return levels
 
 
-def _bend(camera: Camera, pinhole: Camera, radiance, depth, item):
-    """Resample a pinhole rendering into a distorted camera; depth stays along the shared optical axis."""
-    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    rays = camera.unproject(np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(float))
-    pixels, valid = pinhole.project(rays)
-    pixels = np.where(valid[:, None], pixels, -10.0).reshape(camera.height, camera.width, 2).astype(np.float32)
-    x, y = pixels[..., 0], pixels[..., 1]
-    nearest = cv2.INTER_NEAREST
-    return (
-        cv2.remap(radiance, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT),
-        cv2.remap(depth, x, y, nearest, borderMode=cv2.BORDER_CONSTANT),
-        cv2.remap(item.astype(np.float32), x, y, nearest, borderMode=cv2.BORDER_CONSTANT, borderValue=-2).astype(np.int32),
-    )
+def ground_occlusion(height: np.ndarray) -> np.ndarray:
+    """How dark the ground is under and beside things.
+
+    Args:
+        height: (rows, columns) float32 metres to the lowest surface above each spot, inf where there is none.
+
+    Returns:
+        (rows, columns) float32 in 0..1: 0 open to the sky. A sharp part comes from wheels and low
+        bellies, a wide one from what stands higher.
+    """
+    near = cv2.GaussianBlur(np.exp(-height / 0.5), (0, 0), 0.3 / OCCLUSION_CELL)
+    wide = cv2.GaussianBlur(np.exp(-height / 2.5), (0, 0), 1.4 / OCCLUSION_CELL)
+    return 0.5 * near + 0.5 * wide

@@ -25,11 +25,15 @@ def rotation_from_angles(yaw: float, pitch_down: float, roll: float) -> np.ndarr
     return turn @ tilt @ spin @ OPTICAL_FROM_BODY.T
 
 
-def pinhole(name: str, width: int, height: int, hfov: float, position, yaw: float, pitch_down: float, roll: float = 0.0):
+def pinhole(
+    name: str, width: int, height: int, hfov: float, position, yaw: float, pitch_down: float, roll: float = 0.0
+):
     """A pinhole `Camera` by horizontal field of view (radians) and mounting (metres, radians, base_link)."""
     focal = width / 2 / np.tan(hfov / 2)
     intrinsics = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
-    return Camera(name, width, height, intrinsics, make_transform(rotation_from_angles(yaw, pitch_down, roll), position))
+    return Camera(
+        name, width, height, intrinsics, make_transform(rotation_from_angles(yaw, pitch_down, roll), position)
+    )
 
 
 def preset_rig(name: str) -> Rig:

@@ -8,35 +8,45 @@ from airside_perception.synth.scene import Trajectory
 
 
 def drive(
-    start: tuple[float, float, float], speed: float, yaw_rates: np.ndarray, duration_s: float, rate_hz: float = 20.0
+    start: tuple[float, float, float],
+    speeds: float | np.ndarray,
+    yaw_rates: np.ndarray,
+    duration_s: float,
+    rate_hz: float = 20.0,
 ) -> Trajectory:
     """Integrate a unicycle.
 
     Args:
         start: (x, y, yaw) at time 0.
-        speed: m/s.
+        speeds: m/s; one value, or several that are passed through at equal spacing in time.
         yaw_rates: (S,) rad/s, one for each equal part of the time.
         duration_s: length of the drive; the path also reaches 1 s before and after it.
         rate_hz: knots per second.
     """
     times = np.arange(-1.0, duration_s + 1.0 + 1e-9, 1 / rate_hz)
+    speeds = np.atleast_1d(np.asarray(speeds, float))
+    speed = np.interp(times, np.linspace(0, duration_s, len(speeds)), speeds)
     part = np.clip((times / max(duration_s, 1e-6) * len(yaw_rates)).astype(int), 0, len(yaw_rates) - 1)
-    yaw = start[2] + np.concatenate([[0.0], np.cumsum(np.asarray(yaw_rates)[part][:-1] / rate_hz)])
-    steps = speed / rate_hz * np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
+    # What stands does not turn.
+    turning = np.asarray(yaw_rates, float)[part] * np.minimum(speed / 0.5, 1.0)
+    yaw = start[2] + np.concatenate([[0.0], np.cumsum(turning[:-1] / rate_hz)])
+    steps = (speed / rate_hz)[:, None] * np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
     positions = np.concatenate([np.zeros((1, 2)), np.cumsum(steps[:-1], axis=0)])
     zero = int(np.argmin(np.abs(times)))
-    yaw = yaw - yaw[zero] + start[2]
-    positions = positions - positions[zero] + np.array(start[:2])
-    return Trajectory(times, positions, yaw)
+    turn = start[2] - yaw[zero]
+    cosine, sine = np.cos(turn), np.sin(turn)
+    positions = (positions - positions[zero]) @ np.array([[cosine, sine], [-sine, cosine]]) + np.array(start[:2])
+    return Trajectory(times, positions, yaw + turn)
 
 
-def straight(start: np.ndarray, end: np.ndarray, speed: float, duration_s: float, delay_s: float = 0.0) -> Trajectory:
-    """Drive from `start` towards `end` ((2,) metres) at `speed` for the whole time (beyond `end` if need be)."""
-    heading = np.asarray(end, float) - np.asarray(start, float)
-    yaw = float(np.arctan2(heading[1], heading[0]))
-    direction = np.array([np.cos(yaw), np.sin(yaw)])
-    times = np.array([-1.0 + delay_s, duration_s + 1.0])
-    return Trajectory(times, start + direction * speed * (times - delay_s)[:, None], np.full(2, yaw))
+def traffic_speeds(rng: np.random.Generator) -> np.ndarray:
+    """(5,) m/s over a scene: cruising, slowing down for something, coming to a halt or driving off."""
+    cruise = rng.uniform(1.5, 6.5)
+    manner = rng.random()
+    if manner < 0.55:
+        return cruise * np.exp(rng.normal(0, 0.08, 5))
+    profile = {0: [1.0, 0.9, 0.45, 0.4, 0.8], 1: [1.0, 0.85, 0.5, 0.0, 0.0], 2: [0.0, 0.0, 0.5, 0.9, 1.0]}
+    return cruise * np.array(profile[int(rng.integers(3))])
 
 
 def followers(leader: Trajectory, spacings: list[float]) -> list[Trajectory]:
@@ -64,9 +74,7 @@ def followers(leader: Trajectory, spacings: list[float]) -> list[Trajectory]:
     return paths
 
 
-def walk(
-    rng: np.random.Generator, start: np.ndarray, duration_s: float, speed: float, turn: float = 0.8
-) -> Trajectory:
+def walk(rng: np.random.Generator, start: np.ndarray, duration_s: float, speed: float, turn: float = 0.8) -> Trajectory:
     """A person's errand: straight legs of a few seconds, short turns between them.
 
     Args:

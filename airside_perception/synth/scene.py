@@ -12,7 +12,7 @@ import numpy as np
 from airside_perception.geometry.rig import Rig
 from airside_perception.geometry.se3 import pose_from_xyz_yaw, wrap_angle
 from airside_perception.synth.assets import Asset
-from airside_perception.synth.mesh_parts import Mesh
+from airside_perception.synth.mesh import Mesh
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ class Trajectory:
         x = np.interp(time_s, self.times, self.positions[:, 0])
         y = np.interp(time_s, self.times, self.positions[:, 1])
         return float(x), float(y), float(wrap_angle(np.interp(time_s, self.times, self.yaws)))
+
+    def sample(self, times_s: np.ndarray) -> np.ndarray:
+        """(T, 3) float64 x, y and yaw (unwrapped) at `times_s`; the end knots hold outside their range."""
+        columns = (self.positions[:, 0], self.positions[:, 1], self.yaws)
+        return np.stack([np.interp(times_s, self.times, column) for column in columns], axis=1)
 
     def velocity(self, time_s: float, step_s: float = 0.05) -> np.ndarray:
         """(2,) float64 m/s in the world, by central difference."""
@@ -128,7 +133,7 @@ class GroundTexture:
     """A drawn apron surface.
 
     Attributes:
-        albedo: (rows, columns, 3) float32 linear albedo; row = y, column = x.
+        albedo: (rows, columns, 3) uint8, 255 times the linear albedo; row = y, column = x. Mirrored beyond its edges.
         origin: (2,) world x, y of texel (0, 0)'s centre.
         metres_per_texel: edge of a texel.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airside_perception.classes import AIRCRAFT, GSE, OBSTACLE, PERSON, STRUCTURE
-from airside_perception.synth.mesh_parts import Mesh
+from airside_perception.synth.mesh import Mesh
 from airside_perception.synth.scene import Scene
 
 SEMANTIC_OF_ASSET = {

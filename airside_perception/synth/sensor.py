@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
+import warp as wp
 
+from airside_perception.rendering.warp_runtime import start_warp
 from airside_perception.synth.scene import SensorStyle
+from airside_perception.synth.sensor_kernels import develop
+
+_STEPS_PER_SIGMA = 28.0
 
 
 def random_sensor(rng: np.random.Generator, night: bool) -> SensorStyle:
@@ -34,44 +41,36 @@ def expose(radiance: np.ndarray, style: SensorStyle, rng: np.random.Generator) -
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    height, width = radiance.shape[:2]
-    image = radiance * (style.gain * np.asarray(style.white_balance, np.float32))
-    if style.vignette > 0:
-        y = np.linspace(-1, 1, height, dtype=np.float32)[:, None] ** 2
-        x = np.linspace(-1, 1, width, dtype=np.float32)[None] ** 2
-        image *= (1 - style.vignette * (x + y) / 2)[..., None]
+    start_warp()
     if style.blur_px > 0.15:
-        image = cv2.GaussianBlur(image, (0, 0), style.blur_px)
-    noise = _noise_field(rng, image.shape)
-    image += noise * np.sqrt(style.read_noise**2 + style.shot_noise**2 * np.clip(image, 0, 4))
-    # A filmic shoulder keeps sunlit white fuselages from clipping to flat 255.
-    image = np.clip(image, 0, None)
-    image = image * (1 + image / 6.0) / (1 + image * 0.75)
-    if style.saturation != 1.0:
-        grey = image.mean(axis=-1, keepdims=True)
-        image = grey + style.saturation * (image - grey)
-    encoded = _gamma_table(style.gamma)[(np.clip(image, 0, 1) * 4095).astype(np.uint16)]
-    return encoded
+        radiance = cv2.GaussianBlur(radiance, (0, 0), style.blur_px)
+    # Unit noise is cut from a fixed tile at a random place: drawing it afresh would cost more than the image.
+    tile = _noise_tile()
+    offset = wp.vec2i(int(rng.integers(tile.shape[0])), int(rng.integers(tile.shape[1])))
+    image = np.empty(radiance.shape, np.uint8)
+    inputs = [
+        wp.array(np.ascontiguousarray(radiance, np.float32), dtype=float, device="cpu", copy=False),
+        wp.vec3(*(float(style.gain * balance) for balance in style.white_balance)),
+        float(style.vignette),
+        float(style.read_noise),
+        float(style.shot_noise),
+        float(style.saturation),
+        wp.array(tile, dtype=wp.int8, device="cpu", copy=False),
+        offset,
+        1.0 / _STEPS_PER_SIGMA,
+        wp.array(_gamma_table(style.gamma), dtype=wp.uint8, device="cpu", copy=False),
+        wp.array(image, dtype=wp.uint8, device="cpu", copy=False),
+    ]
+    wp.launch(develop, dim=image.shape[:2], inputs=inputs, device="cpu")
+    return image
 
 
 def _gamma_table(gamma: float) -> np.ndarray:
     return np.round(255 * (np.arange(4096) / 4095.0) ** (1 / gamma)).astype(np.uint8)
 
 
-def _noise_field(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
-    """Unit Gaussian noise, cut from a fixed tile at a random place: drawing it afresh would cost more than the image."""
-    tile = _noise_tile()
-    rows, columns = tile.shape[0] - shape[0], tile.shape[1] - shape[1]
-    if rows < 0 or columns < 0:
-        return rng.standard_normal(shape, dtype=np.float32)
-    r, c = int(rng.integers(0, rows + 1)), int(rng.integers(0, columns + 1))
-    return tile[r : r + shape[0], c : c + shape[1]]
-
-
-_TILE: list[np.ndarray] = []
-
-
+@lru_cache(maxsize=1)
 def _noise_tile() -> np.ndarray:
-    if not _TILE:
-        _TILE.append(np.random.default_rng(20240607).standard_normal((1400, 2200, 3), dtype=np.float32))
-    return _TILE[0]
+    """(rows, columns, 3) int8 Gaussian noise; the odd sizes keep its repetition out of step with images."""
+    drawn = np.random.default_rng(20240607).standard_normal((709, 1103, 3), dtype=np.float32)
+    return np.clip(np.round(drawn * _STEPS_PER_SIGMA), -127, 127).astype(np.int8)

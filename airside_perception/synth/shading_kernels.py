@@ -34,6 +34,19 @@ def value_noise(p: wp.vec3) -> float:
     return wp.lerp(wp.lerp(a, b, v), wp.lerp(c, d, v), w)
 
 
+@wp.func
+def flat_noise(x: float, y: float, layer: int) -> float:
+    """Bilinear value noise in 0..1 with unit cells: half the price of `value_noise`."""
+    fx, fy = wp.floor(x), wp.floor(y)
+    ix, iy = int(fx), int(fy)
+    u, v = x - fx, y - fy
+    u = u * u * (3.0 - 2.0 * u)
+    v = v * v * (3.0 - 2.0 * v)
+    a = wp.lerp(hash_noise(ix, iy, layer), hash_noise(ix + 1, iy, layer), u)
+    b = wp.lerp(hash_noise(ix, iy + 1, layer), hash_noise(ix + 1, iy + 1, layer), u)
+    return wp.lerp(a, b, v)
+
+
 @wp.struct
 class Air:
     """Light and air of a scene, in the layout that kernels take."""
@@ -48,51 +61,132 @@ class Air:
     cloudiness: float
 
 
+@wp.struct
+class Ground:
+    """The apron's surface and how much of the sky stands open above it."""
+
+    fine: wp.array3d(dtype=wp.uint8)
+    middle: wp.array3d(dtype=wp.uint8)
+    coarse: wp.array3d(dtype=wp.uint8)
+    origin: wp.vec2
+    metres_per_texel: float
+    occlusion: wp.array2d(dtype=float)
+    occlusion_origin: wp.vec2
+    occlusion_cell: float
+
+
 @wp.func
-def sky_color(direction: wp.vec3, air: Air) -> wp.vec3:
-    """Gradient from horizon to zenith, clouds, and a glow round the sun."""
+def clear_sky(direction: wp.vec3, air: Air) -> wp.vec3:
+    """Gradient from horizon to zenith, and a glow round the sun."""
     up = wp.clamp(direction[2], 0.0, 1.0)
     color = wp.lerp(air.horizon, air.zenith, wp.pow(up, 0.55))
+    glow = wp.dot(direction, air.sun_direction)
+    if glow > 0.85:
+        color = color + air.sun_color * (0.25 * wp.pow(glow, 40.0) + 4.0 * wp.pow(glow, 2500.0))
+    return color
+
+
+@wp.func
+def sky_color(direction: wp.vec3, air: Air) -> wp.vec3:
+    """The clear sky with clouds."""
+    color = clear_sky(direction, air)
+    up = wp.clamp(direction[2], 0.0, 1.0)
     if up > 0.01 and air.cloudiness > 0.0:
-        plane = wp.vec3(direction[0] / (up + 0.12) * 1.3, direction[1] / (up + 0.12) * 1.3, 7.0)
-        cloud = 0.6 * value_noise(plane) + 0.3 * value_noise(plane * 2.3) + 0.15 * value_noise(plane * 5.1)
+        x, y = direction[0] / (up + 0.12) * 1.3, direction[1] / (up + 0.12) * 1.3
+        cloud = (
+            0.6 * flat_noise(x, y, 7) + 0.3 * flat_noise(2.3 * x, 2.3 * y, 8) + 0.15 * flat_noise(5.1 * x, 5.1 * y, 9)
+        )
         cover = wp.clamp((cloud - 0.75 + 0.5 * air.cloudiness) * 3.0, 0.0, 1.0) * wp.min(up * 6.0, 1.0)
         color = wp.lerp(color, air.horizon * 1.05, cover * 0.8)
-    glow = wp.max(wp.dot(direction, air.sun_direction), 0.0)
-    return color + air.sun_color * (0.25 * wp.pow(glow, 40.0) + 4.0 * wp.pow(glow, 2500.0))
+    return color
 
 
 @wp.func
 def lit(point: wp.vec3, normal: wp.vec3, shadow_from_world: wp.mat44, shadow_map: wp.array2d(dtype=float)) -> float:
-    """Fraction of the sun that reaches a point: 3x3 percentage-closer filter of the shadow map."""
+    """Fraction of the sun that reaches a point: a box of 2 x 2 shadow texels, slid smoothly over the map."""
     p = shadow_from_world * wp.vec4(
         point[0] + 0.06 * normal[0], point[1] + 0.06 * normal[1], point[2] + 0.06 * normal[2], 1.0
     )
     rows, columns = shadow_map.shape[0], shadow_map.shape[1]
-    x = int((p[0] * 0.5 + 0.5) * float(columns))
-    y = int((p[1] * 0.5 + 0.5) * float(rows))
-    if x < 1 or y < 1 or x >= columns - 1 or y >= rows - 1:
+    px, py = (p[0] * 0.5 + 0.5) * float(columns), (p[1] * 0.5 + 0.5) * float(rows)
+    x, y = int(px), int(py)
+    if px < 1.0 or py < 1.0 or x >= columns - 1 or y >= rows - 1:
         return 1.0
+    u, v = px - float(x), py - float(y)
     total = float(0.0)
     for dy in range(-1, 2):
-        for dx in range(-1, 2):
-            if shadow_map[y + dy, x + dx] > p[2] - 0.0012:
-                total += 1.0
-    return total / 9.0
+        share = float(1.0)
+        if dy < 0:
+            share = 1.0 - v
+        if dy > 0:
+            share = v
+        if shadow_map[y + dy, x - 1] > p[2] - 0.0012:
+            total += share * (1.0 - u)
+        if shadow_map[y + dy, x] > p[2] - 0.0012:
+            total += share
+        if shadow_map[y + dy, x + 1] > p[2] - 0.0012:
+            total += share * u
+    return total / 4.0
 
 
 @wp.func
-def ground_albedo(
-    x: float, y: float, texture: wp.array2d(dtype=wp.vec3), origin: wp.vec2, metres_per_texel: float
-) -> wp.vec3:
-    """Bilinear lookup; the texture's edge repeats outward."""
-    column = wp.clamp((x - origin[0]) / metres_per_texel, 0.0, float(texture.shape[1]) - 1.01)
-    row = wp.clamp((y - origin[1]) / metres_per_texel, 0.0, float(texture.shape[0]) - 1.01)
-    c, r = int(column), int(row)
+def mirrored(position: float, size: int) -> float:
+    """A texel position folded back into 0..size - 1."""
+    last = float(size - 1)
+    folded = wp.abs(position)
+    folded = folded - 2.0 * last * wp.floor(folded / (2.0 * last))
+    return wp.min(folded, 2.0 * last - folded)
+
+
+@wp.func
+def texel(texture: wp.array3d(dtype=wp.uint8), row: int, column: int) -> wp.vec3:
+    return wp.vec3(float(texture[row, column, 0]), float(texture[row, column, 1]), float(texture[row, column, 2]))
+
+
+@wp.func
+def texture_at(texture: wp.array3d(dtype=wp.uint8), x: float, y: float) -> wp.vec3:
+    """Bilinear lookup at a texel position; the texture is mirrored at its edges."""
+    column, row = mirrored(x, texture.shape[1]), mirrored(y, texture.shape[0])
+    c, r = wp.min(int(column), texture.shape[1] - 2), wp.min(int(row), texture.shape[0] - 2)
     u, v = column - float(c), row - float(r)
-    top = wp.lerp(texture[r, c], texture[r, c + 1], u)
-    bottom = wp.lerp(texture[r + 1, c], texture[r + 1, c + 1], u)
-    return wp.lerp(top, bottom, v)
+    top = wp.lerp(texel(texture, r, c), texel(texture, r, c + 1), u)
+    bottom = wp.lerp(texel(texture, r + 1, c), texel(texture, r + 1, c + 1), u)
+    return wp.lerp(top, bottom, v) / 255.0
+
+
+@wp.func
+def ground_albedo(x: float, y: float, footprint: float, ground: Ground) -> wp.vec3:
+    """Albedo averaged over about `footprint` metres: three texture levels, each 4 times coarser."""
+    column, row = (x - ground.origin[0]) / ground.metres_per_texel, (y - ground.origin[1]) / ground.metres_per_texel
+    level = 0.5 * wp.log2(wp.max(footprint / ground.metres_per_texel, 1.0))
+    color = wp.vec3(0.0, 0.0, 0.0)
+    if level < 1.0:
+        color = color + texture_at(ground.fine, column, row) * (1.0 - level)
+    if level > 0.0 and level < 2.0:
+        share = 1.0 - wp.abs(level - 1.0)
+        color = color + texture_at(ground.middle, (column - 1.5) / 4.0, (row - 1.5) / 4.0) * share
+    if level > 1.0:
+        color = color + texture_at(ground.coarse, (column - 7.5) / 16.0, (row - 7.5) / 16.0) * wp.min(level - 1.0, 1.0)
+    if footprint < 0.06:
+        # Aggregate of the concrete: finer than any texture of an apron could be.
+        grain = 0.5 * flat_noise(x * 16.0, y * 16.0, 3) + 0.5 * flat_noise(x * 47.0, y * 47.0, 4) - 0.5
+        color = color * (1.0 + 0.3 * grain * (1.0 - footprint / 0.06))
+    return color
+
+
+@wp.func
+def openness_to_sky(point: wp.vec3, ground: Ground) -> float:
+    """Fraction of the sky's light that reaches low places: contact shadows under and beside objects."""
+    x = (point[0] - ground.occlusion_origin[0]) / ground.occlusion_cell
+    y = (point[1] - ground.occlusion_origin[1]) / ground.occlusion_cell
+    c, r = int(x), int(y)
+    rows, columns = ground.occlusion.shape[0], ground.occlusion.shape[1]
+    if x < 0.0 or y < 0.0 or c >= columns - 1 or r >= rows - 1 or point[2] > 2.5:
+        return 1.0
+    u, v = x - float(c), y - float(r)
+    near = wp.lerp(ground.occlusion[r, c], ground.occlusion[r, c + 1], u)
+    far = wp.lerp(ground.occlusion[r + 1, c], ground.occlusion[r + 1, c + 1], u)
+    return 1.0 - 0.85 * wp.lerp(near, far, v) * wp.exp(-1.6 * wp.max(point[2], 0.0))
 
 
 @wp.func
@@ -121,9 +215,7 @@ def shade(
     air: Air,
     shadow_from_world: wp.mat44,
     shadow_map: wp.array2d(dtype=float),
-    texture: wp.array2d(dtype=wp.vec3),
-    texture_origin: wp.vec2,
-    metres_per_texel: float,
+    ground: Ground,
     radiance: wp.array2d(dtype=wp.vec3),
     depth: wp.array2d(dtype=float),
     item: wp.array2d(dtype=int),
@@ -165,14 +257,15 @@ def shade(
         albedo = albedo * (0.86 + 0.26 * dirt)
         item[row, column] = face_items[triangle]
     else:
-        albedo = ground_albedo(point[0], point[1], texture, texture_origin, metres_per_texel)
+        footprint = z * ray_scale[0] / wp.sqrt(wp.max(-view[2], 0.002))
+        albedo = ground_albedo(point[0], point[1], footprint, ground)
         item[row, column] = GROUND_ITEM
     depth[row, column] = z
     facing = wp.dot(normal, air.sun_direction)
     sun = float(0.0)
     if facing > 0.0:
         sun = facing * lit(point, normal, shadow_from_world, shadow_map)
-    openness = 0.55 + 0.45 * normal[2]
+    openness = (0.55 + 0.45 * normal[2]) * openness_to_sky(point, ground)
     # Light that the ground throws back up keeps bellies and wing undersides from going black.
     bounce = air.sun_color * wp.max(air.sun_direction[2], 0.0) * 0.12 * (0.5 - 0.5 * normal[2])
     color = wp.cw_mul(albedo, air.sun_color * sun + air.ambient * openness + bounce)
@@ -181,12 +274,17 @@ def shade(
     grazing = wp.pow(1.0 - wp.clamp(-wp.dot(view, normal), 0.0, 1.0), 5.0)
     mirror = gloss[0] * (0.12 + 0.88 * grazing)
     if item[row, column] == GROUND_ITEM and air.wetness > 0.0:
-        puddle = wp.clamp((value_noise(point * 0.25) + 0.4 * value_noise(point * 1.1) - 0.75) * 4.0, 0.0, 1.0)
+        pools = flat_noise(0.25 * point[0], 0.25 * point[1], 1) + 0.4 * flat_noise(1.1 * point[0], 1.1 * point[1], 2)
+        puddle = wp.clamp((pools - 0.75) * 4.0, 0.0, 1.0)
         soak = air.wetness * (0.35 + 0.65 * puddle)
         color = color * (1.0 - 0.5 * soak)
         mirror = soak * (0.08 + 0.75 * grazing)
     if mirror > 0.003:
-        seen = sky_color(wp.vec3(reflected[0], reflected[1], wp.abs(reflected[2])), air)
+        upward = wp.vec3(reflected[0], reflected[1], wp.abs(reflected[2]))
+        # Clouds show only in what mirrors well.
+        seen = clear_sky(upward, air)
+        if mirror > 0.1:
+            seen = sky_color(upward, air)
         if reflected[2] < 0.0:
             seen = seen * 0.35
         color = color * (1.0 - mirror) + seen * mirror
