@@ -87,10 +87,14 @@ class Inputs:
     def _choose_transports(self) -> None:
         for camera in self._rig.names:
             topic = image_topic(self._rig, self._ros, camera)
-            if self._node.count_publishers(topic):
+            if self._is_published(topic):
                 self._take(camera, "raw")
-            elif self._node.count_publishers(f"{topic}/compressed"):
+            elif self._is_published(f"{topic}/compressed"):
                 self._take(camera, "compressed")
+
+    def _is_published(self, topic: str) -> bool:
+        # Counting does not remap by itself, subscribing does.
+        return self._node.count_publishers(self._node.resolve_topic_name(topic)) > 0
 
     def _take(self, camera: str, transport: str) -> None:
         if self.transport(camera) == transport:

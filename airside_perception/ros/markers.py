@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -15,19 +16,19 @@ from airside_perception.records import SceneEstimate, Track
 from airside_perception.ros.messages import box_pose, header, point, vector, yaw_quaternion
 
 if TYPE_CHECKING:
-    from geometry_msgs.msg import Point
-
     from airside_perception.prior import ObjectPrior, TexturedMesh
 
 SLOWEST_ARROW_MPS = 0.2
 """Below this speed the direction of travel is noise and no arrow is drawn."""
+
+_TRAIL_POINTS = 30
 
 # Corners of the unit box in Gray-code order of (x, y), lower face first; edges index into them.
 _CORNERS = np.array([[x, y, z] for z in (-0.5, 0.5) for x, y in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))])
 _EDGES = [(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7)]
 # A cross on the front face tells the box's heading apart from its tail.
 _FRONT = [(1, 6), (2, 5)]
-_OUTLINE = np.array([_CORNERS[index] for edge in [*_EDGES, *_FRONT] for index in edge])
+_OUTLINE = [index for edge in [*_EDGES, *_FRONT] for index in edge]
 
 
 class TrackMarkers:
@@ -44,46 +45,45 @@ class TrackMarkers:
         self._prior = prior
         self._mesh_level = mesh_level
         self._ids: dict[str, int] = {}
-        self._shown: set[tuple[str, str]] = set()
+        # What is on display. A Marker is a dozen Python objects, so it is filled again, not made again.
+        self._displayed: dict[tuple[str, int], Marker] = {}
         self._meshes: dict[str, _MarkerMesh] = {}
 
     def build(self, scene: SceneEstimate, with_meshes: bool = False) -> MarkerArray:
         """Markers of all tracks, and a DELETE for each marker shown before and gone now.
 
         Namespaces are box, outline, label, velocity, trail, mesh; the id of a track is the same in all
-        of them and never used again for another track.
+        of them and never used again for another track. The markers are valid until the next call.
         """
         head = header(scene.stamp_ns, scene.frame.frame_id)
         markers = [marker for track in scene.tracks for marker in self._track_markers(track, head, with_meshes)]
-        track_of = {number: track_id for track_id, number in self._ids.items()}
-        now = {(marker.ns, track_of[marker.id]) for marker in markers}
-        gone = [self._deletion(namespace, track_id, head) for namespace, track_id in sorted(self._shown - now)]
-        self._shown = now
-        self._forget({track.track_id for track in scene.tracks})
+        now = {(marker.ns, marker.id): marker for marker in markers}
+        gone = [
+            Marker(header=head, ns=namespace, id=number, action=Marker.DELETE)
+            for namespace, number in sorted(self._displayed.keys() - now.keys())
+        ]
+        self._displayed = now
+        for track_id in self._meshes.keys() - {track.track_id for track in scene.tracks}:
+            del self._meshes[track_id]
         return MarkerArray(markers=gone + markers)
 
     def clear(self, stamp_ns: int, frame_id: str) -> MarkerArray:
         """One DELETEALL; for deactivation and resets."""
-        self._shown.clear()
+        self._displayed.clear()
         self._meshes.clear()
         return MarkerArray(markers=[Marker(header=header(stamp_ns, frame_id), action=Marker.DELETEALL)])
 
-    def _forget(self, alive: set[str]) -> None:
-        """Drop meshes of dead tracks. Ids stay reserved: 64 bytes per track of a whole shift is nothing."""
-        for track_id in set(self._meshes) - alive:
-            del self._meshes[track_id]
-
-    def _deletion(self, namespace: str, track_id: str, head: Header) -> Marker:
-        return Marker(header=head, ns=namespace, id=self._ids[track_id], action=Marker.DELETE)
-
     def _marker(self, namespace: str, track: Track, head: Header, kind: int, alpha: float) -> Marker:
-        """A marker with header, id, colour and lifetime filled in."""
+        """The marker on display, or a new one, with header and colour of this frame."""
+        # Ids of dead tracks stay reserved: 64 bytes per track of a whole shift is nothing.
         number = self._ids.setdefault(track.track_id, len(self._ids))
+        marker = self._displayed.get((namespace, number))
+        if marker is None:
+            marker = Marker(ns=namespace, id=number, type=kind, action=Marker.ADD, lifetime=self._lifetime)
+            marker.pose.orientation = yaw_quaternion(0.0)
+        marker.header = head
         # Coasting tracks are shown pale: nothing measured them in this frame.
-        alpha = alpha * 0.4 if track.state == "coasting" else alpha
-        marker = Marker(header=head, ns=namespace, id=number, type=kind, action=Marker.ADD, lifetime=self._lifetime)
-        marker.color = _color(CLASS_COLORS[track.class_name], alpha)
-        marker.pose.orientation = yaw_quaternion(0.0)
+        marker.color = _color(CLASS_COLORS[track.class_name], alpha * 0.4 if track.state == "coasting" else alpha)
         return marker
 
     def _track_markers(self, track: Track, head: Header, with_meshes: bool) -> Iterator[Marker]:
@@ -93,7 +93,8 @@ class TrackMarkers:
         yield box
         outline = self._marker("outline", track, head, Marker.LINE_LIST, 1.0)
         outline.pose, outline.scale.x = box_pose(track.box), 0.06
-        outline.points = _points(_OUTLINE * track.box[3:6])
+        corners = _points(_CORNERS * track.box[3:6])
+        outline.points = [corners[index] for index in _OUTLINE]
         yield outline
         yield self._label(track, head)
         if np.hypot(*track.velocity) >= SLOWEST_ARROW_MPS:
@@ -101,7 +102,8 @@ class TrackMarkers:
         if len(track.trail) > 0:
             trail = self._marker("trail", track, head, Marker.LINE_STRIP, 0.8)
             trail.scale.x = 0.1
-            trail.points = _points([*track.trail, track.box[:3]])
+            past = track.trail[:: -(-len(track.trail) // _TRAIL_POINTS)]
+            trail.points = _points(np.vstack([past, track.box[None, :3]]))
             yield trail
         if mesh:
             yield mesh
@@ -119,7 +121,7 @@ class TrackMarkers:
     def _arrow(self, track: Track, head: Header) -> Marker:
         """From the box's centre to where the object will be in one second."""
         arrow = self._marker("velocity", track, head, Marker.ARROW, 1.0)
-        arrow.points = _points([track.box[:3], track.box[:3] + np.append(track.velocity, 0.0)])
+        arrow.points = _points(track.box[:3] + np.array([[0.0, 0.0, 0.0], [*track.velocity, 0.0]]))
         arrow.scale = vector((0.15, 0.35, 0.4))
         return arrow
 
@@ -152,8 +154,9 @@ class _MarkerMesh:
         return codes.shape == self._codes.shape and bool(np.max(np.abs(codes - self._codes)) < 0.05)
 
 
-def _points(xyz: Iterable[np.ndarray]) -> list[Point]:
-    return [point(row) for row in np.asarray(list(xyz), np.float64).tolist()]
+def _points(xyz: np.ndarray) -> list[Point]:
+    """(N, 3) metres as points."""
+    return [Point(x=x, y=y, z=z) for x, y, z in xyz.astype(np.float64).tolist()]
 
 
 def _color(rgb: Iterable[float], alpha: float) -> ColorRGBA:

@@ -12,8 +12,8 @@ from sensor_msgs.msg import CompressedImage, PointCloud2
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
+from airside_perception import explain
 from airside_perception.config import Config
-from airside_perception.explain import draw_overlay, explanations_json
 from airside_perception.geometry import Rig
 from airside_perception.records import OccupancyGrid as OccupancyRecord
 from airside_perception.records import SceneEstimate
@@ -56,12 +56,13 @@ class Outputs:
     def publish(self, scene: SceneEstimate) -> None:
         """Send everything that follows from one scene; each message carries the scene's stamp."""
         stamp, frame_id = scene.stamp_ns, scene.frame.frame_id
-        self._markers.publish(self._track_markers.build(scene, self.config.ros.publish_meshes))
+        if self._markers.get_subscription_count():
+            self._markers.publish(self._track_markers.build(scene, self.config.ros.publish_meshes))
         if self._detections is not None:
             self._detections.publish(messages.detection_array(scene.tracks, stamp, frame_id))
         if scene.occupancy is not None:
             self._publish_occupancy(scene.occupancy, stamp)
-        self._reasons.publish(String(data=explanations_json(scene)))
+        self._reasons.publish(String(data=explain.explanations_json(scene)))
         self._publish_overlays(scene)
 
     def clear(self, stamp_ns: int) -> None:
@@ -87,7 +88,7 @@ class Outputs:
         for name, publisher in self._overlays.items():
             if name in scene.frame.images and publisher.get_subscription_count():
                 frame_id = self.config.ros.optical_frame.format(camera=name)
-                overlay = draw_overlay(scene, name, self._prior)
+                overlay = explain.draw_overlay(scene, name, self._prior, self.config.explain)
                 publisher.publish(messages.jpeg_message(overlay, scene.stamp_ns, frame_id))
 
     def _create(self, kind: type, topic: str, depth: int = 1, latched: bool = False) -> Any:

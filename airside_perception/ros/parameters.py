@@ -76,7 +76,7 @@ class ParameterBridge:
         config: defaults, below what parameter files and the command line say.
 
     Raises:
-        AirsideError: a value from outside is of the wrong type or out of range.
+        AirsideError: a value from outside is of the wrong type or out of range, or of an option that does not exist.
     """
 
     def __init__(self, node: Node, config: Config):
@@ -84,6 +84,7 @@ class ParameterBridge:
         self._fields = {field.name: field for field in iter_fields(config)}
         self._base = config
         self._frozen = False
+        self._refuse_unknown()
         for field in self._fields.values():
             _declare(node, field)
         self.config = self._read()
@@ -98,6 +99,14 @@ class ParameterBridge:
     def on_change(self, listener: Any) -> None:
         """Call `listener(config)` after accepted changes."""
         self._listeners.append(listener)
+
+    def _refuse_unknown(self) -> None:
+        """ROS ignores parameters that nobody declares: a misspelt threshold would silently keep its default."""
+        sections = {name.split(".")[0] for name in self._fields}
+        # rclpy has no public access to overrides of undeclared parameters.
+        for name in self._node._parameter_overrides:
+            if name not in self._fields and name.split(".")[0] in sections:
+                apply_values(self._base, {name: None})
 
     def _read(self) -> Config:
         values = {name: self._node.get_parameter(name).value for name in self._fields}

@@ -136,7 +136,7 @@ def info_message(camera: Camera, stamp_ns: int) -> CameraInfo:
 class LiveSetup:
     """Node under test and a peer node, each on its own executor, spun in turns by the test."""
 
-    def __init__(self, folder: Path, compressed: tuple[str, ...] = (), **parameters: Any):
+    def __init__(self, folder: Path, compressed: tuple[str, ...] = (), remaps: tuple[str, ...] = (), **parameters: Any):
         self.rig = make_rig()
         rig_file = folder / "rig.yaml"
         self.rig.save(rig_file)
@@ -145,6 +145,7 @@ class LiveSetup:
         self.node = TrackingNode(
             self._build,
             namespace="airside_perception",
+            cli_args=["--ros-args", *(word for remap in remaps for word in ("-r", remap))],
             parameter_overrides=[Parameter(name, value=value) for name, value in overrides.items()],
         )
         self.peer = rclpy.create_node("peer")

@@ -38,7 +38,7 @@ def object_position(stamp_ns: int) -> np.ndarray:
     return np.array([6.0 + OBJECT_SPEED * (stamp_ns - STAMP_NS) / 1e9, 2.0, 0.9])
 
 
-def write_case(folder: Path, frames: int = 30) -> LiveCase:
+def write_case(folder: Path, frames: int = 20) -> LiveCase:
     rig = make_rig(128, 80)
     stamps = tuple(STAMP_NS + index * PERIOD_NS for index in range(frames))
     write_bag(folder / "bag", rig, stamps)

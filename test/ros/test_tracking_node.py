@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,8 +16,11 @@ from rclpy.parameter import Parameter
 from ros_scenes import STAMP_NS
 from visualization_msgs.msg import Marker
 
+from airside_perception import explain
+
 pytestmark = pytest.mark.ros
 
+ROOT = Path(__file__).resolve().parents[2]
 SUCCESS = TransitionCallbackReturn.SUCCESS
 
 
@@ -72,6 +79,14 @@ def test_compressed_images_are_found_and_decoded(setup):
     live.frames_until(lambda: any(len(frame.images) == 2 for frame in live.pipelines[-1].frames), shade=200)
     frame = next(frame for frame in live.pipelines[-1].frames if len(frame.images) == 2)
     assert np.abs(frame.images["rear"].image.astype(int) - 200).max() <= 3
+
+
+def test_remapped_topics_are_found(setup):
+    live = setup(remaps=("/camera/front/image_raw:=/camera/rear/image_raw",))
+    live.node.trigger_configure()
+    live.node.trigger_activate()
+    live.wait(lambda: live.driver.images["rear"].get_subscription_count() == 2)
+    assert live.driver.images["front"].get_subscription_count() == 0
 
 
 def test_diagnostics_tell_rates_latencies_and_device(active):
@@ -205,15 +220,30 @@ def test_options_are_frozen_while_configured_except_the_reconfigurable(active):
 
 
 def test_overlays_are_rendered_only_while_watched(active, monkeypatch):
-    from airside_perception.ros import outputs
-
     drawn = []
-    original = outputs.draw_overlay
+    original = explain.draw_overlay
 
     def counting(scene, camera, *rest):
         drawn.append(camera)
         return original(scene, camera, *rest)
 
-    monkeypatch.setattr(outputs, "draw_overlay", counting)
+    monkeypatch.setattr(explain, "draw_overlay", counting)
     active.frames_until(lambda: len(drawn) > 2)
     assert set(drawn) == {"front"}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "reason"),
+    [
+        ("rig.file:=/no/such/rig.yaml", "rig file (rig.file): expected a file, found none at /no/such/rig.yaml"),
+        ("refine.iteration:=4", "did you mean 'refine.iterations'?"),
+    ],
+)
+def test_a_node_that_cannot_start_itself_ends_with_one_line(parameter, reason):
+    arguments = ["--ros-args", "-p", "ros.autostart:=true", "-p", parameter]
+    command = [sys.executable, "-m", "airside_perception.ros.tracking_node", *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("tracking_node: error: ")]
+    assert reason in line
+    assert "Traceback" not in ended.stderr
