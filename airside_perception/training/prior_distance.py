@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 from scipy.spatial import cKDTree
 
 FloatArray = NDArray[np.floating]
@@ -19,7 +20,7 @@ IntArray = NDArray[np.integer]
 _JITTER = (1.37e-4, 2.71e-4)
 """Columns pass this far beside the nodes, so that they don't run along edges of axis-aligned parts."""
 
-_SAMPLES_PER_CELL = 5.0
+_SAMPLES_PER_CELL = 4.0
 _LONGEST_EDGE = 4.0
 _THIN_RADIUS, _THIN_DEPTH = 0.45, 0.12
 """Half thickness that lost parts get, and the least depth of the node closest to them, cells."""
@@ -193,15 +194,16 @@ def signed_distance(
     """
     inside = inside_nodes(corners, shape)
     samples = sample_outer_surface(corners, inside, rng)
-    nodes = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1).reshape(-1, 3).astype(float)
-    rough, nearest = cKDTree(samples.points).query(nodes, k=2, distance_upper_bound=truncation + 0.5)
-    distance = np.full(len(nodes), truncation)
-    for rank in range(2):
-        near = np.isfinite(rough[:, rank])
-        exact = _triangle_distance(nodes[near], corners[samples.faces[nearest[near, rank]]])
-        distance[near] = np.minimum(distance[near], exact)
-    signed = np.where(inside.reshape(-1), -distance, distance).reshape(shape)
-    _thicken(signed, samples, nodes)
+    band = _nodes_around(samples.points, shape, int(np.ceil(truncation)))
+    rough, nearest = cKDTree(samples.points).query(band, distance_upper_bound=truncation + 0.5)
+    near = np.isfinite(rough)
+    distance = np.full(len(band), truncation)
+    exact = _triangle_distance(band[near], corners[samples.faces[nearest[near]]])
+    distance[near] = np.minimum(exact, truncation)
+    unsigned = np.full(shape, truncation)
+    unsigned[tuple(band.T)] = distance
+    signed = np.where(inside, -unsigned, unsigned)
+    _thicken(signed, samples)
     for axis in range(3):
         for end in (0, -1):
             outermost = np.moveaxis(signed, axis, 0)[end]
@@ -209,17 +211,24 @@ def signed_distance(
     return signed.astype(np.float32), samples
 
 
-def _thicken(signed: FloatArray, samples: SurfaceSamples, nodes: FloatArray) -> None:
+def _nodes_around(points: FloatArray, shape: tuple[int, int, int], reach: int) -> IntArray:
+    """(N, 3) int64, nodes at most `reach` cells along each axis from a point's nearest node."""
+    touched = np.zeros(shape, dtype=np.uint8)
+    nearest = np.clip(np.rint(points).astype(np.int64), 0, np.array(shape) - 1)
+    touched[tuple(nearest.T)] = 1
+    return np.argwhere(maximum_filter(touched, size=2 * reach + 1))
+
+
+def _thicken(signed: FloatArray, samples: SurfaceSamples) -> None:
     """Pull distances down, in place, around surface points that the lattice fails to enclose."""
     below = samples.points - 0.1 * samples.normals
     lost = below[_trilinear(signed, below) > 0.1]
     if not len(lost):
         return
-    tree = cKDTree(lost)
-    reach, _ = tree.query(nodes, distance_upper_bound=2.0)
-    near = np.isfinite(reach)
-    flat = signed.reshape(-1)
-    flat[near] = np.minimum(flat[near], reach[near] - _THIN_RADIUS)
+    band = _nodes_around(lost, signed.shape, 2)
+    reach, _ = cKDTree(lost).query(band, distance_upper_bound=2.0)
+    index = tuple(band[np.isfinite(reach)].T)
+    signed[index] = np.minimum(signed[index], reach[np.isfinite(reach)] - _THIN_RADIUS)
     closest = np.clip(np.rint(lost).astype(np.int64), 0, np.array(signed.shape) - 1)
     index = tuple(closest.T)
     signed[index] = np.minimum(signed[index], -_THIN_DEPTH)

@@ -16,7 +16,7 @@ from airside_perception.classes import OBJECT_CLASSES
 from airside_perception.errors import AirsideError
 from airside_perception.prior.object_prior import ClassPrior, ObjectPrior
 from airside_perception.prior.texture_decoder import TextureDecoder
-from airside_perception.training.prior_data import LATTICES, prepare_class
+from airside_perception.training.prior_data import LATTICES, AssetData, prepare_class
 from airside_perception.training.prior_fit import (
     FitOptions,
     TextureTrainer,
@@ -28,6 +28,8 @@ from airside_perception.training.prior_fit import (
 )
 
 _CHECKPOINT_SECONDS = 30.0
+WEIGHTS, CHECKPOINT, CURVES = "prior.safetensors", "prior.checkpoint.pt", "prior_curves.png"
+"""Files that training leaves in its folder."""
 
 
 @dataclass(frozen=True)
@@ -35,57 +37,63 @@ class PriorTrainingOptions:
     """What to train and where to write it.
 
     Attributes:
-        out: weights file to write; checkpoint and loss curve lie beside it.
-        steps: texture steps per class.
+        out: folder of weights, checkpoint and loss curves.
+        steps: most texture steps per class.
+        minutes: time budget of the whole run; what preparing data and fitting shapes leave goes to texture.
         assets: class name to number of training assets.
         variants: class name to meshes per asset: the asset itself and warped copies.
         prototypes: class name to typical objects stored per kind.
         seed: of assets, warps and batches.
-        device: "cpu" or "cuda".
-        resume: continue from the checkpoint beside `out`, skipping finished classes.
-        seconds: time budget of the texture steps of all classes together, or None.
+        device: "cpu", "cuda" or "auto".
+        threads: CPU threads.
+        resume: go on from a checkpoint in `out`, if there is one.
         fit: sizes and rates.
     """
 
-    out: Path = Path("out/prior/prior.safetensors")
-    steps: int = 2500
-    assets: dict[str, int] = field(default_factory=lambda: {"aircraft": 90, "gse": 168, "person": 120})
-    variants: dict[str, int] = field(default_factory=lambda: {"aircraft": 6, "gse": 3, "person": 4})
+    out: Path = Path("out/prior")
+    steps: int = 4000
+    minutes: float = 60.0
+    assets: dict[str, int] = field(default_factory=lambda: {"aircraft": 90, "gse": 224, "person": 120})
+    variants: dict[str, int] = field(default_factory=lambda: {"aircraft": 5, "gse": 3, "person": 4})
     prototypes: dict[str, int] = field(default_factory=lambda: {"aircraft": 1, "gse": 2, "person": 4})
     seed: int = 1
-    device: str = "cpu"
-    resume: bool = False
-    seconds: float | None = None
+    device: str = "auto"
+    threads: int = 1
+    resume: bool = True
     fit: FitOptions = field(default_factory=FitOptions)
 
 
 def train_prior(options: PriorTrainingOptions) -> Path:
     """Train every class in `options.assets`; the same options and seed give the same weights on one machine.
 
+    (Unless the time budget ends a class before `options.steps`.)
+
     Returns:
         Path of the weights.
 
     Raises:
-        AirsideError: unknown class, CUDA asked for but absent, output not writable, or nothing to resume.
+        AirsideError: unknown class, CUDA asked for but absent, `out` not writable, or a checkpoint of other options.
     """
-    _check(options)
-    checkpoint_path = options.out.with_suffix(".checkpoint.pt")
-    done: dict[str, Any] = {}
-    if options.resume:
-        if not checkpoint_path.is_file():
-            raise AirsideError(f"resume: no checkpoint at {checkpoint_path}; start without resume")
-        done = torch.load(checkpoint_path, map_location=options.device, weights_only=True)
+    deadline = time.monotonic() + 60.0 * options.minutes
+    device = _check(options)
+    torch.set_num_threads(options.threads)
+    done = _checkpoint_of(options, device)
+    datasets = {
+        name: prepare_class(name, "train", count, options.seed, options.variants[name])
+        for name, count in options.assets.items()
+    }
     parts: dict[str, ClassPrior] = {}
     curves: dict[str, dict[str, list[float]]] = {}
-    for class_name in options.assets:
-        parts[class_name], curves[class_name] = _train_class(class_name, options, done, checkpoint_path)
-    prior = ObjectPrior(parts, _metadata(options))
-    prior.save(options.out)
-    _draw_curves(curves, options.out.with_suffix(".png"))
-    return options.out
+    for name, data in datasets.items():
+        share = (deadline - time.monotonic()) / (len(datasets) - len(parts))
+        parts[name], curves[name] = _train_class(name, data, options, device, done, time.monotonic() + share)
+    ObjectPrior(parts, _metadata(options)).save(options.out / WEIGHTS)
+    _draw_curves(curves, options.out / CURVES)
+    return options.out / WEIGHTS
 
 
-def _check(options: PriorTrainingOptions) -> None:
+def _check(options: PriorTrainingOptions) -> str:
+    """Refuse what can't work; returns the device to use."""
     unknown = [name for name in options.assets if name not in OBJECT_CLASSES or name not in options.variants]
     if unknown or not options.assets:
         raise AirsideError(f"assets: expected counts and variants for some of {OBJECT_CLASSES}, got {options.assets}")
@@ -94,48 +102,75 @@ def _check(options: PriorTrainingOptions) -> None:
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise AirsideError("device: cuda asked for, but torch sees no CUDA device; use cpu")
     try:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.touch()
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / WEIGHTS).touch()
     except OSError as error:
-        raise AirsideError(f"out: can't write {options.out} ({error.strerror})") from error
+        raise AirsideError(f"out: can't write into {options.out} ({error.strerror})") from error
+    if options.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return options.device
+
+
+def _identity(options: PriorTrainingOptions) -> str:
+    """What must agree between a checkpoint and the run that goes on from it."""
+    return json.dumps([options.assets, options.variants, options.seed, options.steps, asdict(options.fit)])
+
+
+def _checkpoint_of(options: PriorTrainingOptions, device: str) -> dict[str, Any]:
+    """Class name to training state, and under "options" what they belong to."""
+    path = options.out / CHECKPOINT
+    if not (options.resume and path.is_file()):
+        return {"options": _identity(options)}
+    done: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    if done.get("options") != _identity(options):
+        raise AirsideError(f"resume: {path} belongs to other options; start afresh or use another folder")
+    return done
 
 
 def _train_class(
-    class_name: str, options: PriorTrainingOptions, done: dict[str, Any], checkpoint_path: Path
+    class_name: str,
+    data: list[AssetData],
+    options: PriorTrainingOptions,
+    device: str,
+    done: dict[str, Any],
+    deadline: float,
 ) -> tuple[ClassPrior, dict[str, list[float]]]:
-    """Train one class, or rebuild it from the checkpoint as far as it had come."""
+    """Train one class; texture goes on from `done` if the class is there, and `done` is kept up to date."""
     torch.manual_seed(options.seed)
-    data = prepare_class(class_name, "train", options.assets[class_name], options.seed, options.variants[class_name])
-    distances = stack_distances(data).to(options.device)
+    distances = stack_distances(data).to(device)
     shape, shape_codes, shape_losses = fit_shape_decoder(distances, LATTICES[class_name], options.fit)
     del distances
-    texture = TextureDecoder(options.fit.texture_size).to(options.device)
+    texture = TextureDecoder(options.fit.texture_size).to(device)
     trainer = TextureTrainer(texture, data, options.fit, options.seed)
     if class_name in done:
         trainer.restore(done[class_name])
-    budget = None if options.seconds is None else options.seconds / len(options.assets)
+    _train_texture(class_name, trainer, options, done, deadline)
+    texture_codes = whiten_texture(texture, trainer.codes.detach())
+    part = ClassPrior(shape, texture).to(device)
+    set_code_statistics(part, shape_codes, texture_codes)
+    choose_prototypes(part, data, shape_codes, trainer.owner, texture_codes, options.prototypes[class_name])
+    return part, {"shape": shape_losses, "texture": trainer.losses}
+
+
+def _train_texture(
+    class_name: str, trainer: TextureTrainer, options: PriorTrainingOptions, done: dict[str, Any], deadline: float
+) -> None:
+    """Step until `options.steps` or the deadline, saving now and then; the learning rate falls to fit either."""
     started = saved = time.monotonic()
     with tqdm(total=options.steps, initial=len(trainer.losses), desc=f"{class_name} texture") as bar:
         while len(trainer.losses) < options.steps:
-            elapsed = time.monotonic() - started
-            progress = len(trainer.losses) / options.steps
-            if budget is not None:
-                progress = max(progress, elapsed / budget)
-            if progress >= 1.0:
+            elapsed = (time.monotonic() - started) / max(deadline - started, 1e-3)
+            progress = max(len(trainer.losses) / options.steps, elapsed)
+            if progress >= 1.0 and trainer.losses:
                 break
             loss = trainer.step(progress)
             bar.update()
             if time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 bar.set_postfix(loss=f"{loss:.3f}")
                 done[class_name], saved = trainer.state(), time.monotonic()
-                torch.save(done, checkpoint_path)
+                torch.save(done, options.out / CHECKPOINT)
     done[class_name] = trainer.state()
-    torch.save(done, checkpoint_path)
-    texture_codes = whiten_texture(texture, trainer.codes.detach())
-    part = ClassPrior(shape, texture).to(options.device)
-    set_code_statistics(part, shape_codes, texture_codes)
-    choose_prototypes(part, data, shape_codes, trainer.owner, texture_codes, options.prototypes[class_name])
-    return part, {"shape": shape_losses, "texture": trainer.losses}
+    torch.save(done, options.out / CHECKPOINT)
 
 
 def _metadata(options: PriorTrainingOptions) -> dict[str, str]:

@@ -1,0 +1,149 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from airside_perception.errors import AirsideError
+from airside_perception.prior import ObjectPrior, fit_codes
+from airside_perception.prior.texture_decoder import TextureDecoder
+from airside_perception.synth.mesh_parts import box, merge
+from airside_perception.training.prior_data import LATTICES, LatticeSpec, draw_assets, prepare_asset
+from airside_perception.training.prior_distance import inside_nodes, signed_distance, subdivide, to_lattice
+from airside_perception.training.prior_fit import FitOptions, fit_shape_decoder, whiten_texture
+from airside_perception.training.train_prior import PriorTrainingOptions, train_prior
+
+SPEC = LatticeSpec((21, 19, 23), (0.55, 0.55, 0.55), (0.0, 1.5, 0.0))
+
+
+def lattice_corners(mesh):
+    return subdivide(mesh.vertices, mesh.faces, SPEC.axes())[0]
+
+
+def test_lattice_coordinates_count_nodes_and_extrapolate():
+    axes = SPEC.axes()
+    nodes = np.stack([axes[0][[0, 3, 20]], axes[1][[0, 9, 18]], axes[2][[2, 2, 2]]], axis=1)
+    assert np.allclose(to_lattice(nodes, axes), [[0, 0, 2], [3, 9, 2], [20, 18, 2]])
+    beyond = np.array([[2 * axes[0][0] - axes[0][1], 0, 0]])
+    assert to_lattice(beyond, axes)[0, 0] == pytest.approx(-1)
+
+
+def test_overlapping_boxes_are_inside_once_and_distances_are_exact():
+    parts = [box((-0.1, 0.0, 0.0), (0.6, 0.52, 0.53), (1, 0, 0)), box((0.21, 0.0, 0.1), (0.43, 0.31, 0.42), (0, 1, 0))]
+    corners = lattice_corners(merge(parts))
+    nodes = np.stack(np.meshgrid(*SPEC.axes(), indexing="ij"), axis=-1)
+    expected = np.zeros(SPEC.shape, dtype=bool)
+    for centre, size in (((-0.1, 0, 0), (0.6, 0.52, 0.53)), ((0.21, 0, 0.1), (0.43, 0.31, 0.42))):
+        expected |= (np.abs(nodes - np.array(centre)) < np.array(size) / 2).all(axis=-1)
+    assert np.array_equal(inside_nodes(corners, SPEC.shape), expected)
+    distances, samples = signed_distance(corners, SPEC.shape, 2.5, np.random.default_rng(0))
+    # Sharp corners count as thin and may gain a node.
+    assert (distances < 0)[expected].all()
+    assert ((distances < 0) & ~expected).sum() <= 0.05 * expected.sum()
+    axis_x = SPEC.axes()[0]
+    face = np.interp(-0.4, axis_x, np.arange(21))
+    assert distances[3, 9, 11] == pytest.approx(np.clip(face - 3, -2.5, 2.5), abs=1e-3)
+    buried = (samples.points[:, 0] > np.interp(0.05, axis_x, np.arange(21))) & (samples.normals[:, 0] < -0.9)
+    assert not buried.any()
+
+
+def test_a_sheet_thinner_than_a_cell_survives():
+    corners = lattice_corners(box((0.0, 0.0, 0.013), (0.8, 0.8, 0.004), (1, 1, 1)))
+    distances, _ = signed_distance(corners, SPEC.shape, 2.5, np.random.default_rng(0))
+    assert ((distances < 0).any(axis=2)[5:16, 5:14]).all()
+    assert (distances < 0).sum(axis=2).max() <= 2
+
+
+def test_affine_shape_training_recovers_a_one_parameter_family():
+    rng = np.random.default_rng(0)
+    grids, heights = [], np.linspace(0.3, 0.9, 12)
+    for height in heights:
+        corners = lattice_corners(box((0, 0, (height - 0.98) / 2), (0.8, 0.7, height), (1, 1, 1)))
+        grids.append(signed_distance(corners, SPEC.shape, 2.5, rng)[0].reshape(-1))
+    distances = torch.from_numpy(np.stack(grids))
+    decoder, codes, losses = fit_shape_decoder(distances, SPEC, FitOptions(shape_size=4, rounds=12))
+    assert losses[-1] < 0.8 * losses[0]
+    # Unused code entries stay silent, codes are centred, uncorrelated and ordered.
+    covariance = codes.T @ codes / len(codes)
+    assert codes.mean(dim=0).abs().max() < 1e-4
+    assert covariance[0, 0] == pytest.approx(1.0, rel=1e-3)
+    assert (covariance - torch.diag(covariance.diagonal())).abs().max() < 1e-3
+    assert (covariance.diagonal().diff() <= 1e-6).all()
+    inside, wanted = decoder(codes).reshape(len(codes), -1) < 0, distances < 0
+    assert ((inside & wanted).sum(1) / (inside | wanted).sum(1)).min() > 0.85
+
+
+def test_whitening_textures_changes_codes_and_not_colours():
+    torch.manual_seed(0)
+    decoder = TextureDecoder(4, hidden=16, features=5)
+    codes, points = 0.4 * torch.randn(30, 4) + 0.7, torch.rand(50, 3) - 0.5
+    before = decoder(points, codes[3])
+    white = whiten_texture(decoder, codes)
+    assert torch.allclose(decoder(points, white[3]), before, atol=1e-5)
+    assert torch.allclose(white.T @ white / 30, torch.eye(4), atol=0.02)
+
+
+def test_assets_fill_their_lattice_and_repeat():
+    asset = next(draw_assets("person", "val", 1, 3))
+    first, again = (prepare_asset(asset, np.random.default_rng(1), augment=True) for _ in range(2))
+    assert np.array_equal(first.distances, again.distances)
+    assert first.distances.shape == LATTICES["person"].shape
+    assert 0.01 < (first.distances < 0).mean() < 0.4
+    assert np.abs(first.points[:, 1:]).max() < 0.52
+    assert first.colors.min() >= 0
+    assert first.colors.max() <= 1
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> PriorTrainingOptions:
+    """Options that train one class in two seconds."""
+    out = tmp_path_factory.mktemp("prior")
+    fit = FitOptions(shape_size=6, texture_size=4, rounds=3, batch=4, points=32)
+    return PriorTrainingOptions(out=out, steps=6, assets={"person": 6}, variants={"person": 1}, fit=fit)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny) -> Path:
+    return train_prior(tiny)
+
+
+def test_training_writes_weights_that_decode_and_a_curve(tiny, trained):
+    prior = ObjectPrior.load(trained)
+    assert prior.class_names == ("person",)
+    assert (prior.shape_size, prior.texture_size) == (6, 4)
+    prototypes = prior.prototypes("person")
+    assert {p.name for p in prototypes} == {"person_walking", "person_standing", "person_crouching"}
+    mesh = prior.decode("person", prototypes[0].shape, prototypes[0].texture)
+    assert not mesh.fallback
+    assert 500 < len(mesh.faces) < 2500
+    assert (tiny.out / "prior_curves.png").stat().st_size > 5000
+
+
+def test_training_again_gives_the_same_weights_and_resume_starts_where_it_ended(tiny, trained):
+    first = ObjectPrior.load(trained)
+    train_prior(dataclasses.replace(tiny, resume=False))
+    again = ObjectPrior.load(trained)
+    train_prior(tiny)
+    resumed = ObjectPrior.load(trained)
+    for other in (again, resumed):
+        for key, value in first.classes["person"].state_dict().items():
+            assert torch.allclose(other.classes["person"].state_dict()[key], value, atol=1e-6), key
+
+
+def test_training_refuses_what_it_cannot_do(tiny, trained):
+    with pytest.raises(AirsideError, match="some of"):
+        train_prior(dataclasses.replace(tiny, assets={"boat": 4}))
+    with pytest.raises(AirsideError, match="belongs to other options"):
+        train_prior(dataclasses.replace(tiny, seed=9))
+
+
+def test_inverting_a_training_asset_beats_the_mean(trained, tiny):
+    prior = ObjectPrior.load(trained)
+    decoder = prior.classes["person"].shape
+    asset = next(draw_assets("person", "train", 1, tiny.seed))
+    data = prepare_asset(asset, np.random.default_rng(5), augment=False)
+    wanted = torch.from_numpy(data.distances.astype(np.float32)).reshape(-1)[decoder.live]
+    fit = fit_codes(prior, "person", decoder.positions[decoder.live], wanted)
+    mean_error = (decoder.live_distances(torch.zeros(1, 6))[0] - wanted).abs().mean()
+    assert fit.shape_error < 0.8 * float(mean_error)
