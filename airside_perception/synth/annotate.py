@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -67,7 +69,7 @@ def pixel_counts(
 
 def object_truth(
     scene: Scene, time_s: float, visible: np.ndarray, visible_fraction: np.ndarray
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Entries of a frame's "objects" in tracks.json: every tracked object, seen or not.
 
     Args:
@@ -77,7 +79,7 @@ def object_truth(
         visible_fraction: (O,) visible over amodal pixels.
     """
     ego = np.array(scene.ego.at(time_s)[:2])
-    entries = []
+    entries: list[dict[str, Any]] = []
     for index in np.flatnonzero(is_tracked(scene)):
         scene_object = scene.objects[index]
         box = scene_object.box(time_s)

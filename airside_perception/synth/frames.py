@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class LabelledFrame:
     time_s: float
     odom_from_base: np.ndarray
     layers: dict[str, ImageLayers]
-    objects: list[dict[str, object]]
+    objects: list[dict[str, Any]]
     boxes: np.ndarray
     best_visibility: np.ndarray
     occupancy: np.ndarray | None

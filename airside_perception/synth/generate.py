@@ -20,6 +20,7 @@ from airside_perception.errors import AirsideError
 from airside_perception.geometry.rig import Rig
 from airside_perception.geometry.se3 import matrix_to_quaternion
 from airside_perception.records import GridSpec
+from airside_perception.synth.detections import simulate_detections
 from airside_perception.synth.frames import LabelledFrame, render_frame
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.rigs import PRESETS, preset_rig
@@ -126,8 +127,7 @@ def _check(options: SynthOptions) -> None:
 
 
 def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path, on_frame) -> dict[str, object]:
-    grid_config = GridConfig()
-    grid = GridSpec(tuple(grid_config.origin), tuple(grid_config.voxel_size), tuple(grid_config.shape))
+    grid = _grid_spec(GridConfig())
     truth = folder / "ground_truth"
     for kind in ("depth", "semantic"):
         for camera in rig.names:
@@ -153,6 +153,7 @@ def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path,
                 on_frame(index + 1, frames)
     tracks = {"frame_id": "odom", "rate_hz": options.rate_hz, "frames": entries}
     (truth / "tracks.json").write_text(json.dumps(tracks))
+    (folder / "detections.json").write_text(json.dumps(simulate_detections(entries, options.seed)))
     spec = {"origin": grid.origin, "voxel_size": grid.voxel_size, "shape": grid.shape, "frame": grid.frame_id}
     (truth / "occupancy" / "grid.json").write_text(json.dumps(spec))
     manifest: dict[str, object] = {
@@ -167,11 +168,20 @@ def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path,
     return manifest
 
 
+def _grid_spec(config: GridConfig) -> GridSpec:
+    x, y, z = config.origin
+    dx, dy, dz = config.voxel_size
+    nx, ny, nz = config.shape
+    return GridSpec((x, y, z), (dx, dy, dz), (nx, ny, nz))
+
+
 def _stamp(time_s: float) -> int:
     return FIRST_STAMP_NS + round(time_s * 1e9)
 
 
-def _write_frame_to_bag(bag, scene: Scene, frame: LabelledFrame, options: SynthOptions, rng) -> None:
+def _write_frame_to_bag(
+    bag: ApronBagWriter, scene: Scene, frame: LabelledFrame, options: SynthOptions, rng: np.random.Generator
+) -> None:
     stamp = _stamp(frame.time_s)
     # Odometry comes faster than images, as on a vehicle.
     for step in range(5):
@@ -198,4 +208,6 @@ def _write_labels(truth: Path, index: int, frame: LabelledFrame) -> None:
         centimetres = np.clip(np.round(layers.depth * 100), 0, 65535).astype(np.uint16)
         cv2.imwrite(str(truth / "depth" / name / f"{index:04d}.png"), centimetres)
         cv2.imwrite(str(truth / "semantic" / name / f"{index:04d}.png"), layers.semantic)
-    np.savez_compressed(truth / "occupancy" / f"{index:04d}.npz", class_id=frame.occupancy, observed=frame.observed)
+    if frame.occupancy is not None and frame.observed is not None:
+        path = truth / "occupancy" / f"{index:04d}.npz"
+        np.savez_compressed(path, class_id=frame.occupancy, observed=frame.observed)

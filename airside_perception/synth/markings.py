@@ -69,7 +69,7 @@ def paint_stand(
     painter.number(str(int(rng.integers(1, 60))), np.array([x + 1.5 * road, low + road * 0.8]), [0, road], 2.2, YELLOW)
     for where in (0.1, -0.25):
         spot = center + forward * where * length + side * rng.normal(0, 0.15 * span)
-        painter.stain(*spot, rng.uniform(1.5, 5.0), rng.uniform(0.5, 0.85))
+        painter.stain(spot[0], spot[1], rng.uniform(1.5, 5.0), rng.uniform(0.5, 0.85))
 
 
 def paint_taxiway(painter: GroundPainter, rng: np.random.Generator, side: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from airside_perception.rendering import rasterize
 from airside_perception.rendering.warp_runtime import start_warp
 from airside_perception.synth import shading_kernels
 from airside_perception.synth.bent_camera import BentCamera
-from airside_perception.synth.scene import Scene
+from airside_perception.synth.scene import Lighting, Scene, SensorStyle
 from airside_perception.synth.scene_geometry import GeometryCache, SceneGeometry, semantic_lookup
 from airside_perception.synth.sensor import expose
 
@@ -56,9 +56,14 @@ class RasterBackend:
         self._cache = GeometryCache(scene)
         self._semantic = np.concatenate([semantic_lookup(scene), [0, GROUND]]).astype(np.uint8)
         self._levels = [torch.from_numpy(level).to(self._device) for level in texture_levels(scene.ground.albedo)]
-        self._air = _air(scene)
+        self._air = _air(scene.lighting)
         self._bent: dict[str, BentCamera] = {}
         self._time: float | None = None
+
+    def relight(self, lighting: Lighting, sensor: SensorStyle) -> None:
+        """Go on with the same scene in another light, seen by another sensor."""
+        self._scene = replace(self._scene, lighting=lighting, sensor=sensor)
+        self._air, self._time = _air(lighting), None
 
     def geometry(self, time_s: float) -> SceneGeometry:
         """The scene's triangles at `time_s` (kept until another time is asked for)."""
@@ -190,8 +195,8 @@ class RasterBackend:
         return radiance.cpu().numpy(), depth.cpu().numpy(), item.cpu().numpy()
 
 
-def _air(scene: Scene) -> shading_kernels.Air:
-    lighting, air = scene.lighting, shading_kernels.Air()
+def _air(lighting: Lighting) -> shading_kernels.Air:
+    air = shading_kernels.Air()
     air.sun_direction, air.sun_color = wp.vec3(*lighting.sun_direction), wp.vec3(*lighting.sun_color)
     air.ambient = wp.vec3(*lighting.ambient_color)
     air.zenith, air.horizon = wp.vec3(*lighting.sky_zenith), wp.vec3(*lighting.sky_horizon)

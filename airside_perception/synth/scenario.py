@@ -54,7 +54,8 @@ def build_scene(
     builder.reserve_ego(ego)
     (fill_scatter if layout == "scatter" else fill_stands)(builder, painter, ego)
     for _ in range(int(rng.integers(4, 40))):
-        painter.stain(*rng.uniform(-70, 70, 2), rng.uniform(0.5, 6.0), rng.uniform(0.55, 1.1))
+        x, y, radius, strength = rng.uniform((-70, -70, 0.5, 0.55), (70, 70, 6.0, 1.1))
+        painter.stain(x, y, radius, strength)
     lighting, drawn = random_lighting(rng, condition)
     sensor = random_sensor(rng, night=drawn == "night")
     return Scene(

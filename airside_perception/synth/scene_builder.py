@@ -109,7 +109,7 @@ class SceneBuilder:
             if asset.animate is not None and self.rng.random() < 0.65:
                 path = walk(self.rng, start, self.duration_s, self.rng.normal(1.35, 0.2))
             else:
-                path = Trajectory.standing(*start, self.rng.uniform(-np.pi, np.pi))
+                path = Trajectory.standing(start[0], start[1], self.rng.uniform(-np.pi, np.pi))
             self.add(asset, path, margin=0.15)
 
     def baggage_train(self, leader: Trajectory) -> bool:

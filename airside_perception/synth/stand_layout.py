@@ -38,7 +38,8 @@ def fill_stands(builder: SceneBuilder, painter: GroundPainter, ego: Trajectory) 
     middle = ego.at(builder.duration_s / 2)
     builder.people(np.array(middle[:2]), 12.0, int(rng.integers(3, 8)))
     for _ in range(int(rng.integers(2, 10))):
-        builder.stand_at(builder.random_asset("obstacle"), *rng.uniform(-40, 40, 2), rng.uniform(-3, 3))
+        x, y, yaw = rng.uniform((-40, -40, -3), (40, 40, 3))
+        builder.stand_at(builder.random_asset("obstacle"), x, y, yaw)
 
 
 def _row_of_stands(builder: SceneBuilder, painter: GroundPainter, side: float, edge: float) -> None:

@@ -24,16 +24,18 @@ def serve_aircraft(builder: SceneBuilder, x: float, y: float, yaw: float, aircra
         heading = yaw + turn + rng.normal(0, 0.06)
         for step in _STEPS_BACK:
             place = [x, y] + to_world @ (np.array([along, across + np.sign(across) * step]) + error)
-            if builder.stand_at(asset, *place, heading):
+            if builder.stand_at(asset, place[0], place[1], heading):
                 break
     right = -0.055 * length
     start = [x, y] + to_world @ np.array([-0.22 * length, right - rng.uniform(10, 13)])
     if rng.random() < 0.7:
-        builder.baggage_train(Trajectory.standing(*start, yaw + rng.choice([0, np.pi]) + rng.normal(0, 0.1)))
+        builder.baggage_train(
+            Trajectory.standing(start[0], start[1], yaw + rng.choice([0, np.pi]) + rng.normal(0, 0.1))
+        )
     for along, across in ((0.5, 0.0), (-0.5, 0.0), (-0.03, 0.52), (-0.03, -0.52), (0.06, 0.2), (0.06, -0.2)):
         if rng.random() < 0.7:
             place = [x, y] + to_world @ np.array([along * (length + 3), across * span]) + rng.normal(0, 0.25, 2)
-            builder.stand_at(builder.asset("cone"), *place, rng.uniform(-3, 3))
+            builder.stand_at(builder.asset("cone"), place[0], place[1], rng.uniform(-3, 3))
     near = [x, y] + to_world @ np.array([rng.uniform(-0.3, 0.55) * length, right - 6])
     builder.people(near, 4.0, int(rng.integers(1, 5)))
 

@@ -17,7 +17,6 @@ from airside_perception.synth.lighting import random_lighting
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.rigs import random_rig
 from airside_perception.synth.scenario import build_scene
-from airside_perception.synth.scene import Scene
 from airside_perception.synth.sensor import random_sensor
 from airside_perception.training.occupancy_data import LABEL_STRIDE, TrainingSample
 
@@ -46,19 +45,19 @@ def training_samples(
     """
     rng = np.random.default_rng([seed, 991])
     scene = build_scene(seed, split, random_rig(rng, image_size, cameras), SCENE_SECONDS)
-    backend: RasterBackend | None = None
+    backend = RasterBackend(scene)
     for index in range(frames_per_scene):
         if index % 2 == 0:
             lighting, condition = random_lighting(rng)
             scene = replace(scene, lighting=lighting, sensor=random_sensor(rng, condition == "night"))
-            backend = RasterBackend(scene)
+            backend.relight(scene.lighting, scene.sensor)
         rig = random_rig(rng, image_size, cameras)
-        assert backend is not None
         frame = render_frame(backend, scene, rig, float(rng.uniform(0, SCENE_SECONDS)), rng, grid)
-        yield _to_sample(scene, rig, frame)
+        yield _to_sample(rig, frame)
 
 
-def _to_sample(scene: Scene, rig: Rig, frame: LabelledFrame) -> TrainingSample:
+def _to_sample(rig: Rig, frame: LabelledFrame) -> TrainingSample:
+    assert frame.occupancy is not None and frame.observed is not None, "frames for training are rendered with a grid"
     half = LABEL_STRIDE // 2
     layers = [frame.layers[name] for name in rig.names]
     base_from_odom = invert_transform(frame.odom_from_base)
