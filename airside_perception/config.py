@@ -94,8 +94,8 @@ class RefineConfig:
 
     enabled: bool = option(True, "Refine detections by rendering", reconfigurable=True)
     prior: str = option("engines/prior.safetensors", "Object prior: a path, or a file shipped with the package")
-    iterations: int = option(6, "Levenberg-Marquardt steps per object", range=(0, 50), reconfigurable=True)
-    crop_size: int = option(96, "Edge of the square crop that is compared", unit="px", range=(16, 512))
+    iterations: int = option(5, "Levenberg-Marquardt steps per object", range=(0, 50), reconfigurable=True)
+    crop_size: int = option(64, "Edge of the square crop that is compared", unit="px", range=(16, 512))
     budget_ms: float = option(
         0.0, "Stop stepping after this time per frame; 0: no limit", unit="ms", range=(0, 10000), reconfigurable=True
     )

@@ -23,7 +23,7 @@ from airside_perception.refine.views import View, find_views
 START_SHAPES = 3
 """Typical shapes that a new object tries."""
 
-FLIP_GAIN = 0.9
+FLIP_GAIN = 0.6
 """A start with another heading must lower the energy to this part of the detector's own."""
 
 WARM_GATE = {"aircraft": 6.0, "gse": 2.5, "person": 1.2}

@@ -8,6 +8,7 @@ outline up to the blur, and free of a render per parameter.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -108,6 +109,7 @@ class SilhouetteBatch:
         self._linear = np.array([v.crop.is_linear for v in views])
         self._target = torch.from_numpy(np.stack([v.target for v in views]).astype(np.float32))
         self.weight = torch.from_numpy(np.stack([v.weight for v in views]).astype(np.float32))
+        self._softness = np.array([v.softness_px for v in views])
         self._blurred_targets: dict[float, torch.Tensor] = {}
 
     @property
@@ -175,6 +177,14 @@ class SilhouetteBatch:
             self._blurred_targets[sigma] = blur(self._target[:, None], sigma)[:, 0]
         return self._blurred_targets[sigma]
 
+    def _soften(self, images: torch.Tensor, sigma: float) -> torch.Tensor:
+        """Blur renders (C, A, P, P) by `sigma` and, on top, as much as each view's target is soft already."""
+        result = torch.empty_like(images)
+        for softness in np.unique(self._softness):
+            own = torch.from_numpy(np.flatnonzero(self._softness == softness))
+            result[own] = blur(images[own], float(np.hypot(sigma, softness)))
+        return result
+
     def evaluate(self, poses: Poses, sigma: float, reference_sigma: float, with_jacobian: bool = True) -> StepTerms:
         """Render at `poses` and compare.
 
@@ -188,7 +198,7 @@ class SilhouetteBatch:
         clip, slope = self.project(points)
         raster = self.raster(clip)
         mask = (raster[..., 3] > 0).float()
-        reference = blur(mask[:, None], reference_sigma)[:, 0] - self.blurred_target(reference_sigma)
+        reference = self._soften(mask[:, None], reference_sigma)[:, 0] - self.blurred_target(reference_sigma)
         weight_sum = self.weight.sum(dim=(1, 2)).clamp_min(1.0)
         size = reference.abs()
         cost = ((size * self.weight).sum(dim=(1, 2)) / weight_sum).double().numpy()
@@ -201,9 +211,12 @@ class SilhouetteBatch:
         limit = float(self.size)
         flow = np.clip(flow.reshape(len(flow), -1), -40 * limit, 40 * limit)
         carried = self.interpolate(flow, raster).permute(0, 3, 1, 2)
-        stacked = blur(torch.cat([mask[:, None], carried], dim=1), sigma)
-        soft = stacked[:, 0]
-        spread = stacked[:, 1:] / soft[:, None].clamp_min(1e-3)
+        soft = self._soften(mask[:, None], sigma)[:, 0]
+        # The flow is smooth, so half the resolution carries it past the outline at an eighth of the cost.
+        halves = functional.avg_pool2d(torch.cat([mask[:, None], carried], dim=1), 2)
+        halves = blur(halves, max(sigma, 1.5))
+        spread = halves[:, 1:] / halves[:, :1].clamp_min(1e-3)
+        spread = functional.interpolate(spread, scale_factor=2, mode="nearest")
         gradient_x, gradient_y = _central_differences(soft)
         jacobian = -(gradient_x[:, None] * spread[:, :columns] + gradient_y[:, None] * spread[:, columns:])
         residual = soft - self.blurred_target(sigma)
@@ -217,17 +230,23 @@ class SilhouetteBatch:
 
 
 def blur(images: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Gaussian blur of (C, A, P, P) float32 by `sigma` pixels, zeros outside."""
+    """Gaussian blur of (C, A, P, P) float32 by `sigma` pixels, zeros outside.
+
+    As two products with a banded matrix: for crops this small a matrix product beats convolution tenfold.
+    """
     if sigma <= 0:
         return images
-    radius = max(1, int(np.ceil(2.5 * sigma)))
-    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=torch.float32) / sigma) ** 2)
-    taps = taps / taps.sum()
-    count, channels, height, width = images.shape
-    flat = images.reshape(count * channels, 1, height, width)
-    flat = functional.conv2d(flat, taps.view(1, 1, 1, -1), padding=(0, radius))
-    flat = functional.conv2d(flat, taps.view(1, 1, -1, 1), padding=(radius, 0))
-    return flat.view(count, channels, height, width)
+    rows, columns = _blur_matrix(images.shape[2], sigma), _blur_matrix(images.shape[3], sigma)
+    return rows @ (images @ columns)
+
+
+@lru_cache(maxsize=64)
+def _blur_matrix(size: int, sigma: float) -> torch.Tensor:
+    """(size, size) symmetric Gaussian band; a whole kernel sums to one, at the border part of it is cut."""
+    offset = torch.arange(size, dtype=torch.float64)
+    band = torch.exp(-0.5 * ((offset[:, None] - offset[None]) / sigma) ** 2)
+    taps = torch.exp(-0.5 * (torch.arange(-4 * size, 4 * size + 1, dtype=torch.float64) / sigma) ** 2)
+    return (band / taps.sum()).float()
 
 
 def _central_differences(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

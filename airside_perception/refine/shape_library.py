@@ -88,18 +88,20 @@ class ShapeLibrary:
 
     def _linearise(self, class_name: str, shape, texture, size) -> LinearShape:
         linear = self._prior.decode_linearized(class_name, shape, texture, self._level)
-        covariance = self._prior.code_covariance(class_name)[0].cpu().numpy().astype(np.float64)
-        values, vectors = np.linalg.eigh(covariance)
-        order = np.argsort(values)[::-1][: self.shape_parameters]
-        directions = (vectors[:, order] * np.sqrt(np.maximum(values[order], 1e-12))).T
-        mesh = linear.mesh
         to_numpy = lambda tensor: tensor.detach().cpu().numpy()  # noqa: E731
-        jacobian = to_numpy(linear.shape_jacobian).astype(np.float64)
+        mesh = linear.mesh
+        vertices = to_numpy(mesh.vertices).astype(np.float64)
+        # The box is the mesh's own: an object's size then means the same for every shape.
+        low, high = vertices.min(axis=0), vertices.max(axis=0)
+        stretch = 1.0 / np.maximum(high - low, 1e-3)
+        jacobian = to_numpy(linear.shape_jacobian).astype(np.float64) * stretch[None, :, None]
+        covariance = to_numpy(self._prior.code_covariance(class_name)[0]).astype(np.float64)
+        directions = _strongest_directions(jacobian, covariance, self.shape_parameters)
         columns = np.clip(np.einsum("vcs,ks->vck", jacobian, directions), -0.25, 0.25)
         return LinearShape(
             np.asarray(to_numpy(torch.as_tensor(shape)), np.float32),
             np.asarray(to_numpy(torch.as_tensor(texture)), np.float32),
-            to_numpy(mesh.vertices),
+            ((vertices - (low + high) / 2) * stretch).astype(np.float32),
             to_numpy(mesh.faces),
             to_numpy(mesh.normals),
             to_numpy(mesh.colors),
@@ -108,3 +110,18 @@ class ShapeLibrary:
             to_numpy(linear.texture_jacobian),
             None if size is None else np.asarray(size, np.float64),
         )
+
+
+def _strongest_directions(jacobian: np.ndarray, covariance: np.ndarray, count: int) -> np.ndarray:
+    """(K, S) code changes, one standard deviation each, that move the surface most.
+
+    Args:
+        jacobian: (V, 3, S) of the vertices in the code.
+        covariance: (S, S) of the class's codes.
+        count: K.
+    """
+    root = np.linalg.cholesky(covariance + 1e-6 * np.eye(len(covariance)))
+    # Where an edge barely crosses the surface its entries explode; such vertices must not choose the directions.
+    flat = np.clip(jacobian.reshape(-1, jacobian.shape[2]) @ root, -0.5, 0.5)
+    _, _, right = np.linalg.svd(flat, full_matrices=False)
+    return right[:count] @ root.T

@@ -16,6 +16,13 @@ from airside_perception.records import NetworkOutput, RigFrame
 MARGIN = 0.28
 """Crop border on each side, as a fraction of the projected box."""
 
+FINEST_PX = 0.75
+"""Crop pixels are never finer than this many image pixels: the network's semantics hold no more detail,
+and small objects need the surroundings in which a detection may be wrong."""
+
+NETWORK_BLUR_PX = 2.2
+"""Softness of the network's silhouettes, image pixels (its output stride is 4)."""
+
 SMALLEST_PX = 4.0
 """Boxes that project to less than this edge length are not refined."""
 
@@ -35,6 +42,7 @@ class View:
         image: (P, P, 3) float32 RGB in 0..1.
         truncated: True where the image border cuts the projected box.
         area_px: area of the projected box inside the image, image pixels.
+        softness_px: blur of the target, crop pixels.
     """
 
     object_index: int
@@ -47,6 +55,7 @@ class View:
     image: np.ndarray
     truncated: bool
     area_px: float
+    softness_px: float
 
 
 def project_boxes(frame: RigFrame, camera: Camera, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +119,7 @@ def find_views(
             cut = bool((width * height < 0.8 * (u1 - u0) * (v1 - v0)) or not whole[index])
             if cut and width * height < 0.15 * (u1 - u0) * (v1 - v0):
                 continue
-            region = _grown(np.array([left, top, right, bottom]))
+            region = _grown(np.array([left, top, right, bottom]), FINEST_PX * crop_size)
             candidates.setdefault(int(index), []).append((width * height, name, region, cut))
     views = []
     for index, found in sorted(candidates.items()):
@@ -120,12 +129,14 @@ def find_views(
     return views
 
 
-def _grown(rectangle: np.ndarray) -> np.ndarray:
-    """Integer x0, y0, width, height of a rectangle with its margin."""
+def _grown(rectangle: np.ndarray, smallest: float) -> np.ndarray:
+    """Integer x0, y0, width, height of a rectangle with its margin, at least `smallest` wide and high."""
     left, top, right, bottom = rectangle
-    border_x, border_y = max(MARGIN * (right - left), 4.0), max(MARGIN * (bottom - top), 4.0)
-    x0, y0 = np.floor(left - border_x), np.floor(top - border_y)
-    return np.array([x0, y0, np.ceil(right + border_x) - x0 + 1, np.ceil(bottom + border_y) - y0 + 1]).astype(int)
+    half = np.array([(0.5 + MARGIN) * (right - left), (0.5 + MARGIN) * (bottom - top)])
+    half = np.maximum(np.maximum(half, half.max() / 4), smallest / 2)
+    middle = np.array([(left + right) / 2, (top + bottom) / 2])
+    low, high = np.floor(middle - half).astype(int), np.ceil(middle + half).astype(int)
+    return np.concatenate([low, high - low + 1])
 
 
 def _cut(frame, name, index, class_name, region, network, size, truncated, area) -> View:
@@ -140,8 +151,11 @@ def _cut(frame, name, index, class_name, region, network, size, truncated, area)
     inside = ((rows >= 0) & (rows <= camera.height - 1))[:, None] & ((columns >= 0) & (columns <= camera.width - 1))[None]
     target, weight = _silhouette(network.image_semantics[name], class_name, rows, columns, camera)
     colors = _sample(image.image, rows, columns).astype(np.float32) / 255
+    # Soft by whole steps of the square root of two, so that views share a few blurs.
+    softness = NETWORK_BLUR_PX * size / float(np.sqrt(region[2] * region[3]))
+    softness = float(2.0 ** (np.round(2 * np.log2(max(softness, 0.25))) / 2))
     return View(
-        index, name, crop, clip, odom_from_camera, target, weight * inside, colors, truncated, float(area)
+        index, name, crop, clip, odom_from_camera, target, weight * inside, colors, truncated, float(area), softness
     )  # fmt: skip
 
 
