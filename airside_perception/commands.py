@@ -46,8 +46,10 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 def _demo(args: argparse.Namespace) -> int:
     out = writable_folder(args.out)
     from airside_perception.evaluation.demo import run_demo
+    from airside_perception.evaluation.sequence_scores import main_figures
 
-    report(run_demo(out, live=args.live), args.json)
+    summary = run_demo(out, live=args.live)
+    report(summary if args.json else {**main_figures(summary), "look at": "", **summary["files"]}, args.json)
     return 0
 
 
@@ -100,6 +102,7 @@ def _eval(args: argparse.Namespace) -> int:
     sequences = [sequence_at(path) for path in args.sequences]
     out = writable_folder(args.out)
     from airside_perception.evaluation.replay import run_evaluation
+    from airside_perception.evaluation.sequence_scores import main_figures
 
     summary = run_evaluation(
         sequences,
@@ -112,9 +115,9 @@ def _eval(args: argparse.Namespace) -> int:
         max_range=args.max_range,
         nuscenes=args.nuscenes,
     )
-    report(summary, args.json)
+    report(summary if args.json else main_figures(summary), args.json)
     if not args.json:
-        print(f"results: {out / 'results.json'}\nreport:  {out / 'report' / 'index.html'}")
+        print(f"summary: {out / 'summary.json'}\nreport:  {out / 'report' / 'index.html'}")
     return 0
 
 

@@ -111,6 +111,7 @@ class _SequenceRun:
         self.scores, self.folder = scores, folder
         self.history = TrackHistory()
         self.samples: list[ReportSample] = []
+        self.pipeline_notes: dict[str, dict[str, Any]] = {}
 
     def replay(self, save_occupancy: bool, progress: bool, overlays: int, observer: SceneObserver | None) -> None:
         """Step through all frames."""
@@ -136,6 +137,9 @@ class _SequenceRun:
                 if observer is not None:
                     observer(scene, truth, self.pipeline.prior)
                 bar.update()
+        self.pipeline_notes = {"pipeline": dict(self.pipeline.counts), "device": dict(self.pipeline.device_report())}
+        # Models are large, and the next sequence loads its own.
+        del self.pipeline
 
     def check(self, external: StampedDetections | None) -> None:
         """Raise AirsideError where nothing could come out."""
@@ -163,8 +167,7 @@ class _SequenceRun:
             "cameras": list(self.frames.rig.names),
             "ground_truth": self.scores.truth is not None,
             "input": self.frames.counts(),
-            "pipeline": dict(self.pipeline.counts),
-            "device": dict(self.pipeline.device_report()),
+            **self.pipeline_notes,
             "notes": list(self.scores.notes),
         }
 

@@ -130,10 +130,15 @@ def _headline(summary: Mapping[str, Any], sequences: Sequence[SequenceReport]) -
 
 def _sequence(sequence: SequenceReport, alone: bool) -> str:
     title = "" if alone else f"<h2 class='sequence'>{escape(sequence.name)}</h2>"
+    pictures = [_sample(sample, sequence.history) for sample in sequence.samples]
+    # One frame in full view; tracks have a history in the middle of a sequence.
+    first = pictures.pop(len(pictures) // 2) if pictures else ""
+    more = f"<details><summary>{len(pictures)} more frames</summary>{''.join(pictures)}</details>" if pictures else ""
     return "".join(
         [
             title,
-            *(_sample(sample, sequence.history) for sample in sequence.samples),
+            first,
+            more,
             errors_section(sequence.scores),
             tracks_section(sequence.history),
             input_section(sequence.meta),
@@ -145,9 +150,10 @@ def _sample(sample: ReportSample, history: TrackHistory) -> str:
     seconds = (sample.stamp_ns - history.stamps_ns[0]) / 1e9 if history.stamps_ns else 0.0
     scene = _image(sample.birds_eye, "bird's eye") + _image(sample.voxels, "voxels")
     cameras = "".join(_image(data, name) for name, data in sample.overlays.items())
+    columns = "two" if len(sample.overlays) in (1, 2, 4) else "three"
     return (
         f"<section><h2>Frame at {seconds:.1f} s</h2><div class='pictures wide'>{scene}</div>"
-        f"<div class='pictures'>{cameras}</div></section>"
+        f"<div class='pictures {columns}'>{cameras}</div></section>"
     )
 
 

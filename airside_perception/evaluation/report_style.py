@@ -30,12 +30,14 @@ td.reasons { white-space: normal; text-align: left; min-width: 220px; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 7px; }
 .none { color: var(--muted); }
 .note { color: var(--muted); font-size: 13px; margin: 10px 0 0; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(390px, 1fr)); gap: 10px; margin-top: 10px; }
+.pictures { display: grid; gap: 10px; margin-top: 10px; }
+.pictures.two { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+.pictures.three { grid-template-columns: repeat(3, minmax(0, 1fr)); }
 .pictures.wide { grid-template-columns: minmax(0, 0.42fr) minmax(0, 0.58fr); align-items: start; }
 figure { margin: 0; }
 img { width: 100%; display: block; border-radius: 6px; }
 svg { vertical-align: middle; max-width: 100%; }
 svg text { font: 11px system-ui, "DejaVu Sans", sans-serif; }
-details summary { cursor: pointer; color: var(--muted); }
+details summary { cursor: pointer; color: var(--muted); margin: 0 0 14px; }
 @media (max-width: 800px) { .pictures.wide { grid-template-columns: 1fr; } .columns { grid-template-columns: 1fr; } }
 """

@@ -146,3 +146,22 @@ def finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
+
+
+def main_figures(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The few figures that a person wants first, by a readable name; None where they could not be scored."""
+    part = {name: summary.get(name) or {} for name in ("tracking", "occupancy", "render", "timing_ms")}
+    return {
+        "frames": summary.get("frames"),
+        "AMOTA": part["tracking"].get("amota"),
+        "recall": part["tracking"].get("recall"),
+        "ID switches": part["tracking"].get("id_switches"),
+        "translation RMSE (m)": part["tracking"].get("translation_rmse_m"),
+        "yaw RMSE (deg)": part["tracking"].get("yaw_rmse_deg"),
+        "camera-visible mIoU": part["occupancy"].get("miou"),
+        "RayIoU": part["occupancy"].get("ray_iou"),
+        "silhouette IoU": part["render"].get("mask_iou"),
+        "frame p50 (ms)": part["timing_ms"].get("frame", {}).get("p50"),
+        "frame p95 (ms)": part["timing_ms"].get("frame", {}).get("p95"),
+        "objects refined per second": summary.get("objects_per_second"),
+    }
