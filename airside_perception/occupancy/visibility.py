@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
 import warp as wp
+
 from airside_perception.geometry.cameras import Camera
 from airside_perception.occupancy.visibility_kernels import copy_seen, march_rays
 from airside_perception.records import NEVER_SEEN, SEEN_BEFORE, SEEN_NOW, GridSpec, RigFrame
@@ -75,8 +75,10 @@ def _meets_grid(origin: np.ndarray, rays: np.ndarray, shape: np.ndarray) -> np.n
     """(R,) bool by the slab method, voxel units."""
     with np.errstate(divide="ignore", invalid="ignore"):
         first, second = (0.0 - origin) / rays, (shape - origin) / rays
-    enter = np.nanmax(np.minimum(first, second), axis=1)
-    leave = np.nanmin(np.maximum(first, second), axis=1)
+    low, high = np.minimum(first, second).T, np.maximum(first, second).T
+    # fmax and fmin pass over NaN (a ray inside a slab's face); column by column, as numpy is slow on short rows.
+    enter = np.fmax(np.fmax(low[0], low[1]), low[2])
+    leave = np.fmin(np.fmin(high[0], high[1]), high[2])
     return leave > np.maximum(enter, 0.0)
 
 

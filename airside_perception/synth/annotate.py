@@ -18,10 +18,8 @@ from airside_perception.synth.scene_geometry import SceneGeometry, semantic_look
 from airside_perception.synth.surface_samples import surface_samples
 
 _AMODAL_STRIDE = 2
-_PRIORITY = np.zeros(7, np.int64)
-# Where several classes share a voxel the one that matters more to a vehicle names it.
-for _rank, _semantic in enumerate((GROUND, STRUCTURE, AIRCRAFT, OBSTACLE, GSE, PERSON), start=1):
-    _PRIORITY[_semantic] = _rank
+_BY_PRIORITY = (GROUND, STRUCTURE, AIRCRAFT, OBSTACLE, GSE, PERSON)
+"""Where several classes share a voxel the later one, which matters more to a vehicle, names it."""
 
 
 def is_tracked(scene: Scene) -> np.ndarray:
@@ -118,14 +116,17 @@ def voxelize(
         classes[:, :, ground_layer] = GROUND
     if not len(geometry.faces):
         return classes
-    corners = transform_points(base_from_odom, geometry.vertices)[geometry.faces]
+    corners = transform_points(base_from_odom, geometry.vertices).astype(np.float32)[geometry.faces]
+    first, second, third = corners[:, 0], corners[:, 1], corners[:, 2]
     low, high = np.asarray(spec.origin), np.asarray(spec.origin) + np.asarray(spec.voxel_size) * spec.shape
-    near = np.all((corners.max(axis=1) > low) & (corners.min(axis=1) < high), axis=1)
+    reaches_in = np.maximum(np.maximum(first, second), third) > low
+    begins_before_end = np.minimum(np.minimum(first, second), third) < high
+    near = np.all(reaches_in & begins_before_end, axis=1)
     corners, semantics = corners[near], semantic_lookup(scene)[geometry.face_items[near]]
     points, owner = surface_samples(corners, spacing)
     indices, inside = spec.indices(points)
-    flat = np.ravel_multi_index(indices[inside].T, spec.shape)
+    flat = np.ravel_multi_index(tuple(indices[inside].T), spec.shape)
     labels = semantics[owner[inside]]
-    order = np.argsort(_PRIORITY[labels], kind="stable")
-    classes.ravel()[flat[order]] = labels[order]
+    for semantic in _BY_PRIORITY:
+        classes.ravel()[flat[labels == semantic]] = semantic
     return classes

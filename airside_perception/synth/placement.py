@@ -89,12 +89,18 @@ class SolidSpace:
         self._filled = np.zeros((side, side, int(height / cell)), bool)
         self._swept = np.zeros_like(self._filled)
 
-    def _cells(self, mesh: Mesh, trajectory: Trajectory, times: np.ndarray) -> np.ndarray:
-        """(N, 3) indices of the cells that the mesh's surface touches at the given times."""
-        points, _ = surface_samples(mesh.vertices[mesh.faces].astype(np.float64), 0.8 * self._cell)
-        lattice = np.round(points / (0.5 * self._cell)).astype(np.int64) + 4096
+    def cells(self, mesh: Mesh, trajectory: Trajectory, times: np.ndarray) -> np.ndarray:
+        """(N,) flat indices of the cells that a box-centred mesh, put on the ground, touches.
+
+        Args:
+            mesh: its surface counts.
+            trajectory: where it is.
+            times: (T,) seconds; one is enough for what stands.
+        """
+        points, _ = surface_samples(mesh.vertices[mesh.faces], 0.8 * self._cell, least=1)
+        lattice = np.round(points / (0.6 * self._cell)).astype(np.int64) + 4096
         _, first = np.unique((lattice[:, 0] << 26) | (lattice[:, 1] << 13) | lattice[:, 2], return_index=True)
-        points = points[first]
+        points = points[first].astype(np.float64)
         lift = -float(mesh.vertices[:, 2].min())
         placed = [
             transform_points(pose_from_xyz_yaw(x, y, lift, yaw), points) for x, y, yaw in trajectory.sample(times)
@@ -102,23 +108,17 @@ class SolidSpace:
         indices = np.floor((np.concatenate(placed) + [self._half_extent, self._half_extent, 0]) / self._cell).astype(
             int
         )
-        return indices[np.all((indices >= 0) & (indices < self._filled.shape), axis=1)]
+        inside = np.all((indices >= 0) & (indices < self._filled.shape), axis=1)
+        return np.ravel_multi_index(tuple(indices[inside].T), self._filled.shape)
 
-    def free(self, mesh: Mesh, trajectory: Trajectory, times: np.ndarray) -> bool:
-        """True where the box-centred mesh, put on the ground, meets nothing solid at any of the times.
+    def free(self, cells: np.ndarray, standing: bool) -> bool:
+        """True where nothing solid is in the cells; what stands must also stay out of the way of what moves."""
+        return not bool(self._filled.ravel()[cells].any() or (standing and self._swept.ravel()[cells].any()))
 
-        What stands must also stay out of the way of what moves.
-        """
-        cells = tuple(self._cells(mesh, trajectory, times if trajectory.moves else times[:1]).T)
-        return not bool(self._filled[cells].any() or (not trajectory.moves and self._swept[cells].any()))
+    def fill(self, cells: np.ndarray) -> None:
+        """Make cells solid."""
+        self._filled.ravel()[cells] = True
 
-    def fill(self, mesh: Mesh, trajectory: Trajectory, times: np.ndarray) -> None:
-        """Make a standing object solid, or keep the way of a moving one clear of standing ones."""
-        if trajectory.moves:
-            self.sweep(mesh, trajectory, times)
-        else:
-            self._filled[tuple(self._cells(mesh, trajectory, times[:1]).T)] = True
-
-    def sweep(self, mesh: Mesh, trajectory: Trajectory, times: np.ndarray) -> None:
-        """Keep standing objects out of the space that the mesh's surface passes through."""
-        self._swept[tuple(self._cells(mesh, trajectory, times).T)] = True
+    def sweep(self, cells: np.ndarray) -> None:
+        """Keep what stands out of the cells: something drives through them."""
+        self._swept.ravel()[cells] = True

@@ -41,8 +41,7 @@ class SceneBuilder:
         length, width = EGO_LENGTH + 2 * EGO_CLEARANCE, EGO_WIDTH + 2 * EGO_CLEARANCE
         self._plan.take(ego, length, width, EGO_AHEAD)
         body = box((EGO_AHEAD, 0, EGO_HEIGHT / 2), (length, width, EGO_HEIGHT), (0, 0, 0))
-        swept = self._times if ego.moves else self._times[:1]
-        self._solid.sweep(body, ego, swept)
+        self._solid.sweep(self._solid.cells(body, ego, self._times if ego.moves else self._times[:1]))
 
     def asset(self, kind: str, family: str | None = None) -> Asset:
         """A fresh asset of `kind` from the scene's split."""
@@ -80,10 +79,11 @@ class SceneBuilder:
         length, width = footprint or (float(asset.size[0]), float(asset.size[1]))
         if not force and not self._plan.fits(trajectory, length, width, margin):
             return False
-        if not force and not self._solid.free(asset.mesh, trajectory, self._times):
+        cells = self._solid.cells(asset.mesh, trajectory, self._times if trajectory.moves else self._times[:1])
+        if not force and not self._solid.free(cells, not trajectory.moves):
             return False
         self._plan.take(trajectory, length, width)
-        self._solid.fill(asset.mesh, trajectory, self._times)
+        (self._solid.sweep if trajectory.moves else self._solid.fill)(cells)
         self.families.add(f"{asset.class_name}/{asset.family}")
         walking = asset.animate is not None and trajectory.moves
         self.objects.append(

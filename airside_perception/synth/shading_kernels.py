@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warp as wp
 
+wp.set_module_options({"enable_backward": False})
+
 PAINT, METAL, GLASS, RUBBER, FABRIC, CONCRETE, EMISSIVE = (wp.constant(i) for i in range(7))
 GROUND_ITEM = wp.constant(-1)
 SKY_ITEM = wp.constant(-2)
@@ -271,7 +273,8 @@ def shade(
     color = wp.cw_mul(albedo, air.sun_color * sun + air.ambient * openness + bounce)
     reflected = view - 2.0 * wp.dot(view, normal) * normal
     gloss = gloss_of(material)
-    grazing = wp.pow(1.0 - wp.clamp(-wp.dot(view, normal), 0.0, 1.0), 5.0)
+    away = 1.0 - wp.clamp(-wp.dot(view, normal), 0.0, 1.0)
+    grazing = away * away * away * away * away
     mirror = gloss[0] * (0.12 + 0.88 * grazing)
     if item[row, column] == GROUND_ITEM and air.wetness > 0.0:
         pools = flat_noise(0.25 * point[0], 0.25 * point[1], 1) + 0.4 * flat_noise(1.1 * point[0], 1.1 * point[1], 2)

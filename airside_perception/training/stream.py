@@ -57,7 +57,8 @@ def training_samples(
 
 
 def _to_sample(rig: Rig, frame: LabelledFrame) -> TrainingSample:
-    assert frame.occupancy is not None and frame.observed is not None, "frames for training are rendered with a grid"
+    assert frame.occupancy is not None
+    assert frame.observed is not None
     half = LABEL_STRIDE // 2
     layers = [frame.layers[name] for name in rig.names]
     base_from_odom = invert_transform(frame.odom_from_base)
