@@ -49,7 +49,7 @@ def overview_frame(
     columns = 2 if len(cameras) in (1, 2, 4) else 3
     rows = -(-len(cameras) // columns)
     tile_width = (600 - (columns - 1) * _GAP) // columns
-    plain = replace(config, residual_strip=False, overlay_width=max(2 * tile_width, 64))
+    plain = replace(config, residual_strip=False, overlay_width=max(tile_width, 64))
     tiles = [_camera_tile(scene, name, prior, plain, tile_width) for name in cameras]
     tile_height = max(tile.shape[0] for tile in tiles)
     left = np.empty((OVERVIEW_HEIGHT, 600, 3), np.uint8)
@@ -69,12 +69,10 @@ def overview_frame(
 def _camera_tile(
     scene: SceneEstimate, name: str, prior: ObjectPrior | None, config: ExplainConfig, width: int
 ) -> np.ndarray:
-    """An overlay drawn at twice the size and reduced; black where the camera has no image."""
+    """An overlay without its strip; black where the camera has no image."""
     if name not in scene.frame.images:
         return np.zeros((width * 5 // 8, width, 3), np.uint8)
-    overlay = draw_overlay(scene, name, prior, config)
-    height = round(overlay.shape[0] * width / overlay.shape[1])
-    return cv2.resize(overlay, (width, height), interpolation=cv2.INTER_AREA)
+    return draw_overlay(scene, name, prior, config)
 
 
 def write_png(path: Path, rgb: np.ndarray) -> Path:

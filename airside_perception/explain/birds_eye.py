@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from airside_perception.explain.drawing import (
     dashed,
     draw_labels,
     fill,
+    font,
     line,
     write,
 )
@@ -239,25 +240,22 @@ def _framed(picture: np.ndarray, scene: SceneEstimate, with_truth: bool) -> np.n
 
 
 def _legend(footer: np.ndarray, with_truth: bool) -> np.ndarray:
-    entries: Sequence[tuple[str, Color]] = [
-        (name, SEMANTIC_COLORS[k]) for k, name in enumerate(SEMANTIC_NAMES) if k not in (FREE, GROUND)
-    ]
-    entries = [*entries, ("vehicle", EGO), ("ground", SEEN_GROUND)]
-    step = footer.shape[1] / (len(entries) + 1 + with_truth)
+    entries = [(name, SEMANTIC_COLORS[k]) for k, name in enumerate(SEMANTIC_NAMES) if k not in (FREE, GROUND)]
+    entries += [("vehicle", EGO), ("ground", SEEN_GROUND), ("never seen", BACKGROUND)]
+    entries += [("truth", BACKGROUND)] if with_truth else []
+    widths = [font(11).getlength(name) + 16.0 for name, _ in entries]
+    gap = (footer.shape[1] - 16 - sum(widths)) / max(len(entries) - 1, 1)
     texts: list[tuple[str, tuple[float, float], Color, int, str]] = []
-    middle = footer.shape[0] // 2
-    left = 8.0
-    for name, color in entries:
-        footer[middle - 5 : middle + 5, int(left) : int(left) + 10] = color
-        texts.append((name, (left + 15, middle), FAINT, 11, "lm"))
-        left += step
-    swatch = footer[middle - 5 : middle + 5, int(left) : int(left) + 10]
-    v, u = np.mgrid[: swatch.shape[0], : swatch.shape[1]]
-    swatch[:] = np.where(((u + v) % 5 < 2)[..., None], np.uint8(90), np.uint8(24))
-    texts.append(("never seen", (left + 15, middle), FAINT, 11, "lm"))
-    if with_truth:
-        left += step
-        corners = np.array([[left, middle - 5], [left + 10, middle - 5], [left + 10, middle + 5], [left, middle + 5]])
-        dashed(footer, corners, TRUTH, 1, 2.0)
-        texts.append(("truth", (left + 15, middle), FAINT, 11, "lm"))
+    middle, left = footer.shape[0] // 2, 8.0
+    for (name, color), width in zip(entries, widths, strict=True):
+        swatch = footer[middle - 5 : middle + 5, int(left) : int(left) + 10]
+        swatch[:] = color
+        if name == "never seen":
+            v, u = np.mgrid[: swatch.shape[0], : swatch.shape[1]]
+            swatch[:] = np.where(((u + v) % 5 < 2)[..., None], np.uint8(90), np.uint8(24))
+        elif name == "truth":
+            corners = np.array([[0, 0], [9, 0], [9, 9], [0, 9]]) + [int(left), middle - 5]
+            dashed(footer, corners.astype(np.float64), TRUTH, 1, 2.0)
+        texts.append((name, (left + 14, middle), FAINT, 11, "lm"))
+        left += width + gap
     return write(footer, texts)

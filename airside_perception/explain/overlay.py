@@ -36,7 +36,7 @@ def draw_overlay(
 ) -> np.ndarray:
     """Picture of one camera: image, renders, outlines, labels and, below, the residual strip.
 
-    A track with codes is shown by its mesh; one without, or without a visible pixel of its mesh, by its box.
+    A track with codes is shown by its mesh; one without, or one that is predicted behind others, by its box.
     Colours of a render are scaled to the image's brightness, per object.
 
     Args:
@@ -57,7 +57,7 @@ def draw_overlay(
     shown = np.bincount(render.track[render.track >= 0], minlength=len(scene.tracks))
     windows = track_windows(render)
     _draw_outlines(picture, render, scene.tracks, shown, windows)
-    boxes = _draw_boxes(picture, scene, render.camera, shown)
+    boxes = _draw_boxes(picture, scene, render.camera, shown, with_meshes=prior is not None)
     labels = _labels(scene.tracks, render, shown, windows, boxes)
     size = max(round(render.camera.width / 58), 9)
     picture = draw_labels(picture, [Label(camera_name, (0, 0), FAINT), *labels], size)
@@ -117,9 +117,25 @@ def _off_border(points: np.ndarray, smooth: np.ndarray, shape: tuple[int, ...]) 
     return [smooth[piece] for piece in pieces if not on_border[piece[0]] and len(piece) > 1]
 
 
-def _draw_boxes(picture: np.ndarray, scene: SceneEstimate, camera: Camera, shown: np.ndarray) -> dict[int, np.ndarray]:
-    """Boxes of the tracks without a rendered pixel; returns their edges' points inside the image."""
-    hidden = [k for k, track in enumerate(scene.tracks) if shown[k] == 0 and np.isfinite(track.box).all()]
+def _draw_boxes(
+    picture: np.ndarray, scene: SceneEstimate, camera: Camera, shown: np.ndarray, with_meshes: bool
+) -> dict[int, np.ndarray]:
+    """Boxes of tracks that no mesh stands for; returns their edges' points inside the image.
+
+    Those are tracks without codes, and hidden ones that are only predicted. An aircraft's box is mostly air:
+    where its mesh does not show, the box would mislead.
+    """
+    hidden = [
+        k
+        for k, track in enumerate(scene.tracks)
+        if shown[k] == 0
+        and np.isfinite(track.box).all()
+        and (
+            track.shape_code is None
+            or not with_meshes
+            or (track.state == "coasting" and track.class_name != "aircraft")
+        )
+    ]
     drawn: dict[int, np.ndarray] = {}
     if not hidden:
         return drawn
