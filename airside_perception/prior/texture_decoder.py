@@ -18,7 +18,7 @@ class TextureDecoder(nn.Module):
     Bilinear form keeps the derivative in the code cheap: the position network runs once per vertex.
     """
 
-    def __init__(self, code_size: int, frequencies: int = 5, hidden: int = 96, features: int = 24) -> None:
+    def __init__(self, code_size: int, frequencies: int = 5, hidden: int = 96, features: int = 32) -> None:
         """Build an untrained field.
 
         Args:

@@ -40,16 +40,18 @@ class FitOptions:
         texture_rate: Adam's learning rate at the start; falls to a twentieth by a cosine.
         code_penalty: weight of the squared texture code length.
         code_noise: standard deviation added to texture codes while training, so that their space is smooth.
+        bfloat16: run the colour field in bfloat16 while training: twice as fast on CPUs with AMX and on CUDA.
     """
 
     shape_size: int = 48
     texture_size: int = 16
-    rounds: int = 12
+    rounds: int = 8
     batch: int = 48
     points: int = 192
     texture_rate: float = 4e-3
     code_penalty: float = 1e-4
     code_noise: float = 0.05
+    bfloat16: bool = False
 
 
 def stack_distances(data: list[AssetData]) -> Tensor:
@@ -164,8 +166,9 @@ class TextureTrainer:
         picks = picks.to(device)
         codes = self.codes[self.owner[chosen]]
         noise = torch.randn(codes.shape, generator=self.generator).to(device)
-        predicted = self.decoder(self.points[chosen[:, None], picks], codes + self.options.code_noise * noise)
-        error = predicted - self.colors[chosen[:, None], picks]
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.options.bfloat16):
+            predicted = self.decoder(self.points[chosen[:, None], picks], codes + self.options.code_noise * noise)
+        error = predicted.float() - self.colors[chosen[:, None], picks]
         loss = error.abs().mean() + 2.0 * error.square().mean()
         total = loss + self.options.code_penalty * codes.square().sum(dim=1).mean()
         self.optimizer.zero_grad(set_to_none=True)

@@ -13,12 +13,13 @@ from airside_perception.prior.fitting import fit_codes
 from airside_perception.prior.object_prior import ObjectPrior
 from airside_perception.prior.textured_mesh import TexturedMesh
 from airside_perception.rendering import interpolate, rasterize
-from airside_perception.training.prior_data import AssetData
+from airside_perception.training.prior_data import AssetData, draw_assets, prepare_asset
 
 VIEWS = 8
 RESOLUTION = 128
 _SURFACE_POINTS = 4000
 _BACKGROUND = 0.5
+_NEAR = 1.2
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,14 @@ def chamfer_distance(a: np.ndarray, b: np.ndarray) -> float:
 def invert(prior: ObjectPrior, class_name: str, data: AssetData, level: str = "full") -> tuple[TexturedMesh, float]:
     """Fit codes to an asset's distances and colours and decode them; also the mean distance residual."""
     shape = prior.classes[class_name].shape
-    nodes = shape.positions[shape.live]
     wanted = torch.from_numpy(data.distances.astype(np.float32)).reshape(-1)[shape.live]
-    shape_fit = fit_codes(prior, class_name, nodes, wanted)
-    on_surface = fit_codes(prior, class_name, torch.from_numpy(data.points), colors=torch.from_numpy(data.colors))
-    mesh = prior.decode(class_name, shape_fit.shape, on_surface.texture, level)
-    return mesh, shape_fit.shape_error
+    # All nodes near the surface and every third of the rest, so that empty space doesn't outvote thin parts.
+    kept = wanted.abs() < _NEAR
+    kept[::3] = True
+    shape_fit = fit_codes(prior, class_name, shape.positions[shape.live[kept]], wanted[kept], iterations=20)
+    points, colors = torch.from_numpy(data.points), torch.from_numpy(data.colors)
+    texture = fit_codes(prior, class_name, points, colors=colors, iterations=20).texture
+    return prior.decode(class_name, shape_fit.shape, texture, level), shape_fit.shape_error
 
 
 def score_inversion(
@@ -134,14 +137,25 @@ def score_inversion(
     union = (wanted_cover | cover).sum(dim=(1, 2)).clamp_min(1)
     mse = float((image - wanted_image)[both].square().mean()) if bool(both.any()) else 1.0
     rng = np.random.default_rng(0)
-    distance = chamfer_distance(
-        _surface_points(own, faces, rng), _surface_points(mesh.vertices * size, mesh.faces, rng)
-    )
+    own_points, points = (_surface_points(v, f, rng) for v, f in ((own, faces), (mesh.vertices * size, mesh.faces)))
     return InversionScore(
         name=data.name,
         silhouette_iou=float((both.sum(dim=(1, 2)) / union).mean()),
         foreground_psnr=float(-10 * np.log10(max(mse, 1e-10))),
-        chamfer=distance / float(size.norm()),
+        chamfer=chamfer_distance(own_points, points) / float(size.norm()),
         distance_error=distance_error,
         triangles=len(mesh.faces),
     )
+
+
+def score_split(
+    prior: ObjectPrior, class_name: str, split: str, count: int, seed: int = 7, levels: tuple[str, ...] = ("full",)
+) -> dict[str, list[InversionScore]]:
+    """Invert `count` assets of a split, visiting its kinds in turn; level of detail to one score per asset."""
+    rng = np.random.default_rng(seed)
+    scores: dict[str, list[InversionScore]] = {level: [] for level in levels}
+    for asset in draw_assets(class_name, split, count, seed):
+        data = prepare_asset(asset, rng, augment=False)
+        for level in levels:
+            scores[level].append(score_inversion(prior, class_name, data, np.asarray(asset.mesh.face_colors), level))
+    return scores
