@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from airside_perception.prior.isosurface import edge_vertex_jacobian, interpolate_edges, marching_tetrahedra
 from airside_perception.prior.level_of_detail import Clustering, reduce_to, vertex_normals
@@ -38,8 +39,33 @@ class Extraction:
 
     def jacobian(self, decoder: ShapeDecoder, sdf: Tensor) -> Tensor:
         """(V', 3, S) derivative of `vertices` in the code."""
-        rows = decoder.distance_jacobian(self.edge_nodes)
-        return self._reduce(edge_vertex_jacobian(self.edge_nodes, sdf, rows, decoder.positions))
+        if self.clustering is None:
+            rows = decoder.distance_jacobian(self.edge_nodes)
+            return edge_vertex_jacobian(self.edge_nodes, sdf, rows, decoder.positions)
+        return self._group_jacobian(decoder, sdf, self.clustering)
+
+    def _group_jacobian(self, decoder: ShapeDecoder, sdf: Tensor, clustering: Clustering) -> Tensor:
+        """Mean of the members' `edge_vertex_jacobian` as weighted sums of basis rows: no (V, 3, S) in between."""
+        members, starts = clustering.members()
+        nodes = self.edge_nodes[members]
+        values = sdf.reshape(-1)[nodes]
+        gap = values[:, 0] - values[:, 1]
+        rows = decoder.row_of_node[nodes]
+        weights = torch.stack([-values[:, 1], values[:, 0]], dim=1) / gap[:, None] ** 2 * (rows >= 0)
+        count = torch.diff(starts, append=starts.new_tensor([len(members)]))
+        weights = weights / count.repeat_interleave(count)[:, None]
+        ends = decoder.positions[nodes]
+        columns = [
+            embedding_bag(
+                rows.clamp_min(0).reshape(-1),
+                decoder.basis,
+                2 * starts,
+                mode="sum",
+                per_sample_weights=(weights * (ends[:, 1, axis] - ends[:, 0, axis])[:, None]).reshape(-1),
+            )
+            for axis in range(3)
+        ]
+        return torch.stack(columns, dim=1)
 
     def _reduce(self, values: Tensor) -> Tensor:
         return values if self.clustering is None else self.clustering.mean(values)

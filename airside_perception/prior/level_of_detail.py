@@ -16,6 +16,8 @@ from torch import Tensor
 
 _ATTEMPTS = 4
 _TOLERANCE = 0.25
+_FIRST_CELL = 0.7
+"""Block side that usually hits the target at once, over the square root of the wanted reduction."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,13 @@ class Clustering:
     labels: Tensor
     faces: Tensor
     count: int
+
+    def members(self) -> tuple[Tensor, Tensor]:
+        """Fine vertices sorted by group, (M,) int64, and where each group starts, (V',) int64."""
+        kept = (self.labels >= 0).nonzero().squeeze(1)
+        labels = self.labels[kept]
+        counts = torch.bincount(labels, minlength=self.count)
+        return kept[labels.argsort(stable=True)], counts.cumsum(0) - counts
 
     def mean(self, values: Tensor) -> Tensor:
         """Average (V, ...) values over each group: (V', ...)."""
@@ -122,7 +131,7 @@ def reduce_to(points: Tensor, normals: Tensor, faces: Tensor, target: int) -> Cl
     if len(faces) <= target:
         return identity
     best = identity
-    cell = 1.3 * (len(faces) / target) ** 0.5 * 0.5
+    cell = _FIRST_CELL * (len(faces) / target) ** 0.5
     for _ in range(_ATTEMPTS):
         trial = cluster_vertices(points, normals, faces, cell)
         count = max(len(trial.faces), 1)
