@@ -14,6 +14,9 @@ from tqdm import tqdm
 from airside_perception.config import Config, load_config
 from airside_perception.evaluation.pictures import overview_frame, reduced, write_animation, write_png
 from airside_perception.evaluation.replay import run_evaluation
+from airside_perception.evaluation.results_format import write_json
+from airside_perception.evaluation.sequence_scores import finite
+from airside_perception.evaluation.tracking_metrics import score_files
 from airside_perception.explain.birds_eye import draw_birds_eye
 from airside_perception.explain.overlay import draw_overlay
 from airside_perception.explain.voxel_view import draw_voxels
@@ -45,13 +48,19 @@ def run_demo(out: str | Path, live: bool = False, config: Config | None = None) 
     """
     out, config = Path(out), config or load_config()
     # Without weights the minute of generating would be in vain.
-    find_file(config.network.engine, "network.engine")
-    find_file(config.refine.prior, "refine.prior")
+    if config.network.enabled:
+        find_file(config.network.engine, "network.engine")
+    if config.refine.prior:
+        find_file(config.refine.prior, "refine.prior")
     if live:
         # Says at once where ROS is not installed.
         from airside_perception.ros.live_run import run_live
 
-        return run_live(demo_sequence(out / "sequence"), out, config)
+        sequence = demo_sequence(out / "sequence")
+        summary = run_live(sequence, out, config)
+        summary["tracking"] = finite(score_files(summary["results"], sequence / "ground_truth" / "tracks.json"))
+        write_json(out / "summary.json", summary)
+        return summary
     sequence = demo_sequence(out / "sequence")
     gallery = _Gallery(out, config)
     summary = run_evaluation([sequence], out, config, observer=gallery.see)

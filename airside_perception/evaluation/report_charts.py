@@ -170,8 +170,8 @@ def spark_lines(series: Sequence[tuple[Sequence[float], str]], top: float, width
                 pieces.append([])
         for piece in pieces:
             if len(piece) == 1:
-                x, y = piece[0].split(",")
-                parts.append(f'<circle cx="{x}" cy="{y}" r="1.5" fill="{color}"/>')
+                across, down = piece[0].split(",")
+                parts.append(f'<circle cx="{across}" cy="{down}" r="1.5" fill="{color}"/>')
             elif piece:
                 points = " ".join(piece)
                 parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.4"/>')

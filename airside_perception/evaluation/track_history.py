@@ -64,6 +64,6 @@ class TrackHistory:
             life.loss_after.append(known.loss_after if known else math.nan)
             life.visible.append(known.visible_fraction if known else math.nan)
             life.states.append(track.state)
-            life.sizes = tuple(float(edge) for edge in track.box[3:6])
+            life.sizes = (float(track.box[3]), float(track.box[4]), float(track.box[5]))
             life.fastest = max(life.fastest, math.hypot(*track.velocity))
             life.reasons.update(code.split(":")[0] for code in (known.reasons if known else track.reasons))

@@ -11,9 +11,11 @@ import numpy as np
 from airside_perception.classes import CLASS_COLORS, FREE, GROUND, SEMANTIC_COLORS, SEMANTIC_NAMES
 from airside_perception.explain.drawing import (
     BACKGROUND,
+    BLACK,
     FAINT,
     PANEL,
     TEXT,
+    WHITE,
     Color,
     Label,
     dashed,
@@ -21,6 +23,7 @@ from airside_perception.explain.drawing import (
     fill,
     font,
     line,
+    mixed,
     write,
 )
 from airside_perception.geometry.boxes import box_corners
@@ -30,7 +33,7 @@ from airside_perception.records import NEVER_SEEN, SEEN_NOW, OccupancyGrid, Scen
 
 SEEN_GROUND: Color = (58, 63, 72)
 SEEN_FREE: Color = (44, 48, 56)
-TRUTH: Color = (255, 255, 255)
+TRUTH = WHITE
 EGO: Color = (94, 220, 170)
 
 _HEADER, _FOOTER = 30, 28
@@ -177,7 +180,7 @@ def _draw_track(picture: np.ndarray, view: _View, track: Track, base_from_odom: 
     if (polygon.max(axis=0) < 0).any() or (polygon.min(axis=0) > size).any():
         return []
     color, coasting = CLASS_COLORS[track.class_name], track.state == "coasting"
-    bright = tuple(round(0.55 * c + 0.45 * 255) for c in color)
+    bright = mixed(color, WHITE, 0.45)
     if len(track.trail) > 1:
         _draw_trail(picture, view.pixels(transform_points(base_from_odom, track.trail)), color)
     # A large box covers what stands below its wings: it is filled hardly at all.
@@ -199,8 +202,7 @@ def _draw_trail(picture: np.ndarray, pixels: np.ndarray, color: Color) -> None:
     """A line that fades towards the past."""
     for number in range(len(pixels) - 1):
         strength = 0.25 + 0.75 * (number + 1) / len(pixels)
-        shade = tuple(round(strength * c) for c in color)
-        line(picture, pixels[number : number + 2], shade, 2)
+        line(picture, pixels[number : number + 2], mixed(BLACK, color, strength), 2)
 
 
 def _draw_arrow(picture: np.ndarray, ends: np.ndarray) -> None:

@@ -16,10 +16,18 @@ Color = tuple[int, int, int]
 
 BACKGROUND: Color = (17, 20, 25)
 PANEL: Color = (27, 31, 38)
+WHITE: Color = (255, 255, 255)
+BLACK: Color = (0, 0, 0)
 TEXT: Color = (235, 238, 242)
 FAINT: Color = (150, 158, 170)
 
 _SUBPIXEL_BITS = 4
+
+
+def mixed(color: Color, other: Color, share: float) -> Color:
+    """`color` with a `share` 0..1 of `other` in it."""
+    red, green, blue = (round((1.0 - share) * a + share * b) for a, b in zip(color, other, strict=True))
+    return red, green, blue
 
 
 @lru_cache(maxsize=32)

@@ -11,7 +11,7 @@ from scipy.ndimage import find_objects, gaussian_filter1d
 
 from airside_perception.classes import CLASS_COLORS
 from airside_perception.config import ExplainConfig
-from airside_perception.explain.drawing import FAINT, Label, draw_labels, line
+from airside_perception.explain.drawing import BLACK, FAINT, Label, draw_labels, line, mixed
 from airside_perception.explain.residual_strip import residual_strip
 from airside_perception.explain.track_render import TrackRender, base_boxes, render_tracks
 from airside_perception.geometry.se3 import transform_points
@@ -97,7 +97,7 @@ def _draw_outlines(
         # Holes of small silhouettes are noise at their size.
         contours, _ = cv2.findContours(mask, cv2.RETR_LIST if large else cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         color = CLASS_COLORS[tracks[index].class_name]
-        color = _dim(color) if tracks[index].state == "coasting" else color
+        color = mixed(color, BLACK, 0.45) if tracks[index].state == "coasting" else color
         for contour in contours:
             if len(contour) >= 6:
                 points = contour[:, 0, :].astype(np.float64) + [columns.start, rows.start]
@@ -154,12 +154,8 @@ def _draw_boxes(
         for edge, ok in zip(pixels, valid, strict=True):
             for part in np.split(edge, np.flatnonzero(~ok)):
                 if len(part) > 1:
-                    line(picture, part[1:] if not ok.all() else part, _dim(color) if faint else color, 1)
+                    line(picture, part[1:] if not ok.all() else part, mixed(color, BLACK, 0.45) if faint else color, 1)
     return drawn
-
-
-def _dim(color: tuple[int, int, int]) -> tuple[int, int, int]:
-    return tuple(round(0.55 * channel) for channel in color)
 
 
 def _labels(

@@ -97,12 +97,13 @@ def _estimate_of(track: Track, estimates: Sequence[ObjectEstimate]) -> ObjectEst
 
 
 def _explain(track: Track, estimate: ObjectEstimate | None, visible: Mapping[str, float]) -> Explanation:
-    measured = estimate is not None
-    seen = estimate.visible_fraction if measured else math.nan
+    seen = before = after = math.nan
+    reasons = list(track.reasons)
+    if estimate is not None:
+        seen, before, after = estimate.visible_fraction, estimate.loss_before, estimate.loss_after
+        reasons = [*estimate.reasons, *reasons]
     if not math.isfinite(seen):
         seen = visible.get(track.track_id, math.nan)
-    before, after = (estimate.loss_before, estimate.loss_after) if measured else (math.nan, math.nan)
-    reasons = [*(estimate.reasons if measured else ()), *track.reasons]
     if seen < UNSEEN_BELOW:
         reasons.append("little_visible")
     if _is_close_call(track):

@@ -81,7 +81,7 @@ class TrackMeshes:
         size = np.maximum(track.box[3:6], 1e-3)
         normals = np.asarray(item.normals) / size
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-        pose = base_from_odom @ pose_from_xyz_yaw(*track.box[:3], track.box[6])
+        pose = base_from_odom @ pose_from_xyz_yaw(track.box[0], track.box[1], track.box[2], track.box[6])
         return SceneItem(item.vertices * size, item.faces, pose, item.vertex_colors, None, normals)
 
 
@@ -190,4 +190,4 @@ def _may_touch(camera: Camera, corners: np.ndarray) -> np.ndarray:
     clip = camera.clip_positions(points.reshape(-1, 3)).reshape(*corners.shape[:2], 4)
     w = clip[..., 3:]
     beyond = np.concatenate([clip[..., :2] > w, clip[..., :2] < -w], axis=-1).all(axis=1).any(axis=-1)
-    return (points[..., 2] > _NEAR).any(axis=1) & ~beyond
+    return np.asarray((points[..., 2] > _NEAR).any(axis=1) & ~beyond)

@@ -7,7 +7,7 @@ import numpy as np
 
 from airside_perception.classes import CLASS_COLORS, FREE, GROUND, SEMANTIC_COLORS
 from airside_perception.explain.birds_eye import EGO
-from airside_perception.explain.drawing import FAINT, TEXT, line, write
+from airside_perception.explain.drawing import FAINT, TEXT, WHITE, line, mixed, write
 from airside_perception.explain.track_render import base_boxes
 from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import make_transform, transform_points
@@ -157,7 +157,7 @@ def _draw_tracks(picture: np.ndarray, scene: SceneEstimate, camera: Camera) -> N
     pixels, valid = camera.project(points)
     wires = picture.copy()
     for track, corner_pixels, ok in zip(sound, pixels, valid, strict=True):
-        color = tuple(round(0.4 * c + 0.6 * 255) for c in CLASS_COLORS[track.class_name])
+        color = mixed(CLASS_COLORS[track.class_name], WHITE, 0.6)
         for a, b in _EDGES:
             if ok[a] and ok[b]:
                 line(wires, corner_pixels[[a, b]], color, 1)
