@@ -215,12 +215,13 @@ def whiten_texture(decoder: TextureDecoder, codes: Tensor) -> Tensor:
     jitter = 1e-4 * torch.eye(codes.shape[1], device=codes.device)
     covariance = (codes - mean).T @ (codes - mean) / len(codes) + jitter
     factor = torch.linalg.cholesky(covariance)  # code = mean + factor @ white
-    decoder.hidden_bias += decoder.hidden_weight @ mean
+    decoder.hidden_bias.add_(decoder.hidden_weight @ mean)
     decoder.hidden_weight.copy_(decoder.hidden_weight @ factor)
     shift = decoder.linear @ mean
     decoder.linear.copy_(decoder.linear @ factor)
     # A constant change of the code features belongs into the position network's bias channels.
     last = decoder.position_network[-1]
+    assert isinstance(last, torch.nn.Linear)
     rows = last.out_features // 3
     weight, bias = last.weight.view(3, rows, -1), last.bias.view(3, rows)
     weight[:, -1] += torch.einsum("k,ckh->ch", shift, weight[:, :-1])
