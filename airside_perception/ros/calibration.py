@@ -46,14 +46,14 @@ def same_calibration(first: Camera, second: Camera) -> bool:
 
 
 def image_topic(rig: Rig, ros: RosConfig, camera: str) -> str:
-    """Raw image topic of a camera: the rig file's, else by the pattern of the config."""
-    return rig.topics.get(camera) or ros.image_topic.format(camera=camera)
+    """Raw image topic of a camera: the rig's (which may name the compressed one), else by the pattern of the config."""
+    return rig.topics.get(camera, ros.image_topic.format(camera=camera)).removesuffix("/compressed")
 
 
 def camera_info_topic(rig: Rig, ros: RosConfig, camera: str) -> str:
-    """Calibration topic of a camera: beside the image topic where the rig file names one, else by the pattern."""
+    """Calibration topic of a camera: beside the image topic where the rig names one, else by the pattern."""
     if camera in rig.topics:
-        return rig.topics[camera].rsplit("/", 1)[0] + "/camera_info"
+        return image_topic(rig, ros, camera).rsplit("/", 1)[0] + "/camera_info"
     return ros.camera_info_topic.format(camera=camera)
 
 

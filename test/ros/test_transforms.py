@@ -84,7 +84,7 @@ def test_calibrations_differ_by_lens_size_or_mount():
 
 def test_topics_come_from_the_rig_file_or_the_pattern():
     rig = make_rig()
-    named = Rig(rig.cameras, "named", {"front": "/driver/front/image_rect"})
+    named = Rig(rig.cameras, "named", {"front": "/driver/front/image_rect/compressed"})
     ros = Config().ros
     assert image_topic(named, ros, "front") == "/driver/front/image_rect"
     assert camera_info_topic(named, ros, "front") == "/driver/front/camera_info"
