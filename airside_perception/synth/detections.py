@@ -8,6 +8,7 @@ away by any filter and flatter every tracker.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,6 @@ import numpy as np
 from scipy.special import ndtr
 
 from airside_perception.classes import OBJECT_CLASSES
-from airside_perception.geometry.se3 import matrix_to_quaternion, quaternion_to_matrix, rotation_z, yaw_of
 
 _TYPICAL_SIZE = {"aircraft": (30.0, 28.0, 9.5), "gse": (5.5, 2.2, 2.3), "person": (0.6, 0.6, 1.75)}
 
@@ -63,9 +63,9 @@ class DetectorErrors:
         """Chance to miss an object at `distance` metres of which the fraction `visibility` shows."""
         if distance > self.max_range or visibility < self.min_visibility:
             return 1.0
-        far = np.clip((distance - self.easy_range) / (self.max_range - self.easy_range), 0, 1)
-        hidden = np.clip((self.easy_visibility - visibility) / (self.easy_visibility - self.min_visibility), 0, 1)
-        return float(1 - (1 - self.miss_rate) * (1 - 0.5 * far) * (1 - 0.8 * hidden))
+        far = max(distance - self.easy_range, 0.0) / (self.max_range - self.easy_range)
+        hidden = max(self.easy_visibility - visibility, 0.0) / (self.easy_visibility - self.min_visibility)
+        return 1 - (1 - self.miss_rate) * (1 - 0.5 * far) * (1 - 0.8 * hidden)
 
 
 def simulate_detections(
@@ -138,8 +138,9 @@ class _ErrorSource:
         own = np.array([unit["length"], unit["width"], unit["height"]])
         scaled = size * np.exp(errors.size_sigma * np.sqrt(0.5) * (own + unit["along"]))
         bottom = center[2] - size[2] / 2 + errors.ground_sigma * unit["ground"]
-        yaw = float(yaw_of(quaternion_to_matrix(truth["rotation"])))
-        yaw += np.radians(errors.yaw_sigma_deg[truth["class"]]) * unit["yaw"]
+        # Objects of the apron stand upright: the quaternion turns about z alone.
+        yaw = 2.0 * math.atan2(truth["rotation"][3], truth["rotation"][0])
+        yaw += math.radians(errors.yaw_sigma_deg[truth["class"]]) * unit["yaw"]
         if ndtr(unit["flip"]) < errors.flip_rate:
             yaw += np.pi
         score = 0.93 - 0.75 * (missed - errors.miss_rate) + 0.06 * unit["score"]
@@ -187,7 +188,7 @@ def _entry(
     return {
         "translation": [round(float(v), 4) for v in center],
         "size": [round(float(v), 4) for v in size],
-        "rotation": [round(float(v), 6) for v in matrix_to_quaternion(rotation_z(yaw))],
+        "rotation": [round(math.cos(yaw / 2), 6), 0.0, 0.0, round(math.sin(yaw / 2), 6)],
         "class": name,
         "score": round(score, 4),
     }

@@ -96,21 +96,22 @@ class RasterBackend:
         if self._time == time_s:
             return
         geometry = self._cache.at(time_s)
-        to = lambda array: torch.from_numpy(np.ascontiguousarray(array)).to(self._device)  # noqa: E731
         self._geometry = geometry
-        self._vertices, self._faces = to(geometry.vertices), to(geometry.faces)
-        self._tensors = [
-            to(geometry.corner_normals), to(geometry.face_colors), to(geometry.face_materials), to(geometry.face_items),
-        ]  # fmt: skip
-        normals, colors, materials, items = self._tensors
+        self._vertices, self._faces = self._tensor(geometry.vertices), self._tensor(geometry.faces)
+        of_faces = (geometry.corner_normals, geometry.face_colors, geometry.face_materials, geometry.face_items)
+        # Warp takes no empty arrays of vectors; a row that no triangle points to does no harm.
+        self._tensors = [self._tensor(a if len(a) else np.zeros((1, *a.shape[1:]), a.dtype)) for a in of_faces]
         self._arrays = [
-            wp.from_torch(normals, dtype=wp.vec3), wp.from_torch(colors, dtype=wp.vec3),
-            wp.from_torch(materials), wp.from_torch(items),
-        ]  # fmt: skip
+            wp.from_torch(tensor, dtype=wp.vec3) if tensor.ndim > 1 else wp.from_torch(tensor)
+            for tensor in self._tensors
+        ]
         self._shadow_matrix, self._shadow_depth = self._shadow_map(time_s)
         self._shadow = wp.from_torch(self._shadow_depth)
         self._ground = self._ground_at(time_s)
         self._time = time_s
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
     def _clip(self, clip_from_world: np.ndarray) -> torch.Tensor:
         matrix = torch.from_numpy(clip_from_world.astype(np.float32)).to(self._device)

@@ -168,6 +168,7 @@ class Scene:
         rig: the cameras.
         ground, lighting, sensor: look.
         duration_s, rate_hz: time span from 0.
+        families: kind/family of all assets in it, sorted.
     """
 
     seed: int

@@ -84,7 +84,7 @@ class SceneBuilder:
             return False
         self._plan.take(trajectory, length, width)
         (self._solid.sweep if trajectory.moves else self._solid.fill)(cells)
-        self.families.add(f"{asset.class_name}/{asset.family}")
+        self.families.add(asset.name.rsplit("/", 1)[0])
         walking = asset.animate is not None and trajectory.moves
         self.objects.append(
             SceneObject(
