@@ -90,7 +90,7 @@ def run_evaluation(
         for name, frames, truth in zip(names, opened, truths, strict=True):
             folder = out if len(names) == 1 else _made_folder(out / name)
             pipeline = Pipeline.from_config(
-                config, frames.rig, detections=external.get(name), detector="none" if detector == "none" and not external else None
+                config, frames.rig, external.get(name), "none" if detector == "none" and not external else None
             )
             run = _SequenceRun(name, frames, pipeline, SequenceScores(name, truth, max_range), folder)
             run.replay(save_occupancy, progress, overlays, observer)

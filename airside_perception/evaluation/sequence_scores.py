@@ -77,16 +77,18 @@ class SequenceScores:
         self.labelled_frames += 1
 
     def _score_render(self, scene: SceneEstimate, index: int, prior: ObjectPrior | None) -> None:
-        """One camera per frame, in turn."""
+        """One camera per frame: of those with labels, one after the other."""
         assert self.truth is not None
-        names = sorted(scene.frame.images)
-        if not names or prior is None:
+        if prior is None or not scene.frame.images:
             return
-        camera = names[len(self.frames) % len(names)]
-        semantic = self.truth.semantic(camera, index)
-        if semantic is not None:
-            render = render_tracks(scene, camera, prior, RENDER_WIDTH)
-            self.render.add(scene, render, semantic, self.truth.depth(camera, index), self.max_range)
+        names = sorted(scene.frame.images)
+        first = self.render.images % len(names)
+        for camera in [*names[first:], *names[:first]]:
+            semantic = self.truth.semantic(camera, index)
+            if semantic is not None:
+                render = render_tracks(scene, camera, prior, RENDER_WIDTH)
+                self.render.add(scene, render, semantic, self.truth.depth(camera, index), self.max_range)
+                break
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
