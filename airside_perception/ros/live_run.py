@@ -17,6 +17,7 @@ import cv2
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
+from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, PointCloud2
@@ -59,8 +60,9 @@ def run_live(sequence: str | Path, out: str | Path, config: Config, rate: float 
     # What happens in a demonstration concerns nobody else on the network.
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     use_shared_memory_profile()
-    rclpy.init()
-    recorder = _Recorder(rig)
+    context = Context()
+    context.init()
+    recorder = _Recorder(rig, context)
     try:
         with _Process(folder / "node.log", *_node_command(folder, rig, config)) as node:
             recorder.wait_for_node(node)
@@ -69,7 +71,7 @@ def run_live(sequence: str | Path, out: str | Path, config: Config, rate: float 
                 recorder.record(node, player, frames)
     finally:
         recorder.close()
-        rclpy.try_shutdown()
+        context.try_shutdown()
     return _write(recorder, out, frames, rate)
 
 
@@ -125,13 +127,13 @@ class _Process:
 class _Recorder:
     """Subscribes to all outputs and keeps what results and summary need."""
 
-    def __init__(self, rig: Rig):
+    def __init__(self, rig: Rig, context: Context):
         self.messages: Counter[str] = Counter()
         self.tracks: dict[int, list[dict[str, Any]]] = {}
         self.overlays: dict[str, bytes] = {}
         self.figures: dict[str, dict[str, str]] = {}
-        self._node = rclpy.create_node("live_run")
-        self._executor = SingleThreadedExecutor()
+        self._node = rclpy.create_node("live_run", context=context)
+        self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self._node)
         self._last_output_s = 0.0
         latched = QoSProfile(

@@ -27,3 +27,11 @@ def middleware():
     rclpy.init()
     yield rclpy
     rclpy.try_shutdown()
+
+
+@pytest.fixture(scope="session")
+def live_case(tmp_path_factory):
+    """Bag, rig, detections and network of live_bag.py."""
+    from live_bag import write_case
+
+    return write_case(tmp_path_factory.mktemp("live_case"))

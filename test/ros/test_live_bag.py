@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (extra `ros`)")
 from live import Listener, wait_for
-from live_bag import GRID, OBJECT_SPEED, LiveCase, object_position, write_case
+from live_bag import GRID, OBJECT_SPEED, LiveCase, object_position
 from rclpy.executors import SingleThreadedExecutor
 from test_messages import read_cloud
 from visualization_msgs.msg import Marker
@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory) -> LiveCase:
-    return write_case(tmp_path_factory.mktemp("live"))
+def case(live_case) -> LiveCase:
+    return live_case
 
 
 @pytest.fixture(scope="module")

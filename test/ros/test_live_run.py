@@ -8,8 +8,6 @@ import os
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (extra `ros`)")
-import rclpy
-from live_bag import write_case
 
 from airside_perception.config import load_config
 from airside_perception.errors import AirsideError
@@ -18,18 +16,14 @@ from airside_perception.ros.live_run import run_live
 pytestmark = pytest.mark.ros
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def own_domain(monkeypatch):
-    """`run_live` starts and ends the middleware itself, on a domain apart from the other tests'."""
+    """Apart from the nodes of other tests."""
     monkeypatch.setenv("ROS_DOMAIN_ID", str(int(os.environ["ROS_DOMAIN_ID"]) % 100 + 1))
-    rclpy.try_shutdown()
-    yield
-    if not rclpy.ok():
-        rclpy.init()
 
 
-def test_everything_that_the_node_says_is_recorded(tmp_path, own_domain):
-    case = write_case(tmp_path)
+def test_everything_that_the_node_says_is_recorded(tmp_path, live_case):
+    case = live_case
     summary = run_live(case.bag, tmp_path / "out", load_config(None, case.options), rate=1.0)
     run = summary["live"]
     assert run["frames_sent"] == len(case.stamps)
@@ -41,8 +35,8 @@ def test_everything_that_the_node_says_is_recorded(tmp_path, own_domain):
     assert summary["timing_ms"]["network"]["p95"] >= summary["timing_ms"]["network"]["p50"] > 0
 
 
-def test_a_node_that_cannot_start_says_why(tmp_path, own_domain):
-    case = write_case(tmp_path)
+def test_a_node_that_cannot_start_says_why(tmp_path, live_case):
+    case = live_case
     config = load_config(None, {**case.options, "network.engine": str(tmp_path / "none.onnx")})
     with pytest.raises(AirsideError, match=r"the live node could not start: .*none\.onnx"):
         run_live(case.bag, tmp_path / "out", config)
