@@ -137,8 +137,7 @@ class Pipeline:
         if self._refiner is not None:
             self._refiner.config = config.refine
         if self._network is not None:
-            self._network.score_threshold = config.network.score_threshold
-            self._network.occupancy_threshold = config.network.occupancy_threshold
+            self._network.set_thresholds(config.network.score_threshold, config.network.occupancy_threshold or None)
 
     def step(self, frame: RigFrame) -> SceneEstimate:
         """Process one frame.

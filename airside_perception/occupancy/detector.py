@@ -48,10 +48,14 @@ class OccupancyNetworkRunner:
                 f"grid: the network was trained for {self.spec.grid}, got {grid}; "
                 "change the grid.* options or train a network for it"
             )
-        self.score_threshold = score_threshold
-        stored = float(engine.metadata.get("occupancy_threshold", 0.5))
-        self.occupancy_threshold = stored if occupancy_threshold is None else occupancy_threshold
+        self._stored_threshold = float(engine.metadata.get("occupancy_threshold", 0.5))
+        self.set_thresholds(score_threshold, occupancy_threshold)
         self._tables: dict[tuple[bytes, ...], LiftingTables] = {}
+
+    def set_thresholds(self, score: float, occupancy: float | None) -> None:
+        """Change both thresholds from the next frame on; see the class for their meaning."""
+        self.score_threshold = score
+        self.occupancy_threshold = self._stored_threshold if occupancy is None else occupancy
 
     def run(self, frame: RigFrame) -> NetworkOutput:
         """Detect and map everything in one frame; missing cameras are simply not used.

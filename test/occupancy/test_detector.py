@@ -104,3 +104,13 @@ def test_foreign_networks_and_grids_are_refused(engine):
     engine.metadata = {"producer": "else"}
     with pytest.raises(AirsideError, match="expected metadata"):
         OccupancyNetworkRunner(engine)
+
+
+def test_thresholds_change_between_frames_and_none_is_the_stored_one(engine, ring):
+    engine.probability[3, 4, 1] = 0.55
+    runner = OccupancyNetworkRunner(engine)
+    assert runner.run(make_frame(ring)).class_id.sum() == 0
+    runner.set_thresholds(0.1, 0.5)
+    assert runner.run(make_frame(ring)).class_id.sum() == 3
+    runner.set_thresholds(0.1, None)
+    assert runner.run(make_frame(ring)).class_id.sum() == 0
