@@ -225,6 +225,6 @@ def ground_occlusion(height: np.ndarray) -> np.ndarray:
         (rows, columns) float32 in 0..1: 0 open to the sky. A sharp part comes from wheels and low
         bellies, a wide one from what stands higher.
     """
-    near = cv2.GaussianBlur(np.exp(-height / 0.5), (0, 0), 0.3 / OCCLUSION_CELL)
-    wide = cv2.GaussianBlur(np.exp(-height / 2.5), (0, 0), 1.4 / OCCLUSION_CELL)
-    return 0.5 * near + 0.5 * wide
+    near = cv2.GaussianBlur(np.exp(-height / 1.2), (0, 0), 0.3 / OCCLUSION_CELL)
+    wide = cv2.GaussianBlur(np.exp(-height / 4.0), (0, 0), 1.4 / OCCLUSION_CELL)
+    return 1 - (1 - 0.85 * near) * (1 - 0.5 * wide)

@@ -188,7 +188,7 @@ def openness_to_sky(point: wp.vec3, ground: Ground) -> float:
     u, v = x - float(c), y - float(r)
     near = wp.lerp(ground.occlusion[r, c], ground.occlusion[r, c + 1], u)
     far = wp.lerp(ground.occlusion[r + 1, c], ground.occlusion[r + 1, c + 1], u)
-    return 1.0 - 0.85 * wp.lerp(near, far, v) * wp.exp(-1.6 * wp.max(point[2], 0.0))
+    return 1.0 - wp.lerp(near, far, v) * wp.exp(-1.8 * wp.max(point[2], 0.0))
 
 
 @wp.func

@@ -98,7 +98,7 @@ def test_low_things_darken_the_ground_beneath():
     assert dark[2, 2] < 0.02
     assert 0.05 < dark[30, 42] < dark[30, 38] < dark[30, 30]
     height[20:40, 20:40] = 5.0
-    assert ground_occlusion(height)[30, 30] < 0.1
+    assert ground_occlusion(height)[30, 30] < 0.25
 
 
 def test_texture_levels_keep_the_mean():
