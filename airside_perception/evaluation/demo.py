@@ -53,19 +53,27 @@ def run_demo(out: str | Path, live: bool = False, config: Config | None = None) 
     if config.refine.prior:
         find_file(config.refine.prior, "refine.prior")
     if live:
-        # Says at once where ROS is not installed.
-        from airside_perception.ros.live_run import run_live
-
-        sequence = demo_sequence(out / "sequence")
-        summary = run_live(sequence, out, config)
-        summary["tracking"] = finite(score_files(summary["results"], sequence / "ground_truth" / "tracks.json"))
-        write_json(out / "summary.json", summary)
-        return summary
+        return _run_live(out, config)
     sequence = demo_sequence(out / "sequence")
     gallery = _Gallery(out, config)
     summary = run_evaluation([sequence], out, config, observer=gallery.see)
     files = {"summary": out / "summary.json", "report": out / "report" / "index.html"}
     summary["files"] = {**{name: str(path) for name, path in files.items()}, **gallery.write()}
+    return summary
+
+
+def _run_live(out: Path, config: Config) -> dict[str, Any]:
+    """Track the sequence by the live node and score what it published."""
+    # Says at once where ROS is not installed.
+    from airside_perception.ros.live_run import run_live
+
+    sequence = demo_sequence(out / "sequence")
+    summary = run_live(sequence, out, config)
+    summary["frames"] = summary["live"]["frames_processed"]
+    summary["tracking"] = finite(score_files(summary["results"], sequence / "ground_truth" / "tracks.json"))
+    write_json(out / "summary.json", summary)
+    names = {"summary": str(out / "summary.json"), "results": summary["results"], "overlays": summary["overlays"]}
+    summary["files"] = names
     return summary
 
 

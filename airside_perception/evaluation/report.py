@@ -32,6 +32,9 @@ from airside_perception.records import SceneEstimate
 
 _JPEG_QUALITY = 84
 
+_VOXEL_SIZE = (960, 742)
+"""As high beside the bird's-eye map as that is."""
+
 
 @dataclass(frozen=True)
 class ReportSample:
@@ -61,7 +64,9 @@ class ReportSample:
             truth: the frame's ground truth, or None.
         """
         overlays = {name: jpeg(draw_overlay(scene, name, prior, config)) for name in scene.frame.images}
-        return ReportSample(scene.stamp_ns, overlays, jpeg(draw_birds_eye(scene, truth)), jpeg(draw_voxels(scene)))
+        return ReportSample(
+            scene.stamp_ns, overlays, jpeg(draw_birds_eye(scene, truth)), jpeg(draw_voxels(scene, *_VOXEL_SIZE))
+        )
 
 
 @dataclass(frozen=True)

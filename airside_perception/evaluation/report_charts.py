@@ -134,7 +134,7 @@ def fraction_bar(value: float | None, color: str = "#4c8bf5", width: int = 120) 
 
 
 def life_line(
-    alive: Sequence[tuple[float, str]], span: tuple[float, float], period: float, color: str, width: int = 220
+    alive: Sequence[tuple[float, str]], span: tuple[float, float], period: float, color: str, width: int = 170
 ) -> str:
     """When a track was measured (solid) and when only predicted (pale).
 
@@ -156,7 +156,7 @@ def life_line(
     return "".join([*parts, "</svg>"])
 
 
-def spark_lines(series: Sequence[tuple[Sequence[float], str]], top: float, width: int = 160, height: int = 30) -> str:
+def spark_lines(series: Sequence[tuple[Sequence[float], str]], top: float, width: int = 120, height: int = 30) -> str:
     """Small curves without axes, over one timeline, from 0 to `top`; broken where not finite."""
     parts = [_open(width, height)]
     for values, color in series:

@@ -172,8 +172,8 @@ def tracks_section(history: TrackHistory) -> str:
     met = sorted({code for life in lives for code in life.reasons})
     meanings = "".join(f"<li><b>{escape(c)}</b>: {escape(reason_text(c))} ({_test_of(c)})</li>" for c in met)
     return (
-        "<section><h2>Tracks</h2><table><tr><th>track</th><th class='left'>measured (solid), predicted (pale)</th>"
-        "<th class='left'>loss before (grey) and after refinement</th><th>loss</th><th>visible</th>"
+        "<section><h2>Tracks</h2><table><tr><th>track</th><th class='left'>measured, predicted (pale)</th>"
+        "<th class='left'>loss before (grey), after</th><th>mean</th><th>visible</th>"
         "<th>size (m)</th><th>top speed</th>"
         f"<th class='left'>reasons (frames)</th></tr>{rows}</table>{rest}"
         f"<details class='note'><summary>What the reason codes mean</summary><ul>{meanings}</ul></details></section>"

@@ -13,7 +13,7 @@ h3 { font-size: 14px; margin: 0 0 8px; color: var(--muted); font-weight: 600; }
 header p { color: var(--muted); margin: 4px 0 22px; }
 section { background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px;
   margin: 0 0 18px; overflow-x: auto; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 12px; margin-bottom: 18px; }
+.cards { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 12px; margin-bottom: 18px; }
 .card { background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
 .card b { display: block; font-size: 24px; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
 .card span { color: var(--muted); font-size: 12.5px; }
@@ -24,7 +24,7 @@ th { color: var(--muted); font-weight: 600; font-size: 12.5px; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.left, th.left { text-align: left; }
 tr.total td { font-weight: 650; border-bottom: 2px solid var(--line); }
-td.reasons { white-space: normal; text-align: left; min-width: 220px; }
+td.reasons { white-space: normal; text-align: left; min-width: 170px; }
 .chip { display: inline-block; background: #eef1f6; border-radius: 9px; padding: 0 8px; margin: 1px 3px 1px 0;
   font-size: 12px; color: #344054; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 7px; }
@@ -39,5 +39,6 @@ img { width: 100%; display: block; border-radius: 6px; }
 svg { vertical-align: middle; max-width: 100%; }
 svg text { font: 11px system-ui, "DejaVu Sans", sans-serif; }
 details summary { cursor: pointer; color: var(--muted); margin: 0 0 14px; }
-@media (max-width: 800px) { .pictures.wide { grid-template-columns: 1fr; } .columns { grid-template-columns: 1fr; } }
+@media (max-width: 800px) { .pictures.wide { grid-template-columns: 1fr; } .columns { grid-template-columns: 1fr; }
+  .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 """
