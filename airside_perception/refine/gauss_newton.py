@@ -77,7 +77,7 @@ def solve(
         candidate_terms = batch.evaluate(candidate, sigma, REFERENCE_BLUR_PX * scale)
         candidate_energy = _energy(batch, candidate_terms, prior, candidate, count)
         better = candidate_energy < energy
-        lam = np.where(better, lam * 0.3, np.maximum(lam, 1e-3) * 8)
+        lam = np.where(better, lam * 0.3, np.maximum(lam, 2e-2) * 10)
         steps += 1
         if better.all():
             best, terms, energy = candidate, candidate_terms, candidate_energy

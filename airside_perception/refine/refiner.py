@@ -150,6 +150,8 @@ class Refiner:
         if views:
             batch = SilhouetteBatch(views, shapes)
             visible = explain_overlaps(frame, batch, poses, shapes, names)
+            # What is left of a half hidden outline is cut where its occluder is thought to be: trust it less.
+            batch.scale(np.clip(visible, 0.1, 1.0) ** 2)
             std = np.stack([s.log_size_std for s in starts])
             prior = pose_prior(_poses(frame, starts), names, frame.odom_from_base[:3, 3], std)
             # The heading that the start search chose is the one that the prior holds to.

@@ -121,6 +121,10 @@ class SilhouetteBatch:
         """Take weight from pixels that other objects explain: `mask` (C, P, P) in 0..1."""
         self.weight = self.weight * (1 - mask.clamp(0, 1))
 
+    def scale(self, factors: np.ndarray) -> None:
+        """Multiply the weight of each view by its factor (C,)."""
+        self.weight = self.weight * torch.from_numpy(factors.astype(np.float32))[:, None, None]
+
     def surface(self, poses: Poses) -> tuple[np.ndarray, np.ndarray]:
         """Vertices in odom (V, 3) and their derivatives (V, 3, 6 + K) of every view's object."""
         owner = self._object_of_vertex

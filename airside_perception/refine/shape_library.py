@@ -123,5 +123,5 @@ def _strongest_directions(jacobian: np.ndarray, covariance: np.ndarray, count: i
     root = np.linalg.cholesky(covariance + 1e-6 * np.eye(len(covariance)))
     # Where an edge barely crosses the surface its entries explode; such vertices must not choose the directions.
     flat = np.clip(jacobian.reshape(-1, jacobian.shape[2]) @ root, -0.5, 0.5)
-    _, _, right = np.linalg.svd(flat, full_matrices=False)
-    return right[:count] @ root.T
+    _, vectors = np.linalg.eigh(flat.T @ flat)
+    return vectors[:, ::-1][:, :count].T @ root.T
