@@ -22,14 +22,14 @@ def fill_stands(builder: SceneBuilder, painter: GroundPainter, ego: Trajectory) 
     """One or two rows of stands beside the road at y = 0, equipment, traffic, people and buildings."""
     rng = builder.rng
     edge = paint_road(painter, rng)
-    both_sides = rng.random() < 0.25
+    both_sides = rng.random() < 0.15
     _row_of_stands(builder, painter, 1.0, edge)
     if both_sides:
         _row_of_stands(builder, painter, -1.0, edge)
     else:
         paint_taxiway(painter, rng, -1.0)
     _road_traffic(builder)
-    for _ in range(int(rng.integers(1, 4))):
+    for _ in range(int(rng.integers(1, 3))):
         _park_equipment(builder, rng.uniform(-50, 40), -(edge + rng.uniform(2.0, 5.0)))
     if not both_sides:
         _far_side(builder)
