@@ -38,10 +38,10 @@ class BevDecoder(nn.Module):
     def _start_at_priors(self, spec: NetworkSpec, semantic: int) -> None:
         """Biases that say 'rare' and 'of usual size' before the first step (focal loss, arXiv 1708.02002)."""
         with torch.no_grad():
-            voxel_bias = self.voxel_head[-1].bias.view(semantic, self.depth_of_grid)
+            voxel_bias = self.voxel_head.get_parameter("1.bias").view(semantic, self.depth_of_grid)
             voxel_bias.zero_()
             voxel_bias[0] = -2.0
-            center_bias = self.center_head[-1].bias.view(self.classes, 1 + BOX_CHANNELS)
+            center_bias = self.center_head.get_parameter("1.bias").view(self.classes, 1 + BOX_CHANNELS)
             center_bias.zero_()
             center_bias[:, 0] = -4.0
             for index, name in enumerate(spec.object_classes):
@@ -58,7 +58,7 @@ class BevDecoder(nn.Module):
         Returns:
             voxel logits (B, 7, Z, X, Y): channel 0 density, then the classes from "ground" on;
             heatmap logits (B, classes, X, Y);
-            boxes (B, classes, 8, X, Y), see network_spec.BOX_CHANNELS.
+            boxes (B, classes, 10, X, Y), see network_spec.BOX_CHANNELS.
         """
         level1 = self.enter(bev)
         level2 = self.down2(level1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import maximum_filter
 
+from airside_perception.occupancy.heading import decode_heading
 from airside_perception.occupancy.network_spec import NetworkSpec
 
 LEAST_SEPARATION = 0.5
@@ -21,7 +22,7 @@ def decode_centers(
 
     Args:
         heatmap: (K, X, Y) float32 probabilities.
-        boxes: (K, 8, X, Y) float32, see network_spec.BOX_CHANNELS.
+        boxes: (K, 10, X, Y) float32, see network_spec.BOX_CHANNELS.
         spec: network spec.
         threshold: least score.
         limit: most boxes, the best ones.
@@ -36,9 +37,10 @@ def decode_centers(
     class_id, x, y, score = class_id[order], x[order], y[order], score[order]
     values = boxes[class_id, :, x, y].astype(np.float64)
     voxel = np.asarray(spec.grid.voxel_size)
-    center = np.asarray(spec.grid.origin)[:2] + (np.stack([x, y], 1) + 0.5 + values[:, :2]) * voxel[:2]
+    cells = np.asarray(spec.grid.origin)[:2] + (np.stack([x, y], 1) + 0.5) * voxel[:2]
+    center = cells + values[:, :2] * voxel[:2]
     size = np.exp(np.clip(values[:, 3:6], *np.log(SIZE_RANGE)))
-    yaw = np.arctan2(values[:, 6], values[:, 7])
+    yaw = decode_heading(values[:, 6:10], cells[:, 0], cells[:, 1])
     decoded = np.concatenate([center, values[:, 2:3], size, yaw[:, None]], axis=1)
     # A diverged or foreign network may answer NaN; such boxes are not detections.
     finite = np.isfinite(decoded).all(axis=1)

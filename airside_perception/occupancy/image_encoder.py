@@ -28,7 +28,7 @@ class ResidualBlock(nn.Module):
         self.first = ConvUnit(inputs, outputs, stride=stride)
         self.second = ConvUnit(outputs, outputs, relu=False)
         # Zero start: the block begins as identity, which keeps a network without warm-up statistics stable.
-        nn.init.zeros_(self.second[1].weight)
+        nn.init.zeros_(self.second.get_parameter("1.weight"))
         same = inputs == outputs and stride == 1
         self.skip: nn.Module = (
             nn.Identity() if same else ConvUnit(inputs, outputs, kernel=stride, stride=stride, relu=False)

@@ -18,7 +18,7 @@ class RawOutput(NamedTuple):
     Attributes:
         voxels: (B, 7, Z, X, Y) density logit, then class logits from "ground" on.
         heatmap: (B, classes, X, Y) logits.
-        boxes: (B, classes, 8, X, Y), see network_spec.BOX_CHANNELS.
+        boxes: (B, classes, 10, X, Y), see network_spec.BOX_CHANNELS.
         semantics: (N, 7, H/4, W/4) logits.
         depth: (N, bins, H/8, W/8) logits.
     """
@@ -36,6 +36,8 @@ class OccupancyNetwork(nn.Module):
     The tables (lifting.build_lifting_tables) are inputs, so one network serves any rig and any
     number of cameras.
     """
+
+    cumulate: Tensor
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
@@ -68,7 +70,8 @@ class OccupancyNetwork(nn.Module):
         semantics = self.semantic_head(stride4)
         depth = self.depth_head(stride8)
         bev = self.lift(self.lift_head(stride4), depth, feature_index, depth_index, depth_fraction, slot_weight)
-        return RawOutput(*self.decoder(bev), semantics, depth)
+        voxels, heatmap, boxes = self.decoder(bev)
+        return RawOutput(voxels, heatmap, boxes, semantics, depth)
 
     def lift(
         self,

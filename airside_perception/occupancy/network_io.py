@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airside_perception.errors import AirsideError
 from airside_perception.inference.engine import Engine, TensorSpec
-from airside_perception.occupancy.network_spec import CAMERA_SLOTS, LIFT_STRIDE, NetworkSpec
+from airside_perception.occupancy.network_spec import BOX_CHANNELS, CAMERA_SLOTS, LIFT_STRIDE, NetworkSpec
 
 METADATA_KEY = "airside_perception.network_spec"
 """Entry of the ONNX metadata that holds NetworkSpec.to_json()."""
@@ -41,7 +41,9 @@ def _outputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
     x, y, z = spec.grid.shape
     classes = len(spec.object_classes)
     maps = (None, len(spec.semantic_names), spec.image_size[1] // LIFT_STRIDE, spec.image_size[0] // LIFT_STRIDE)
-    return dict(zip(OUTPUT_NAMES, ((x, y, z), (x, y, z), (classes, x, y), (classes, 8, x, y), maps), strict=True))
+    return dict(
+        zip(OUTPUT_NAMES, ((x, y, z), (x, y, z), (classes, x, y), (classes, BOX_CHANNELS, x, y), maps), strict=True)
+    )
 
 
 def _check(found: tuple[TensorSpec, ...], wanted: dict[str, tuple[int | None, ...]], kind: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_NAMES
 from airside_perception.errors import AirsideError
 from airside_perception.records import GridSpec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the network's inputs, outputs and metadata; an older or newer file is refused."""
 
 LIFT_STRIDE = 4
@@ -27,8 +28,8 @@ DEPTH_STRIDE = 8
 CAMERA_SLOTS = 2
 """Cameras that each lifting point may draw from (most points are seen by one or two)."""
 
-BOX_CHANNELS = 8
-"""Regressed per class and cell: x offset, y offset, z, log l, log w, log h, sin yaw, cos yaw."""
+BOX_CHANNELS = 10
+"""Regressed per class and cell: x offset, y offset, z, log l, log w, log h, then heading.encode_heading."""
 
 DEFAULT_GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
 
@@ -128,7 +129,8 @@ class NetworkSpec:
             grid_spec = GridSpec(
                 tuple(grid["origin"]), tuple(grid["voxel_size"]), tuple(grid["shape"]), grid["frame_id"]
             )
-            return cls(grid=grid_spec, **{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+            values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+            return cls(grid=grid_spec, **values)
         except AirsideError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:

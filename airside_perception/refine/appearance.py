@@ -62,9 +62,7 @@ def _fit_one(values: np.ndarray, image: np.ndarray, textures: int) -> tuple[np.n
         shading = np.clip(shading, 0.05, 3.0)[:, None]
         slope = (columns * shading[:, :, None]).reshape(-1, textures)
         target = (image - shading * base).reshape(-1)
-        weight = len(values) / 400.0
-        code = np.linalg.solve(slope.T @ slope / max(weight, 1.0) + _RIDGE * np.eye(textures), slope.T @ target / max(weight, 1.0))
+        weight = max(len(values) / 400.0, 1.0)
+        code = np.linalg.solve(slope.T @ slope / weight + _RIDGE * np.eye(textures), slope.T @ target / weight)
     residual = np.abs(image - shading * np.clip(base + columns @ code, 0, 1)).mean()
     return np.clip(code, -3, 3).astype(np.float32), float(residual)
-
-

@@ -54,7 +54,8 @@ def expected_visibility(frame: RigFrame, tracks: Sequence[Track], library: Shape
     meshes = [track_vertices(library, t) for t in known]
     starts = np.concatenate([[0], np.cumsum([len(v) for v, _ in meshes])])
     vertices = np.concatenate([v for v, _ in meshes])
-    faces = torch.from_numpy(np.concatenate([f + s for (_, f), s in zip(meshes, starts, strict=False)]).astype(np.int32))
+    shifted = [f + s for (_, f), s in zip(meshes, starts[:-1], strict=True)]
+    faces = torch.from_numpy(np.concatenate(shifted).astype(np.int32))
     counts = np.array([len(f) for _, f in meshes])
     ranges = np.stack([np.cumsum(counts) - counts, counts], axis=1).astype(np.int32)
     for image in frame.images.values():

@@ -103,7 +103,8 @@ def _pixel_factor(batch: SilhouetteBatch) -> float:
 
 
 def _normal_equations(batch: SilhouetteBatch, terms: StepTerms, prior: PosePrior, poses: Poses, count: int):
-    assert terms.hessian is not None and terms.gradient is not None
+    assert terms.hessian is not None
+    assert terms.gradient is not None
     information = PIXEL_INFORMATION * _pixel_factor(batch)
     hessian, deviation = prior.information.copy(), prior.deviation(poses)
     gradient = np.einsum("nij,nj->ni", prior.information, deviation)
@@ -121,7 +122,10 @@ def _per_object_loss(batch: SilhouetteBatch, terms: StepTerms, count: int) -> np
 def _mixed(batch: SilhouetteBatch, better: np.ndarray, new: StepTerms, old: StepTerms) -> StepTerms:
     """Per view: the new terms where its object improved, else the old ones."""
     choose = better[batch.object_of_view]
-    assert new.hessian is not None and old.hessian is not None and new.gradient is not None and old.gradient is not None
+    assert new.hessian is not None
+    assert old.hessian is not None
+    assert new.gradient is not None
+    assert old.gradient is not None
     return StepTerms(
         new.mask,
         np.where(choose[:, None, None], new.hessian, old.hessian),

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from airside_perception.records import RigFrame
 from airside_perception.refine.residuals import Poses, SilhouetteBatch
 from airside_perception.refine.shape_library import LinearShape
 from airside_perception.refine.views import View, project_boxes
-from airside_perception.records import RigFrame
 
 
 def explain_overlaps(
@@ -68,12 +68,13 @@ def _is_nearer(view: View, poses: Poses, other: int) -> bool:
 
 def _overlapping(frame: RigFrame, views: list[View], boxes: np.ndarray) -> list[tuple[int, int]]:
     """(view, other object) pairs whose projected boxes meet the crop."""
-    rectangles = {name: project_boxes(frame, frame.images[name].camera, boxes)[0] for name in {v.camera_name for v in views}}
+    names = sorted({v.camera_name for v in views})
+    rectangles = {name: project_boxes(frame, frame.images[name].camera, boxes)[0] for name in names}
     pairs = []
     for index, view in enumerate(views):
         camera = frame.images[view.camera_name].camera
         # The crop's own field of view in image pixels follows from the two intrinsics.
-        scale = np.array([view.crop.intrinsics[0, 0] / camera.intrinsics[0, 0], view.crop.intrinsics[1, 1] / camera.intrinsics[1, 1]])
+        scale = np.diagonal(view.crop.intrinsics)[:2] / np.diagonal(camera.intrinsics)[:2]
         low = camera.intrinsics[:2, 2] - (view.crop.intrinsics[:2, 2] + 0.5) / scale
         high = low + view.crop.width / scale
         r = rectangles[view.camera_name]

@@ -1,4 +1,4 @@
-"""What is believed of an object before a pixel is looked at: the detector's box, the track's size, the prior's codes."""
+"""What is believed of an object before a pixel is looked at: detector's box, track's size, prior's codes."""
 
 from __future__ import annotations
 

@@ -53,6 +53,8 @@ class Refiner:
     def __init__(self, config: RefineConfig, prior: ObjectPrior):
         self.config = config
         self.library = ShapeLibrary(prior)
+        # Many small products per step: threads that spin for each other cost ten times what they save.
+        torch.set_num_threads(config.threads)
 
     def warm_up(self) -> None:
         """Decode all typical shapes now instead of in the first frame."""
@@ -184,9 +186,9 @@ class Refiner:
                     owners.append(index)
                     shapes.append(self.library.shapes(name)[candidate])
                     yaws.append(wrap_angle(poses.yaw[index] + flip))
-        owners_array = np.array(owners)
-        trial = Poses(poses.ground[owners_array], np.array(yaws), poses.log_size[owners_array], poses.shape[owners_array])
-        energy = self._trial_energy(owners_array, shapes, trial, views)
+        own = np.array(owners)
+        trial = Poses(poses.ground[own], np.array(yaws), poses.log_size[own], poses.shape[own])
+        energy = self._trial_energy(own, shapes, trial, views)
         # Without a view, the first candidate: the detector's heading and the shape of the nearest size.
         best: dict[int, int] = {}
         for t, owner in enumerate(owners):
@@ -200,7 +202,9 @@ class Refiner:
             [shapes[p] for p in picks],
         )
 
-    def _trial_energy(self, owners: np.ndarray, shapes: list[LinearShape], trial: Poses, views: list[View]) -> np.ndarray:
+    def _trial_energy(
+        self, owners: np.ndarray, shapes: list[LinearShape], trial: Poses, views: list[View]
+    ) -> np.ndarray:
         """(T,) energy of every trial over its object's views; zeros when nothing is to be decided."""
         if not views or len(owners) == len(set(owners.tolist())):
             return np.zeros(len(owners))

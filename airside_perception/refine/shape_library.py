@@ -84,7 +84,7 @@ class ShapeLibrary:
         prototypes = self._prior.prototypes(class_name)
         if not prototypes:
             return [(*self._prior.mean_codes(class_name), None)]
-        return [(p.shape, p.texture, p.size) for p in prototypes]
+        return [(p.shape, p.texture, np.asarray(p.size)) for p in prototypes]
 
     def _linearise(self, class_name: str, shape, texture, size) -> LinearShape:
         linear = self._prior.decode_linearized(class_name, shape, texture, self._level)

@@ -73,14 +73,14 @@ def project_boxes(frame: RigFrame, camera: Camera, boxes: np.ndarray) -> tuple[n
     camera_from_odom = invert_transform(frame.odom_from_base @ camera.base_from_camera)
     corners = box_corners(boxes) @ camera_from_odom[:3, :3].T + camera_from_odom[:3, 3]
     pixels, valid = camera.project(corners)
-    valid &= corners[..., 2] > 0.2
+    valid = valid & (corners[..., 2] > 0.2)
     pixels = np.where(valid[..., None], pixels, np.nan)
     rectangles = np.full((len(boxes), 4), np.nan)
     some = valid.any(axis=1)
     if some.any():
         rectangles[some, :2] = np.nanmin(pixels[some], axis=1)
         rectangles[some, 2:] = np.nanmax(pixels[some], axis=1)
-    return rectangles, valid.all(axis=1)
+    return rectangles, np.all(valid, axis=1)
 
 
 def find_views(
@@ -122,10 +122,10 @@ def find_views(
             region = _grown(np.array([left, top, right, bottom]), FINEST_PX * crop_size)
             candidates.setdefault(int(index), []).append((width * height, name, region, cut))
     views = []
-    for index, found in sorted(candidates.items()):
+    for owner, found in sorted(candidates.items()):
         found.sort(key=lambda each: (-each[0], each[1]))
         for area, name, region, cut in found[:cameras_per_object]:
-            views.append(_cut(frame, name, index, class_names[index], region, network, crop_size, cut, area))
+            views.append(_cut(frame, name, owner, class_names[owner], region, network, crop_size, cut, area))
     return views
 
 
@@ -148,14 +148,16 @@ def _cut(frame, name, index, class_name, region, network, size, truncated, area)
     # Pixel centres of the crop in image pixels.
     columns = region[0] + (np.arange(size) + 0.5) * region[2] / size - 0.5
     rows = region[1] + (np.arange(size) + 0.5) * region[3] / size - 0.5
-    inside = ((rows >= 0) & (rows <= camera.height - 1))[:, None] & ((columns >= 0) & (columns <= camera.width - 1))[None]
+    inside_rows = (rows >= 0) & (rows <= camera.height - 1)
+    inside_columns = (columns >= 0) & (columns <= camera.width - 1)
     target, weight = _silhouette(network.image_semantics[name], class_name, rows, columns, camera)
+    weight = weight * (inside_rows[:, None] & inside_columns[None])
     colors = _sample(image.image, rows, columns).astype(np.float32) / 255
     # Soft by whole steps of the square root of two, so that views share a few blurs.
     softness = NETWORK_BLUR_PX * size / float(np.sqrt(region[2] * region[3]))
     softness = float(2.0 ** (np.round(2 * np.log2(max(softness, 0.25))) / 2))
     return View(
-        index, name, crop, clip, odom_from_camera, target, weight * inside, colors, truncated, float(area), softness
+        index, name, crop, clip, odom_from_camera, target, weight, colors, truncated, float(area), softness
     )  # fmt: skip
 
 

@@ -48,7 +48,9 @@ def make_batch(samples: Sequence[TrainingSample], spec: NetworkSpec) -> Batch:
     """Stack samples (of any camera counts) and build their tables and targets."""
     tables = [build_lifting_tables(sample.cameras, spec) for sample in samples]
     coverage = [voxel_coverage(spec, table.covered) for table in tables]
-    centers = [center_targets(sample, spec, cover.any(axis=2)) for sample, cover in zip(samples, coverage, strict=True)]
+    centers = [
+        center_targets(sample, spec, np.any(cover, axis=2)) for sample, cover in zip(samples, coverage, strict=True)
+    ]
     offsets = np.cumsum([0] + [len(sample.cameras) for sample in samples])[:-1]
 
     def stack(arrays: Sequence[np.ndarray]) -> Tensor:

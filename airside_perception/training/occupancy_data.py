@@ -106,7 +106,7 @@ def load_sample(path: str | os.PathLike[str]) -> TrainingSample:
             fields = {name: data[name] for name in data.files}
         ends = np.cumsum(fields["jpeg_sizes"])
         chunks = np.split(fields["jpeg"], ends[:-1])
-        images = np.stack([cv2.cvtColor(cv2.imdecode(chunk, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB) for chunk in chunks])
+        images = np.stack([_decode_jpeg(chunk) for chunk in chunks])
         shape = fields["occupancy"].shape
         observed = np.unpackbits(fields["observed"], count=int(np.prod(shape))).astype(bool).reshape(shape)
         cameras = tuple(_camera_from_dict(entry) for entry in json.loads(fields["cameras"].tobytes()))
@@ -116,6 +116,14 @@ def load_sample(path: str | os.PathLike[str]) -> TrainingSample:
         )
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, cv2.error) as error:
         raise AirsideError(f"{path}: not a training sample ({error}); delete it or generate the pool again") from error
+
+
+def _decode_jpeg(data: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 RGB."""
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError("damaged JPEG")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _camera_to_dict(camera: Camera) -> dict[str, object]:

@@ -18,6 +18,8 @@ LOSS_WEIGHTS = {"voxel": 1.0, "class": 0.5, "dice": 1.0, "semantic": 1.0, "depth
 class ClassBalance(nn.Module):
     """Class weights from running frequencies: (mean frequency / frequency) ** power, within [1/limit, limit]."""
 
+    frequency: Tensor
+
     def __init__(self, classes: int, power: float, limit: float, momentum: float = 0.98) -> None:
         super().__init__()
         self.power, self.limit, self.momentum = power, limit, momentum
@@ -121,15 +123,16 @@ def heatmap_loss(logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     log_negative = functional.logsigmoid(-logits)
     hit = -((1 - probability) ** 2) * log_positive
     miss = -((1 - target) ** 4) * probability**2 * log_negative
-    total = (hit * positive).sum() + (miss * (mask & ~positive)).sum()
-    return total / positive.sum().clamp(min=1)
+    # Each class by its own count: a few aircraft must not drown among dozens of vehicles and people.
+    total = (hit * positive).sum(dim=(0, 2, 3)) + (miss * (mask & ~positive)).sum(dim=(0, 2, 3))
+    return (total / positive.sum(dim=(0, 2, 3)).clamp(min=1)).mean()
 
 
 def box_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute error of the eight box numbers (cells, metres, log metres, sin and cos).
+    """Smooth absolute error of the box numbers (cells, metres, log metres, sines and cosines).
 
     Args:
-        predicted, target: (B, classes, 8, X, Y).
+        predicted, target: (B, classes, 10, X, Y).
         weight: (B, classes, X, Y).
     """
     # Rows first: only a few hundred of the cells carry a box.

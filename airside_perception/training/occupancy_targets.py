@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from airside_perception.occupancy.heading import encode_heading
 from airside_perception.occupancy.network_spec import BOX_CHANNELS, DEPTH_STRIDE, LIFT_STRIDE, NetworkSpec
 from airside_perception.training.occupancy_data import TrainingSample
 
@@ -20,7 +21,7 @@ class CenterTargets:
     Attributes:
         heatmap: (K, X, Y) float32, exactly 1 at centre cells.
         heatmap_mask: (K, X, Y) bool, False where the truth is not asked for.
-        boxes: (K, 8, X, Y) float32 in the layout of network_spec.BOX_CHANNELS; offsets in cells
+        boxes: (K, 10, X, Y) float32 in the layout of network_spec.BOX_CHANNELS; offsets in cells
             from the cell's centre, z in metres.
         box_weight: (K, X, Y) float32, above 0 where a box is regressed.
     """
@@ -83,11 +84,25 @@ def center_targets(sample: TrainingSample, spec: NetworkSpec, covered_columns: n
         sample.boxes, cells, sample.box_class, sample.box_visibility, strict=True
     ):
         sigma = float(np.clip(0.15 * min(box[3], box[4]) / spec.grid.voxel_size[0], 0.6, 3.0))
-        _draw(targets, box, cell, int(class_id), sigma, visibility >= LEAST_VISIBILITY)
+        _draw(spec, targets, box, cell, int(class_id), sigma, visibility >= LEAST_VISIBILITY)
     return targets
 
 
-def _draw(targets: CenterTargets, box: np.ndarray, cell: np.ndarray, class_id: int, sigma: float, seen: bool) -> None:
+def _cell_centers(spec: NetworkSpec, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centres of grid columns, metres, base_link."""
+    origin, voxel = spec.grid.origin, spec.grid.voxel_size
+    return origin[0] + (x + 0.5) * voxel[0], origin[1] + (y + 0.5) * voxel[1]
+
+
+def _draw(
+    spec: NetworkSpec,
+    targets: CenterTargets,
+    box: np.ndarray,
+    cell: np.ndarray,
+    class_id: int,
+    sigma: float,
+    seen: bool,
+) -> None:
     size_x, size_y = targets.heatmap.shape[1:]
     center = np.round(cell).astype(int)
     if not (0 <= center[0] < size_x and 0 <= center[1] < size_y):
@@ -110,7 +125,8 @@ def _draw(targets: CenterTargets, box: np.ndarray, cell: np.ndarray, class_id: i
     values = [
         cell[0] - grid_x[own],
         cell[1] - grid_y[own],
-        *(np.full(int(own.sum()), value) for value in (box[2], *np.log(box[3:6]), np.sin(box[6]), np.cos(box[6]))),
+        *(np.full(int(own.sum()), value) for value in (box[2], *np.log(box[3:6]))),
+        *encode_heading(box[6], *_cell_centers(spec, grid_x[own], grid_y[own])),
     ]
     for channel, value in enumerate(values):
         targets.boxes[class_id, channel, x0:x1, y0:y1][own] = value

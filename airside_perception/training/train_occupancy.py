@@ -7,6 +7,7 @@ import csv
 import logging
 import math
 import os
+import pickle
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -50,6 +51,8 @@ class TrainingOptions:
         resume: continue from `out/checkpoint.pt` if it exists.
         generators: processes that fill the pool while the network trains (0: somebody else does).
         pool_limit: samples at which the generators stop.
+        initial: checkpoint of an earlier run whose averaged weights start this one, wherever names and
+            shapes agree (a changed head starts anew); "": random weights.
     """
 
     pool: str
@@ -68,6 +71,7 @@ class TrainingOptions:
     resume: bool = True
     generators: int = 0
     pool_limit: int = 4000
+    initial: str = ""
 
 
 class OccupancyTrainer:
@@ -83,6 +87,8 @@ class OccupancyTrainer:
         self.device = torch.device(_pick_device(options.device))
         network = OccupancyNetwork(spec).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: OccupancyNetwork = network
+        if options.initial:
+            logger.info("started from %s: %d tensors anew", options.initial, _load_matching(network, options.initial))
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.loss = OccupancyLoss(spec).to(self.device)
         decayed = [p for p in network.parameters() if p.ndim > 1]
@@ -157,6 +163,18 @@ class OccupancyTrainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.loss.load_state_dict(state["loss"])
         self.steps, self.elapsed_s = state["steps"], state["elapsed_s"]
+
+
+def _load_matching(network: OccupancyNetwork, path: str) -> int:
+    """Copy a checkpoint's averaged weights wherever names and shapes agree; returns how many don't."""
+    try:
+        theirs = torch.load(path, map_location="cpu", weights_only=True)["average"]
+    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        raise AirsideError(f"--initial {path}: expected a training checkpoint, cannot read it ({error})") from error
+    ours = network.state_dict()
+    matching = {k: v for k, v in theirs.items() if k in ours and v.shape == ours[k].shape}
+    network.load_state_dict(matching, strict=False)
+    return len(ours) - len(matching)
 
 
 def one_cycle(progress: float, steps: int, warmup: int = 100) -> float:

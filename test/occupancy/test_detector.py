@@ -5,7 +5,9 @@ from surround_cameras import surround_camera
 from airside_perception.errors import AirsideError
 from airside_perception.inference.engine import TensorSpec
 from airside_perception.occupancy.detector import OccupancyNetworkRunner
+from airside_perception.occupancy.heading import encode_heading
 from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES, read_network_spec
+from airside_perception.occupancy.network_spec import BOX_CHANNELS
 from airside_perception.records import CameraImage, GridSpec, RigFrame
 
 
@@ -20,13 +22,13 @@ class ScriptedEngine:
         shapes = [("cameras", 64, 128, 3), table, table, table, table]
         types = ["uint8", "int32", "int32", "float32", "float32"]
         self.input_specs = tuple(map(TensorSpec, INPUT_NAMES, shapes, types))
-        outputs = [(x, y, z), (x, y, z), (3, x, y), (3, 8, x, y), ("cameras", 7, 16, 32)]
+        outputs = [(x, y, z), (x, y, z), (3, x, y), (3, BOX_CHANNELS, x, y), ("cameras", 7, 16, 32)]
         self.output_specs = tuple(map(TensorSpec, OUTPUT_NAMES, outputs, ["float32", "int32"] + ["float32"] * 3))
         self.metadata = {METADATA_KEY: spec.to_json(), "occupancy_threshold": "0.6"}
         self.probability = np.zeros((x, y, z), np.float32)
         self.class_id = np.full((x, y, z), 3, np.int32)
         self.heatmap = np.zeros((3, x, y), np.float32)
-        self.boxes = np.zeros((3, 8, x, y), np.float32)
+        self.boxes = np.zeros((3, BOX_CHANNELS, x, y), np.float32)
         self.asked = []
 
     def run(self, inputs):
@@ -50,7 +52,7 @@ def make_frame(cameras, pose=None, value=100):
 def test_voxels_and_detections_come_out_in_the_right_frame(engine, ring):
     engine.probability[3, 4, 1], engine.probability[3, 5, 1] = 0.7, 0.5
     engine.heatmap[1, 12, 8] = 0.9
-    engine.boxes[1, :, 12, 8] = [0.0, 0.0, 1.0, *np.log([4.0, 2.0, 1.8]), 0.0, 1.0]
+    engine.boxes[1, :, 12, 8] = [0.0, 0.0, 1.0, *np.log([4.0, 2.0, 1.8]), *encode_heading(0.0, 4.5, 0.5)]
     pose = np.eye(4)
     pose[:2, :2], pose[:3, 3] = [[0, -1], [1, 0]], [10.0, 20.0, 0.0]
     output = OccupancyNetworkRunner(engine).run(make_frame(ring, pose))
