@@ -102,7 +102,7 @@ class RefineConfig:
     damping: float = option(1e-3, "Levenberg-Marquardt damping at the first step", range=(0, 1e6))
     max_objects: int = option(32, "Refine at most this many objects per frame", range=(0, 500), reconfigurable=True)
     max_range_m: float = option(60.0, "Objects farther away stay as detected", unit="m", range=(0, 500))
-    threads: int = option(1, "CPU threads of the refiner's small matrices; more only wait for each other", range=(1, 64))
+    threads: int = option(1, "CPU threads of the refiner's small matrices; more wait for each other", range=(1, 64))
     cameras_per_object: int = option(2, "Use at most this many cameras per object", range=(1, 16))
 
 

@@ -41,7 +41,7 @@ DETECTION_SOURCES = ("network", "external", "none")
 def grid_spec(config: Config) -> GridSpec:
     """The voxel grid of a configuration."""
     grid = config.grid
-    return GridSpec(tuple(grid.origin), tuple(grid.voxel_size), tuple(grid.shape))
+    return GridSpec(grid.origin, grid.voxel_size, grid.shape)
 
 
 class Pipeline:
