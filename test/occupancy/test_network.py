@@ -24,7 +24,7 @@ def test_shapes_for_any_camera_count(network, small_spec, ring):
         output = network(*network_inputs(ring[:count], small_spec))
         assert output.voxels.shape == (1, 7, 4, 16, 16)
         assert output.heatmap.shape == (1, 3, 16, 16)
-        assert output.boxes.shape == (1, 3, 8, 16, 16)
+        assert output.boxes.shape == (1, 3, 10, 16, 16)
         assert output.semantics.shape == (count, 7, 16, 32)
         assert output.depth.shape == (count, 12, 8, 16)
 
