@@ -12,11 +12,13 @@ import numpy as np
 from tqdm import tqdm
 
 from airside_perception.config import Config, load_config
+from airside_perception.evaluation.live_scenes import live_scenes
 from airside_perception.evaluation.pictures import overview_frame, reduced, write_animation, write_png
 from airside_perception.evaluation.replay import run_evaluation
 from airside_perception.evaluation.results_format import write_json
-from airside_perception.evaluation.sequence_scores import finite
-from airside_perception.evaluation.tracking_metrics import score_files
+from airside_perception.evaluation.sequence_scores import SequenceScores, finite, summarize
+from airside_perception.evaluation.tracking_metrics import DEFAULT_RANGE
+from airside_perception.evaluation.truth_labels import TruthLabels
 from airside_perception.explain.birds_eye import draw_birds_eye
 from airside_perception.explain.overlay import draw_overlay
 from airside_perception.explain.voxel_view import draw_voxels
@@ -66,18 +68,27 @@ def run_demo(out: str | Path, live: bool = False, config: Config | None = None) 
 
 
 def _run_live(out: Path, config: Config) -> dict[str, Any]:
-    """Track the sequence by the live node and score what it published."""
+    """Track the sequence by the live node; score and draw what it published, all of it from its messages."""
     # Says at once where ROS is not installed.
     from airside_perception.ros.live_run import run_live
 
     sequence = demo_sequence(out / "sequence")
-    summary = run_live(sequence, out, config, LIVE_RATE)
-    summary["frames"] = summary["live"]["frames_processed"]
-    summary["tracking"] = finite(score_files(summary["results"], sequence / "ground_truth" / "tracks.json"))
-    write_json(out / "summary.json", summary)
-    names = {"summary": str(out / "summary.json"), "results": summary["results"], "overlays": summary["overlays"]}
-    summary["files"] = names
-    return summary
+    live = run_live(sequence, out, config, LIVE_RATE)
+    prior = ObjectPrior.load(find_file(config.refine.prior, "refine.prior")) if config.refine.prior else None
+    scores = SequenceScores("live", TruthLabels(sequence / "ground_truth"), DEFAULT_RANGE)
+    gallery = _Gallery(out, config)
+    scenes = live_scenes(sequence, config, live.tracks, live.voxels, live.unobserved)
+    for scene in tqdm(scenes, desc="score and draw", total=len(live.tracks), unit="frame"):
+        scores.add(scene, prior)
+        gallery.see(scene, scores.truth_of(scene), prior)
+    summary = {
+        **summarize([scores], DEFAULT_RANGE),
+        "timing_ms": live.summary["timing_ms"],
+        "live": live.summary["live"],
+    }
+    write_json(out / "summary.json", finite(summary))
+    files = {"summary": str(out / "summary.json"), "results": live.summary["results"], "live": live.summary["overlays"]}
+    return {**summary, "files": {**files, **gallery.write()}}
 
 
 def demo_sequence(folder: Path, seed: int = SEED, duration_s: float = DURATION_S, rate_hz: float = RATE_HZ) -> Path:
@@ -137,7 +148,7 @@ class _Gallery:
 
     def write(self) -> dict[str, str]:
         """Write the animations; returns name -> path of all pictures."""
-        for _ in tqdm([0], desc="animation", unit="file"):
+        for _ in tqdm([0] if self._frames else [], desc="animation", unit="file"):
             path = self._out / "overview.webp"
             self._files["overview"] = str(write_animation(path, self._frames, RATE_HZ))
             # Every second frame at reduced size keeps the GIF at a few megabytes.

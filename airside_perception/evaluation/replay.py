@@ -124,7 +124,7 @@ class _SequenceRun:
                 if self.frames.jumped:
                     self.pipeline.reset()
                 scene = self.pipeline.step(frame)
-                truth = self._truth_of(scene)
+                truth = self.scores.truth_of(scene)
                 self.scores.add(scene, self.pipeline.prior, self.frames.decode_ms)
                 self.history.add(scene)
                 lines.write(explanations_json(scene) + "\n")
@@ -178,11 +178,6 @@ class _SequenceRun:
     def report(self) -> SequenceReport:
         """What the report shows of this sequence."""
         return SequenceReport(self.name, self.meta(), self.scores, self.history, self.samples)
-
-    def _truth_of(self, scene: SceneEstimate) -> dict[str, Any] | None:
-        truth = self.scores.truth
-        index = truth.index_of(scene.stamp_ns) if truth is not None else None
-        return truth.frame(index) if truth is not None and index is not None else None
 
     def _save_occupancy(self, stamp_ns: int, grid: OccupancyGrid) -> None:
         folder = _made_folder(self.folder / "occupancy")

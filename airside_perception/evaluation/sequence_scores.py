@@ -60,6 +60,11 @@ class SequenceScores:
             self._score_occupancy(scene, index)
             self._score_render(scene, index, prior)
 
+    def truth_of(self, scene: SceneEstimate) -> dict[str, Any] | None:
+        """The scene's entry of tracks.json, or None."""
+        index = self.truth.index_of(scene.stamp_ns) if self.truth is not None else None
+        return self.truth.frame(index) if self.truth is not None and index is not None else None
+
     def _score_occupancy(self, scene: SceneEstimate, index: int) -> None:
         assert self.truth is not None
         labels = self.truth.occupancy(index) if scene.occupancy is not None else None

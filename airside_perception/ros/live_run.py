@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import cv2
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
@@ -29,14 +31,33 @@ from airside_perception.bags import BagReader, decode_compressed
 from airside_perception.config import Config, dump_yaml
 from airside_perception.errors import AirsideError
 from airside_perception.geometry import Rig, matrix_to_quaternion, rotation_z
+from airside_perception.ros.messages import POINT_DTYPE, VOXEL_DTYPE, stamp_from_message
 from airside_perception.ros.middleware import use_shared_memory_profile
 
 NODE = "/airside_perception/tracking"
 _CONFIGURE_TIMEOUT_S = 600.0
-_SILENT_END_S = 5.0
+_SILENT_END_S = 15.0
 
 
-def run_live(sequence: str | Path, out: str | Path, config: Config, rate: float = 0.2) -> dict[str, Any]:
+@dataclass(frozen=True)
+class LiveRun:
+    """What was heard of the live node.
+
+    Attributes:
+        summary: {"live": {"frames_sent", "frames_processed", "frames_dropped", "rate", "messages": {topic: count}},
+            "timing_ms": {stage: {"p50", "p95"}}, "results": path of results.json, "overlays": folder}.
+        tracks: stamp_ns -> "tracks" of `~/explanations/tracks`.
+        voxels: stamp_ns -> points of `~/occupancy/voxels` (`VOXEL_DTYPE`).
+        unobserved: stamp_ns -> points of `~/occupancy/unobserved` (`POINT_DTYPE`).
+    """
+
+    summary: dict[str, Any]
+    tracks: Mapping[int, list[dict[str, Any]]]
+    voxels: Mapping[int, np.ndarray]
+    unobserved: Mapping[int, np.ndarray]
+
+
+def run_live(sequence: str | Path, out: str | Path, config: Config, rate: float = 0.2) -> LiveRun:
     """Play a sequence to the live node and record its outputs.
 
     Args:
@@ -44,10 +65,6 @@ def run_live(sequence: str | Path, out: str | Path, config: Config, rate: float 
         out: folder; gets results.json, live/ with the latest overlay of each camera, the node's options and logs.
         config: of the node; calibration comes from the bag.
         rate: times real time; frames that the machine cannot keep up with are dropped and counted.
-
-    Returns:
-        {"live": {"frames_sent", "frames_processed", "frames_dropped", "rate", "messages": {topic: count}},
-        "timing_ms": {stage: {"p50", "p95"}}, "results": path of results.json, "overlays": folder}.
 
     Raises:
         AirsideError: not a usable bag, or the node could not start; the message gives its reason.
@@ -72,14 +89,17 @@ def run_live(sequence: str | Path, out: str | Path, config: Config, rate: float 
     finally:
         recorder.close()
         context.try_shutdown()
-    return _write(recorder, out, frames, rate)
+    summary = _write(recorder, out, frames, rate)
+    return LiveRun(summary, recorder.tracks, recorder.voxels, recorder.unobserved)
 
 
 def _node_command(folder: Path, rig: Rig, config: Config) -> tuple[str, ...]:
     """Module and arguments of the node, its rig and options written into `folder`."""
     rig.save(folder / "rig.yaml")
     (folder / "tracking.yaml").write_text(dump_yaml(config), encoding="utf-8")
-    options = {"rig.file": folder / "rig.yaml", "ros.autostart": "true", "use_sim_time": "true"}
+    options: dict[str, object] = {"rig.file": folder / "rig.yaml", "ros.autostart": "true", "use_sim_time": "true"}
+    # No image may get lost unnoticed here: what comes too late the node drops itself, and counts.
+    options |= {"ros.reliability": "reliable", "ros.queue_depth": 20}
     overrides = [word for name, value in options.items() for word in ("-p", f"{name}:={value}")]
     files = ["--params-file", str(folder / "tracking.yaml"), *overrides]
     namespace = NODE.rsplit("/", 1)[0]
@@ -131,6 +151,8 @@ class _Recorder:
         self.messages: Counter[str] = Counter()
         self.tracks: dict[int, list[dict[str, Any]]] = {}
         self.overlays: dict[str, bytes] = {}
+        self.voxels: dict[int, np.ndarray] = {}
+        self.unobserved: dict[int, np.ndarray] = {}
         self.figures: dict[str, dict[str, str]] = {}
         self._node = rclpy.create_node("live_run", context=context)
         self._executor = SingleThreadedExecutor(context=context)
@@ -142,8 +164,11 @@ class _Recorder:
         self._listen(String, "explanations/tracks", latched, self._on_tracks)
         self._listen(MarkerArray, "tracks/markers", 10)
         self._listen(OccupancyGrid, "occupancy/grid", latched)
-        self._listen(PointCloud2, "occupancy/voxels", 10)
-        self._listen(PointCloud2, "occupancy/unobserved", 10)
+        for topic, clouds, dtype in (
+            ("voxels", self.voxels, VOXEL_DTYPE),
+            ("unobserved", self.unobserved, POINT_DTYPE),
+        ):
+            self._listen(PointCloud2, f"occupancy/{topic}", 10, _cloud_keeper(clouds, dtype))
         for camera in rig.names:
             topic = f"explanations/{camera}/compressed"
             keep = lambda message, camera=camera: self.overlays.update({camera: bytes(message.data)})  # noqa: E731
@@ -203,6 +228,15 @@ class _Recorder:
             node, _, name = status.name.partition(": ")
             if node == NODE.lstrip("/"):
                 self.figures[name] = {item.key: item.value for item in status.values}
+
+
+def _cloud_keeper(clouds: dict[int, np.ndarray], dtype: np.dtype) -> Callable[[PointCloud2], None]:
+    """A callback that puts points of `dtype` under their stamp."""
+
+    def keep(message: PointCloud2) -> None:
+        clouds[stamp_from_message(message.header.stamp)] = np.frombuffer(bytes(message.data), dtype)
+
+    return keep
 
 
 def _write(recorder: _Recorder, out: Path, frames: int, rate: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (extra `ros`)")
@@ -24,13 +25,16 @@ def own_domain(monkeypatch):
 
 def test_everything_that_the_node_says_is_recorded(tmp_path, live_case):
     case = live_case
-    summary = run_live(case.bag, tmp_path / "out", load_config(None, case.options), rate=1.0)
-    run = summary["live"]
+    heard = run_live(case.bag, tmp_path / "out", load_config(None, case.options), rate=1.0)
+    summary, run = heard.summary, heard.summary["live"]
     assert run["frames_sent"] == len(case.stamps)
     assert run["frames_processed"] + run["frames_dropped"] == len(case.stamps)
     results = json.loads((tmp_path / "out" / "results.json").read_text())["results"]
     assert set(results) <= {str(stamp_ns) for stamp_ns in case.stamps}
     assert len(results) == run["frames_processed"] == run["messages"]["occupancy/grid"]
+    assert set(heard.tracks) == set(heard.voxels) == set(heard.unobserved) == {int(stamp) for stamp in results}
+    for voxels in heard.voxels.values():
+        assert set(np.unique(voxels["class_id"])) <= set(range(1, 7))
     assert (tmp_path / "out" / "live" / "overlay_front.png").stat().st_size > 1000
     assert summary["timing_ms"]["network"]["p95"] >= summary["timing_ms"]["network"]["p50"] > 0
 
