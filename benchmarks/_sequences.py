@@ -1,0 +1,82 @@
+"""Generated sequences that the benchmarks share, kept between runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airside_perception.errors import AirsideError
+from airside_perception.synth import SynthOptions, run_synth
+
+RIGS = ("six_surround", "four_surround")
+"""Rigs of the sequences, in turns; their cameras have 640 x 400 pixels."""
+
+FIRST_SEED = 9001
+
+
+@dataclass(frozen=True)
+class TestSequence:
+    """What decides one sequence of the split `test`: asset families that training never draws.
+
+    Attributes:
+        seed: of the generator.
+        rig: preset name.
+        duration_s, rate_hz: length and frame rate.
+    """
+
+    seed: int
+    rig: str
+    duration_s: float
+    rate_hz: float
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return f"test_{self.seed}_{self.rig}_{self.duration_s:g}s_{self.rate_hz:g}hz"
+
+
+def held_out_sequences(count: int, duration_s: float, rate_hz: float) -> list[TestSequence]:
+    """The first `count` sequences of the benchmark."""
+    return [TestSequence(FIRST_SEED + k, RIGS[k % len(RIGS)], duration_s, rate_hz) for k in range(count)]
+
+
+def generated(sequence: TestSequence, work: Path, progress: bool = True) -> Path:
+    """The folder of a sequence, generated unless an earlier run did so.
+
+    A sequence appears under its name only when it is complete, so an interrupted run leaves nothing that
+    looks finished.
+
+    Raises:
+        AirsideError: the folder holds something else.
+    """
+    folder = work / sequence.name
+    if folder.exists():
+        wanted = {"seed": sequence.seed, "split": "test", "rig": sequence.rig}
+        found = manifest(folder)
+        if {name: found.get(name) for name in wanted} != wanted:
+            raise AirsideError(f"{folder}: expected a sequence of {wanted}, found {found}; remove it")
+        return folder
+    work.mkdir(parents=True, exist_ok=True)
+    # Voxel labels on every second frame: they cost as much as the images.
+    options = SynthOptions(
+        out=folder,
+        seed=sequence.seed,
+        split="test",
+        rig=sequence.rig,
+        duration_s=sequence.duration_s,
+        rate_hz=sequence.rate_hz,
+        label_every=2,
+        progress=progress,
+    )
+    run_synth(options)
+    return folder
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """What the generator wrote about a sequence; empty where it wrote nothing readable."""
+    try:
+        return dict(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
