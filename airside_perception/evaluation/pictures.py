@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from airside_perception.classes import SEMANTIC_COLORS
 from airside_perception.config import ExplainConfig
 from airside_perception.errors import AirsideError
-from airside_perception.explain.birds_eye import draw_birds_eye
-from airside_perception.explain.drawing import BACKGROUND
+from airside_perception.explain.birds_eye import EGO, draw_birds_eye
+from airside_perception.explain.drawing import BACKGROUND, BLACK, WHITE, Color, mixed
 from airside_perception.explain.overlay import draw_overlay
 from airside_perception.explain.voxel_view import draw_voxels
 from airside_perception.prior import ObjectPrior
@@ -24,7 +25,6 @@ OVERVIEW_HEIGHT = 720
 """Height of the animation's frames, pixels; the width follows from the cameras."""
 
 _GAP = 4
-_GIF_COLORS = 160
 
 
 def overview_frame(
@@ -100,8 +100,7 @@ def write_animation(path: Path, frames: Sequence[np.ndarray], rate_hz: float) ->
     pictures = [Image.fromarray(frame) for frame in frames]
     options: dict[str, Any] = {"quality": 72, "method": 2}
     if path.suffix == ".gif":
-        # One palette for all frames: colours do not flicker and unchanged areas compress away.
-        palette = Image.fromarray(np.concatenate(frames[:: max(len(frames) // 4, 1)])).quantize(_GIF_COLORS)
+        palette = _palette(frames)
         pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
         options = {"optimize": False}
     try:
@@ -112,6 +111,24 @@ def write_animation(path: Path, frames: Sequence[np.ndarray], rate_hz: float) ->
     except OSError as error:
         raise AirsideError(f"{path}: cannot be written ({error.strerror})") from error
     return path
+
+
+def _palette(frames: Sequence[np.ndarray]) -> Image.Image:
+    """One palette for all frames, so that colours do not flicker and unchanged areas compress away.
+
+    The colours of the classes are few pixels, but they carry the meaning: they are always in it.
+    """
+    sample = Image.fromarray(np.concatenate(frames[:: max(len(frames) // 4, 1)]))
+    named = [color for base in (*SEMANTIC_COLORS[1:], EGO) for color in _shades(base)]
+    common = sample.quantize(256 - len(named)).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*common[: 3 * (256 - len(named))], *(channel for color in named for channel in color)])
+    return palette
+
+
+def _shades(color: Color) -> tuple[Color, ...]:
+    """A colour as it appears: plain, in shade, in deep shade, and as a bright outline."""
+    return color, mixed(color, BLACK, 0.25), mixed(color, BLACK, 0.5), mixed(color, WHITE, 0.45)
 
 
 def reduced(frame: np.ndarray, width: int) -> np.ndarray:
