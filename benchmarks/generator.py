@@ -13,6 +13,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
+from _machine import describe_machine, machine_line
 
 from airside_perception.geometry.rig import Rig
 from airside_perception.records import GridSpec
@@ -94,6 +95,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=4, help="scenes for training samples")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
+    machine = describe_machine()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     figures: dict[str, object] = {"device": arguments.device}
@@ -101,10 +103,11 @@ def main() -> None:
     figures |= measure_frames(arguments.device, arguments.repeats)
     figures |= measure_training(arguments.scenes)
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps({**figures, "machine": machine}))
         return
     for name, value in figures.items():
         print(f"{name:28} {value:.4g}" if isinstance(value, float) else f"{name:28} {value}")
+    print(machine_line(machine))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from _machine import describe_machine, machine_line
 
 from airside_perception.rendering import antialias, edge_neighbours, interpolate, rasterize
 from airside_perception.rendering.reference import rasterize_reference
@@ -122,20 +123,22 @@ def measure_brute_force() -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of the rasteriser")
     parser.add_argument("--repeats", type=int, default=5, help="timed runs; the median is reported")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
+    machine = describe_machine()
     torch.set_num_threads(1)
     figures: dict[str, object] = {"device": arguments.device}
     figures |= measure_crops(arguments.device, arguments.repeats)
     figures |= measure_scene(arguments.device, arguments.repeats)
     figures |= measure_brute_force()
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps({**figures, "machine": machine}))
         return
     for name, value in figures.items():
         print(f"{name:32} {value:.4g}" if isinstance(value, float) else f"{name:32} {value}")
+    print(machine_line(machine))
 
 
 if __name__ == "__main__":

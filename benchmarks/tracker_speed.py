@@ -1,19 +1,16 @@
 """Time of Tracker.update per frame for growing numbers of objects, with and without codes.
 
-Usage: python benchmarks/tracker_speed.py [--objects 10 50 200] [--frames 200] [--json]
+python benchmarks/tracker_speed.py --objects 10 50 200 --json
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _machine import describe_machine, machine_line
 
 from airside_perception.records import ObjectEstimate
 from airside_perception.tracking import Tracker
@@ -56,17 +53,19 @@ def measure(objects: int, frames: int, codes: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--objects", type=int, nargs="+", default=[10, 50, 200])
-    parser.add_argument("--frames", type=int, default=200)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--objects", type=int, nargs="+", default=[10, 50, 200], help="numbers of objects")
+    parser.add_argument("--frames", type=int, default=200, help="timed frames of each (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
+    machine = describe_machine()
     rows = [measure(n, arguments.frames, codes) for n in arguments.objects for codes in (0, 32)]
     if arguments.json:
-        print(json.dumps(rows))
+        print(json.dumps({"rows": rows, "machine": machine}))
         return
     print(f"{'objects':>8} {'tracks':>7} {'codes':>6} {'p50 ms':>8} {'p95 ms':>8}")
     for row in rows:
         print(f"{row['objects']:8d} {row['tracks']:7d} {row['codes']:6d} {row['p50_ms']:8.2f} {row['p95_ms']:8.2f}")
+    print(machine_line(machine))
 
 
 if __name__ == "__main__":

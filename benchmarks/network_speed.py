@@ -1,0 +1,109 @@
+"""Latency of the occupancy network over the number of cameras, with preparation and decoding beside it.
+
+python benchmarks/network_speed.py --cameras 1 2 4 6 8 --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from _machine import describe_machine, machine_line, peak_memory_mib
+
+from airside_perception.errors import AirsideError
+from airside_perception.inference.engine import Engine, load_engine
+from airside_perception.occupancy.detector import OccupancyNetworkRunner
+from airside_perception.records import CameraImage, RigFrame
+from airside_perception.resources import find_file
+from airside_perception.synth.rigs import random_rig
+
+IMAGE_SIZE = (640, 400)
+
+
+class TimedEngine:
+    """An engine that remembers how long its runs took.
+
+    Attributes:
+        times_ms: of all runs since the list was emptied.
+    """
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
+        self.times_ms: list[float] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        began = time.perf_counter()
+        outputs = self._engine.run(inputs)
+        self.times_ms.append((time.perf_counter() - began) * 1e3)
+        return outputs
+
+
+def noise_frame(cameras: int) -> RigFrame:
+    """A frame of random pixels from a random rig: what the network shows does not change its time."""
+    rng = np.random.default_rng(cameras)
+    rig = random_rig(rng, IMAGE_SIZE, cameras)
+    images = {
+        name: CameraImage(camera, rng.integers(0, 256, (camera.height, camera.width, 3), np.uint8), 0)
+        for name, camera in rig.cameras.items()
+    }
+    return RigFrame(0, images, (), np.eye(4))
+
+
+def measure(runner: OccupancyNetworkRunner, engine: TimedEngine, cameras: int, repeats: int) -> dict[str, float]:
+    """Milliseconds for one number of cameras; the first run builds the calibration tables of the rig."""
+    frame = noise_frame(cameras)
+    began = time.perf_counter()
+    runner.run(frame)
+    first_ms = (time.perf_counter() - began) * 1e3
+    runner.run(frame)
+    engine.times_ms.clear()
+    whole = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        runner.run(frame)
+        whole.append((time.perf_counter() - began) * 1e3)
+    p50, p95 = np.percentile(engine.times_ms, [50, 95])
+    around = float(np.median(np.array(whole) - np.array(engine.times_ms)))
+    values = {"engine_p50_ms": p50, "engine_p95_ms": p95, "around_it_ms": around, "first_frame_ms": first_ms}
+    return {"cameras": cameras, **{name: round(float(value), 2) for name, value in values.items()}}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cameras", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6, 7, 8], help="numbers of cameras")
+    parser.add_argument("--engine", default="engines/occupancy.onnx", help="ONNX network (default: %(default)s)")
+    parser.add_argument("--runtime", default="auto", help="auto, onnxruntime or tensorrt (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=0, help="of the runtime; 0: its own choice")
+    parser.add_argument("--repeats", type=int, default=15, help="timed runs of each (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    machine = describe_machine()
+    try:
+        path = find_file(arguments.engine, "--engine")
+        engine = TimedEngine(load_engine(path, arguments.runtime, threads=arguments.threads))
+        runner = OccupancyNetworkRunner(engine)
+    except AirsideError as error:
+        print(f"network_speed: error: {error}", file=sys.stderr)
+        return 2
+    rows = [measure(runner, engine, cameras, arguments.repeats) for cameras in arguments.cameras]
+    if arguments.json:
+        report = {"runtime": engine.runtime, "threads": arguments.threads, "peak_memory_mib": round(peak_memory_mib())}
+        print(json.dumps({**report, "rows": rows, "machine": machine}))
+        return 0
+    print("| cameras | network p50, ms | network p95, ms | around it, ms | first frame, ms |\n" + "| --- " * 5 + "|")
+    for row in rows:
+        print("| " + " | ".join(f"{value:g}" for value in row.values()) + " |")
+    print(f"\n{engine.runtime}; largest memory {peak_memory_mib():.0f} MiB. {machine_line(machine)}.")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
