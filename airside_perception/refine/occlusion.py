@@ -46,10 +46,10 @@ def explain_overlaps(
     other_mask, own_mask = other_raster[..., 3] > 0, own[view_index][..., 3] > 0
     in_front = other_mask & own_mask & (other_raster[..., 2] < own[view_index][..., 2])
     beside = other_mask & ~own_mask & (same | nearer)[:, None, None]
-    covered = torch.zeros(own.shape[:3])
-    hidden = torch.zeros(own.shape[:3])
-    covered.index_reduce_(0, view_index, (in_front | beside).float(), "amax")
-    hidden.index_reduce_(0, view_index, in_front.float(), "amax")
+    covered, hidden = torch.zeros(own.shape[:3]), torch.zeros(own.shape[:3])
+    for (view, _), front, side in zip(pairs, in_front, beside, strict=True):
+        covered[view].masked_fill_(front | side, 1.0)
+        hidden[view].masked_fill_(front, 1.0)
     batch.discount(covered)
     area = (own[..., 3] > 0).sum(dim=(1, 2)).clamp_min(1)
     return (1 - hidden.sum(dim=(1, 2)) / area).double().numpy()
