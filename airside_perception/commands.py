@@ -48,7 +48,12 @@ def _demo(args: argparse.Namespace) -> int:
     from airside_perception.evaluation.demo import run_demo
     from airside_perception.evaluation.sequence_scores import main_figures
 
-    summary = run_demo(out, live=args.live)
+    if args.live:
+        from airside_perception.ros.live_run import run_live
+
+        summary = run_demo(out, run_live)
+    else:
+        summary = run_demo(out)
     report(summary if args.json else {**main_figures(summary), "look at": "", **summary["files"]}, args.json)
     return 0
 

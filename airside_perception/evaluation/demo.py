@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from airside_perception.config import Config, load_config
-from airside_perception.evaluation.live_scenes import live_scenes
+from airside_perception.evaluation.live_scenes import LiveRunner, live_scenes
 from airside_perception.evaluation.pictures import overview_frame, reduced, write_animation, write_png
 from airside_perception.evaluation.replay import run_evaluation
 from airside_perception.evaluation.results_format import write_json
@@ -37,12 +37,13 @@ _GIF_WIDTH = 860
 _STILLS = 3
 
 
-def run_demo(out: str | Path, live: bool = False, config: Config | None = None) -> dict[str, Any]:
+def run_demo(out: str | Path, live: LiveRunner | None = None, config: Config | None = None) -> dict[str, Any]:
     """Generate a sequence, track everything in it, score and draw it.
 
     Args:
         out: folder for everything; a sequence of an earlier demo is used again.
-        live: play the bag to the live node over the middleware instead, and score what the node publishes.
+        live: plays the bag to the live node over the middleware (`ros.live_run.run_live`); its output is then scored
+            and drawn instead. None: no ROS involved.
         config: of the pipeline; the defaults if None.
 
     Returns:
@@ -57,8 +58,8 @@ def run_demo(out: str | Path, live: bool = False, config: Config | None = None) 
         find_file(config.network.engine, "network.engine")
     if config.refine.prior:
         find_file(config.refine.prior, "refine.prior")
-    if live:
-        return _run_live(out, config)
+    if live is not None:
+        return _run_live(live, out, config)
     sequence = demo_sequence(out / "sequence")
     gallery = _Gallery(out, config)
     summary = run_evaluation([sequence], out, config, observer=gallery.see)
@@ -67,11 +68,8 @@ def run_demo(out: str | Path, live: bool = False, config: Config | None = None) 
     return summary
 
 
-def _run_live(out: Path, config: Config) -> dict[str, Any]:
+def _run_live(run_live: LiveRunner, out: Path, config: Config) -> dict[str, Any]:
     """Track the sequence by the live node; score and draw what it published, all of it from its messages."""
-    # Says at once where ROS is not installed.
-    from airside_perception.ros.live_run import run_live
-
     sequence = demo_sequence(out / "sequence")
     live = run_live(sequence, out, config, LIVE_RATE)
     prior = ObjectPrior.load(find_file(config.refine.prior, "refine.prior")) if config.refine.prior else None

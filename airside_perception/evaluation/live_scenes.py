@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,6 +25,26 @@ from airside_perception.records import (
 )
 
 _TRAIL_FRAMES = 25
+
+
+class LiveRunLike(Protocol):
+    """What was heard of the live node; see `ros.live_run.LiveRun`."""
+
+    @property
+    def summary(self) -> dict[str, Any]: ...
+
+    @property
+    def tracks(self) -> Mapping[int, list[dict[str, Any]]]: ...
+
+    @property
+    def voxels(self) -> Mapping[int, np.ndarray]: ...
+
+    @property
+    def unobserved(self) -> Mapping[int, np.ndarray]: ...
+
+
+LiveRunner = Callable[[Path, Path, Config, float], LiveRunLike]
+"""Plays (sequence, for the folder out, with a config, at a rate) to the live node and listens."""
 
 
 def live_scenes(
