@@ -12,10 +12,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import shutil
+import pickle
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,22 @@ import torch
 from _accuracy_tables import markdown
 from _machine import describe_machine
 from _sequences import generated, held_out_sequences, manifest
+from tqdm import tqdm
 
 import airside_perception
 from airside_perception.config import Config, load_config
 from airside_perception.console import add_config_arguments, read_config
 from airside_perception.errors import AirsideError
-from airside_perception.evaluation.replay import run_evaluation
-from airside_perception.inference.engine import file_digest
+from airside_perception.evaluation.results_format import read_detections
+from airside_perception.evaluation.sequence_frames import SequenceFrames
+from airside_perception.evaluation.sequence_scores import SequenceScores, summarize
+from airside_perception.evaluation.stamped_detections import StampedDetections
+from airside_perception.evaluation.truth_labels import TruthLabels
+from airside_perception.inference.engine import file_digest, load_engine
+from airside_perception.occupancy.detector import OccupancyNetworkRunner
+from airside_perception.pipeline import Pipeline, grid_spec
+from airside_perception.prior import ObjectPrior
+from airside_perception.records import NetworkOutput, RigFrame
 from airside_perception.resources import find_file
 
 
@@ -50,7 +59,6 @@ class Variant:
     refine: bool
 
 
-# The slow ones first, so that two jobs end at about the same time.
 VARIANTS = (
     Variant("network_refined", external=False, refine=True),
     Variant("external_refined", external=True, refine=True),
@@ -61,40 +69,83 @@ VARIANTS = (
 _ROOMS_WITHOUT_EFFECT = ("ros", "synth", "training", "explain")
 
 
-def evaluate(
-    variant: Variant, sequences: list[Path], work: Path, options: dict[str, Any], max_range: float
-) -> dict[str, Any]:
-    """summary.json of one variant over all sequences; from an earlier run where nothing changed since."""
+class SharedNetwork:
+    """A network runner that answers several pipelines for the price of one: they see the same frames.
+
+    Args:
+        runner: does the work.
+    """
+
+    def __init__(self, runner: OccupancyNetworkRunner):
+        self._runner = runner
+        self._last: tuple[RigFrame, NetworkOutput] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runner, name)
+
+    def run(self, frame: RigFrame) -> NetworkOutput:
+        """The answer for `frame`; computed at the first call only."""
+        if self._last is None or self._last[0] is not frame:
+            self._last = (frame, self._runner.run(frame))
+        return self._last[1]
+
+
+def evaluate(folder: Path, work: Path, options: dict[str, Any], max_range: float) -> dict[str, SequenceScores]:
+    """Run all variants over one sequence; from an earlier run where nothing changed since.
+
+    Returns:
+        Variant name -> its scores. Only the first variant's voxels are scored: the others have the same.
+    """
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    config = load_config(None, options)
-    out = work / "runs" / variant.name
-    key = {**asdict(variant), "max_range": max_range, "sequences": [s.name for s in sequences], **_digests(config)}
-    key["options"] = {name: str(value) for name, value in options.items()}
-    summary, known = out / "summary.json", out / "key.json"
-    if summary.is_file() and known.is_file() and json.loads(known.read_text()) == key:
-        return dict(json.loads(summary.read_text()))
-    shutil.rmtree(out, ignore_errors=True)
-    result = run_evaluation(
-        sequences,
-        out,
-        config,
-        detections=_detections_folder(sequences, work) if variant.external else None,
-        refine=variant.refine,
-        max_range=max_range,
-        overlays=0,
+    config = load_config(None, {"network.threads": "1", **options})
+    key = {"sequence": folder.name, "max_range": max_range, "config": repr(config), **_digests(config)}
+    kept = work / "scores" / f"{folder.name}.pickle"
+    if kept.is_file():
+        found_key, found = pickle.loads(kept.read_bytes())
+        if found_key == key:
+            return found
+    with SequenceFrames(folder, config) as frames:
+        pipelines = _pipelines(config, folder)
+        truth = TruthLabels(frames.ground_truth_path) if frames.ground_truth_path else None
+        scores = {v.name: SequenceScores(folder.name, truth, max_range) for v in VARIANTS}
+        for frame in tqdm(frames, total=frames.expected_frames, desc=folder.name, unit="frame"):
+            for variant in VARIANTS:
+                scene = pipelines[variant.name].step(frame)
+                if variant is not VARIANTS[0]:
+                    scene = replace(scene, occupancy=None)
+                scores[variant.name].add(scene, None)
+    failures = {name: dict(pipeline.counts) for name, pipeline in pipelines.items()}
+    if any(count for counts in failures.values() for count in counts.values()):
+        print(f"{folder.name}: {failures}", file=sys.stderr)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(pickle.dumps((key, scores)))
+    return scores
+
+
+def _pipelines(config: Config, folder: Path) -> dict[str, Pipeline]:
+    """One pipeline per variant; they share the network and the prior."""
+    engine = load_engine(find_file(config.network.engine, "network.engine"), config.network.runtime, threads=1)
+    network = SharedNetwork(
+        OccupancyNetworkRunner(
+            engine, grid_spec(config), config.network.score_threshold, config.network.occupancy_threshold or None
+        )
     )
-    known.write_text(json.dumps(key))
-    return result
-
-
-def _detections_folder(sequences: list[Path], work: Path) -> Path:
-    """A folder with <sequence>.json for each, as the evaluation expects of several sequences."""
-    folder = work / "detections"
-    folder.mkdir(parents=True, exist_ok=True)
-    for sequence in sequences:
-        shutil.copyfile(sequence / "detections.json", folder / f"{sequence.name}.json")
-    return folder
+    prior = ObjectPrior.load(find_file(config.refine.prior, "refine.prior"))
+    pipelines = {}
+    for variant in VARIANTS:
+        # Boxes of the outside detector need nothing of the network; the refiner needs its silhouettes.
+        used = network if variant.refine or not variant.external else None
+        detections = StampedDetections(read_detections(folder / "detections.json")) if variant.external else None
+        pipelines[variant.name] = Pipeline(
+            replace(config, refine=replace(config.refine, enabled=variant.refine)),
+            used,  # type: ignore[arg-type]
+            prior,
+            detections,
+            "external" if variant.external else "network",
+        )
+        pipelines[variant.name].warm_up()
+    return pipelines
 
 
 def _digests(config: Config) -> dict[str, str]:
@@ -114,10 +165,20 @@ def _digests(config: Config) -> dict[str, str]:
 def run_all(
     sequences: list[Path], work: Path, options: dict[str, Any], max_range: float, jobs: int
 ) -> dict[str, dict[str, Any]]:
-    """Variant name -> its summary, `jobs` of them at a time."""
+    """Variant name -> its summary over all sequences, and of each under "sequences"; `jobs` sequences at a time."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = {v.name: pool.submit(evaluate, v, sequences, work, options, max_range) for v in VARIANTS}
-        return {name: future.result() for name, future in futures.items()}
+        futures = [pool.submit(evaluate, folder, work, options, max_range) for folder in sequences]
+        scores = [future.result() for future in futures]
+    return {v.name: _summary([part[v.name] for part in scores], max_range) for v in VARIANTS}
+
+
+def _summary(parts: list[SequenceScores], max_range: float) -> dict[str, Any]:
+    """As in summary.json, without times: pipelines that share a network say nothing about speed."""
+    whole = {"sequences": {part.name: summarize([part], max_range) for part in parts}, **summarize(parts, max_range)}
+    for summary in (whole, *whole["sequences"].values()):
+        for name in ("timing_ms", "objects_per_second", "render"):
+            summary.pop(name, None)
+    return whole
 
 
 def main() -> int:
@@ -127,7 +188,7 @@ def main() -> int:
     parser.add_argument("--duration", type=float, default=10.0, help="seconds of each (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=5.0, help="frames per second (default: %(default)s)")
     parser.add_argument("--max-range", type=float, default=40.0, help="score up to this many metres (default: 40)")
-    parser.add_argument("--jobs", type=int, default=1, help="processes at a time (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="sequences at a time (default: %(default)s)")
     parser.add_argument("--only-generate", action="store_true", help="make the sequences and stop")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of Markdown")
     add_config_arguments(parser)
@@ -142,6 +203,7 @@ def main() -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.config is not None:
         raise AirsideError("--config: give single options by --set here, so that the results can say which")
+    machine = describe_machine()
     options = _options(arguments)
     read_config(arguments)
     wanted = held_out_sequences(arguments.sequences, arguments.duration, arguments.rate)
@@ -154,7 +216,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "options": {name: str(value) for name, value in options.items()},
         "sequences": [{"name": path.name, **manifest(path)} for path in sequences],
         "weights": {name: value for name, value in _digests(load_config(None, options)).items() if name != "code"},
-        "machine": describe_machine(),
+        "machine": machine,
         "variants": summaries,
     }
     tables = markdown(result)
