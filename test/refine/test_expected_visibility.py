@@ -1,0 +1,87 @@
+"""What the cameras should see of each track."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from refine_scenes import AIRLINER, BUS, VAN, WALKER, Thing, look, small_rig, track
+
+from airside_perception.geometry import pose_from_xyz_yaw
+from airside_perception.prior import ObjectPrior
+from airside_perception.refine import ShapeLibrary
+from airside_perception.refine.expected_visibility import expected_visibility, track_vertices
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return look([], library=None)[0]
+
+
+def test_alone_in_front_all_is_visible(frame, library):
+    assert expected_visibility(frame, [track(Thing("gse", 12, 0, 0.3, VAN))], library) == {"1": 1.0}
+
+
+def test_outside_all_images_nothing_is_visible(frame, library):
+    beside = track(Thing("gse", 0, 40, 0.3, VAN))
+    assert expected_visibility(frame, [beside], library) == {"1": 0.0}
+
+
+def test_the_camera_behind_sees_what_is_behind(frame, library):
+    tracks = [track(Thing("gse", -12, 0, 0, VAN), "behind"), track(Thing("gse", 12, 0, 0, VAN), "ahead")]
+    assert expected_visibility(frame, tracks, library) == {"behind": 1.0, "ahead": 1.0}
+    without_rear = replace(frame, images={"front": frame.images["front"]})
+    assert expected_visibility(without_rear, tracks, library) == {"behind": 0.0, "ahead": 1.0}
+
+
+def test_a_bus_hides_a_walker(frame, library):
+    walker, bus = track(Thing("person", 16, 0, 0, WALKER), "walker"), track(Thing("gse", 9, 0, np.pi / 2, BUS), "bus")
+    seen = expected_visibility(frame, [walker, bus], library)
+    assert seen["walker"] < 0.05
+    assert seen["bus"] == 1.0
+
+
+def test_half_hidden(frame, library):
+    behind, ahead = track(Thing("gse", 20, 0, np.pi / 2, BUS), "behind"), track(Thing("gse", 12, 0, 0, VAN), "ahead")
+    assert 0.4 < expected_visibility(frame, [behind, ahead], library)["behind"] < 0.95
+
+
+def test_one_s_own_vehicle_moves_along(frame, library):
+    away = replace(frame, odom_from_base=pose_from_xyz_yaw(100.0, 50.0, 0.0, 1.0))
+    here = track(Thing("gse", 100 + 12 * np.cos(1.0), 50 + 12 * np.sin(1.0), 1.3, VAN))
+    assert expected_visibility(away, [here], library) == {"1": 1.0}
+
+
+def test_tracks_that_cannot_be_rendered_are_left_out(frame, library, prior):
+    broken = replace(track(Thing("gse", 12, 0, 0, VAN)), box=np.full(7, np.nan))
+    assert expected_visibility(frame, [broken], library) == {}
+    people = ShapeLibrary(ObjectPrior({"person": prior.classes["person"]}))
+    assert expected_visibility(frame, [track(Thing("gse", 12, 0, 0, VAN))], people) == {}
+    assert expected_visibility(frame, [], library) == {}
+    assert expected_visibility(replace(frame, images={}), [track(Thing("gse", 12, 0, 0, VAN))], library) == {"1": 0.0}
+
+
+def test_a_fisheye_sees_beside(library):
+    rig = small_rig("equidistant", (0.0, 0.0, 0.0, 0.0))
+    frame, _ = look([], None, rig)
+    assert expected_visibility(frame, [track(Thing("gse", 12, 0, 0.3, VAN))], library)["1"] == 1.0
+
+
+def test_track_meshes_stand_in_their_box(library):
+    airliner = track(Thing("aircraft", 30, -10, 0.7, AIRLINER))
+    vertices, faces = track_vertices(library, airliner)
+    cosine, sine = np.cos(-0.7), np.sin(-0.7)
+    local = (vertices - airliner.box[:3]) @ np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]]).T
+    np.testing.assert_allclose(local.max(axis=0), np.array(AIRLINER) / 2, atol=1e-3)
+    assert faces.max() < len(vertices)
+
+
+def test_a_code_bends_the_mesh(library):
+    plain = track(Thing("gse", 12, 0, 0, VAN))
+    shape = library.shapes("gse")[library.by_size("gse", np.array(VAN), 1)[0]]
+    coded = replace(plain, shape_code=shape.shape_code)
+    bent = replace(plain, shape_code=shape.shape_code + 1.5 * shape.directions[0])
+    np.testing.assert_allclose(track_vertices(library, coded)[0], track_vertices(library, plain)[0], atol=1e-6)
+    moved = track_vertices(library, bent)[0] - track_vertices(library, coded)[0]
+    expected = 1.5 * shape.shape_columns[..., 0] * np.array(VAN)
+    assert (moved * expected).sum() > 0.85 * np.linalg.norm(moved) * np.linalg.norm(expected)
+    assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(expected), rel=0.2)
