@@ -15,7 +15,7 @@ BLURS_PX = (2.5, 1.8, 1.3)
 
 REFERENCE_BLUR_PX = 1.3
 
-PIXEL_INFORMATION = 0.04
+PIXEL_INFORMATION = 0.08
 """Information of a residual pixel: 1 / (variance x correlated area). Blur and the network's own
 stride make neighbouring pixels agree, so one pixel counts for far less than one measurement."""
 

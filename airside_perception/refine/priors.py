@@ -32,11 +32,11 @@ class ClassSpread:
 
 
 SPREAD = {
-    "aircraft": ClassSpread(1.0, 0.02, 0.8, 0.015, 0.10, 0.08),
-    "gse": ClassSpread(0.35, 0.02, 0.25, 0.008, 0.20, 0.12),
-    "person": ClassSpread(0.2, 0.02, 0.12, 0.006, 0.8, 0.08),
+    "aircraft": ClassSpread(1.0, 0.03, 0.8, 0.02, 0.3, 0.15),
+    "gse": ClassSpread(0.5, 0.03, 0.3, 0.025, 0.6, 0.25),
+    "person": ClassSpread(0.3, 0.03, 0.12, 0.012, 1.2, 0.08),
 }
-"""Found on generated `val` sequences, never on `test`."""
+"""Errors of the shipped network, found on generated `val` sequences, never on `test`."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,14 @@ from airside_perception.refine.views import View, find_views
 START_SHAPES = 3
 """Typical shapes that a new object tries."""
 
-FLIP_GAIN = 0.6
+HEADINGS = {
+    "aircraft": [0.0],
+    "gse": [k * np.pi / 4 for k in range(8)],
+    "person": [0.0],
+}
+"""Headings, relative to the detector's, that a new object tries."""
+
+FLIP_GAIN = 0.8
 """A start with another heading must lower the energy to this part of the detector's own."""
 
 WARM_GATE = {"aircraft": 6.0, "gse": 2.5, "person": 1.2}
@@ -180,7 +187,7 @@ class Refiner:
                 candidates, flips = [start.shape_index], [0.0]
             else:
                 candidates = self.library.by_size(name, np.exp(start.log_size), START_SHAPES)
-                flips = [0.0] if name == "person" else [0.0, np.pi]
+                flips = HEADINGS[name]
             for flip in flips:
                 for candidate in candidates:
                     owners.append(index)
@@ -192,7 +199,7 @@ class Refiner:
         # Without a view, the first candidate: the detector's heading and the shape of the nearest size.
         best: dict[int, int] = {}
         for t, owner in enumerate(owners):
-            turned = abs(wrap_angle(yaws[t] - poses.yaw[owner])) > 1.0
+            turned = abs(wrap_angle(yaws[t] - poses.yaw[owner])) > 0.3
             cost = energy[t] / FLIP_GAIN if turned else energy[t]
             if owner not in best or cost < energy[best[owner]] - 1e-9:
                 best[owner] = t
