@@ -136,6 +136,7 @@ def test_an_empty_place_keeps_a_large_loss(refiner, library, scene):
     assert empty.loss_after > 3 * full.loss_after
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -3,6 +3,7 @@ import pytest
 from occupancy_samples import SPEC, drawn_sample
 
 from airside_perception.errors import AirsideError
+from airside_perception.occupancy.heading import decode_heading
 from airside_perception.training.occupancy_augment import augment, drop_camera, mirror
 from airside_perception.training.occupancy_batches import make_batch
 from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample, save_sample
@@ -91,10 +92,12 @@ def test_center_targets_decode_to_the_box():
     assert (targets.heatmap == 1.0).sum() == 1
     (x,), (y,) = np.nonzero(targets.heatmap[1] == 1.0)
     values = targets.boxes[1, :, x, y]
-    center = np.array(SPEC.grid.origin[:2]) + np.array([x, y]) + 0.5 + values[:2]
+    cell = np.array(SPEC.grid.origin[:2]) + np.array([x, y]) + 0.5
+    center = cell + values[:2]
     assert center == pytest.approx(sample.boxes[0, :2], abs=1e-5)
     assert np.exp(values[3:6]) == pytest.approx([3.0, 2.0, 2.0])
-    assert np.arctan2(values[6], values[7]) == pytest.approx(sample.boxes[0, 6], abs=1e-5)
+    yaw = decode_heading(values[None, 6:], cell[:1], cell[1:])
+    assert yaw == pytest.approx(sample.boxes[0, 6], abs=1e-5)
 
 
 def test_unseen_boxes_are_neither_object_nor_background():
