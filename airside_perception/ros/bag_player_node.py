@@ -213,19 +213,24 @@ def _spin_while_playing(player: BagPlayer) -> int:
     """Serve the player's services on a second thread while this one publishes."""
     executor = SingleThreadedExecutor()
     executor.add_node(player)
-    thread = threading.Thread(target=_spin, args=(executor,), name="services", daemon=True)
+    done = threading.Event()
+    thread = threading.Thread(target=_spin, args=(executor, done), name="services", daemon=True)
     thread.start()
     try:
         return player.play()
     finally:
-        executor.shutdown()
+        # The thread must be out of its wait before what it waits on is destroyed, else the process crashes.
+        done.set()
+        executor.wake()
         thread.join(2.0)
+        executor.shutdown()
         player.close()
 
 
-def _spin(executor: SingleThreadedExecutor) -> None:
+def _spin(executor: SingleThreadedExecutor, done: threading.Event) -> None:
     try:
-        executor.spin()
+        while not done.is_set():
+            executor.spin_once(timeout_sec=0.5)
     except ExternalShutdownException:
         return
 
