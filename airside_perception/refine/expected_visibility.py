@@ -24,8 +24,7 @@ def track_vertices(library: ShapeLibrary, track: Track) -> tuple[np.ndarray, np.
     if track.shape_code is not None:
         index = library.nearest(track.class_name, track.shape_code)
         shape = library.shapes(track.class_name)[index]
-        norms = np.maximum((shape.directions**2).sum(axis=1), 1e-12)
-        offset = np.clip(shape.directions @ (np.asarray(track.shape_code, float) - shape.shape_code) / norms, -2.5, 2.5)
+        offset = shape.offset_of(track.shape_code, 2.5)
         vertices = shape.vertices + shape.shape_columns @ offset
     else:
         shape = library.shapes(track.class_name)[library.by_size(track.class_name, track.box[3:6], 1)[0]]

@@ -140,9 +140,7 @@ class Refiner:
         if track is not None and track.shape_code is not None:
             shape_index = self.library.nearest(detection.class_name, track.shape_code)
             shape = self.library.shapes(detection.class_name)[shape_index]
-            difference = np.asarray(track.shape_code, float) - shape.shape_code
-            norms = np.maximum((shape.directions**2).sum(axis=1), 1e-12)
-            offset = np.clip((shape.directions @ difference) / norms, -2, 2)
+            offset = shape.offset_of(track.shape_code, 2.0)
         return _Start(detection, shape_index, offset, log_size, np.maximum(std, 0.02), track)
 
     def _solve(self, frame: RigFrame, starts: list[_Start], network: NetworkOutput) -> list[ObjectEstimate]:

@@ -41,6 +41,15 @@ class LinearShape:
     texture_columns: np.ndarray
     size: np.ndarray | None
 
+    def offset_of(self, shape_code: np.ndarray, limit: float) -> np.ndarray:
+        """(K,) shape parameters that come nearest to `shape_code` (S,), clipped to +-`limit` standard deviations.
+
+        Least squares: the directions are independent but not orthogonal.
+        """
+        difference = np.asarray(shape_code, np.float64) - self.shape_code
+        offset = np.linalg.lstsq(self.directions.T.astype(np.float64), difference, rcond=None)[0]
+        return np.clip(offset, -limit, limit)
+
 
 class ShapeLibrary:
     """Typical shapes of each class of a prior.
