@@ -226,7 +226,7 @@ class Pipeline:
         hinted = {e.track_hint for e in estimates}
         if all(t.track_id in hinted for t in predictions):
             return {}
-        return expected_visibility(frame, predictions, self._refiner.library)
+        return expected_visibility(frame, predictions, self._refiner.shape_library)
 
 
 @contextmanager

@@ -59,14 +59,14 @@ class Refiner:
 
     def __init__(self, config: RefineConfig, prior: ObjectPrior):
         self.config = config
-        self.library = ShapeLibrary(prior)
+        self.shape_library = ShapeLibrary(prior)
         # Many small products per step: threads that spin for each other cost ten times what they save.
         torch.set_num_threads(config.threads)
 
     def warm_up(self) -> None:
         """Decode all typical shapes now instead of in the first frame."""
-        for name in self.library.class_names:
-            self.library.shapes(name)
+        for name in self.shape_library.class_names:
+            self.shape_library.shapes(name)
 
     @torch.no_grad()
     def refine(
@@ -114,7 +114,7 @@ class Refiner:
             values = np.concatenate([detection.center, detection.size, [detection.yaw]])
             if not np.isfinite(values).all() or (detection.size <= 0).any():
                 reason = "bad_detection"
-            elif detection.class_name not in self.library.class_names:
+            elif detection.class_name not in self.shape_library.class_names:
                 reason = "no_prior"
             elif np.linalg.norm(detection.center[:2] - position) > self.config.max_range_m:
                 reason = "out_of_range"
@@ -135,11 +135,11 @@ class Refiner:
             weight = std**2 / (std**2 + relative**2)
             log_size = (1 - weight) * log_size + weight * np.log(track_size)
             std = std * np.sqrt(1 - weight)
-        offset = np.zeros(self.library.shape_parameters)
+        offset = np.zeros(self.shape_library.shape_parameters)
         shape_index = -1
         if track is not None and track.shape_code is not None:
-            shape_index = self.library.nearest(detection.class_name, track.shape_code)
-            shape = self.library.shapes(detection.class_name)[shape_index]
+            shape_index = self.shape_library.nearest(detection.class_name, track.shape_code)
+            shape = self.shape_library.shapes(detection.class_name)[shape_index]
             offset = shape.offset_of(track.shape_code, 2.0)
         return _Start(detection, shape_index, offset, log_size, np.maximum(std, 0.02), track)
 
@@ -184,12 +184,12 @@ class Refiner:
             if start.shape_index >= 0:
                 candidates, flips = [start.shape_index], [0.0]
             else:
-                candidates = self.library.by_size(name, np.exp(start.log_size), START_SHAPES)
+                candidates = self.shape_library.by_size(name, np.exp(start.log_size), START_SHAPES)
                 flips = HEADINGS[name]
             for flip in flips:
                 for candidate in candidates:
                     owners.append(index)
-                    shapes.append(self.library.shapes(name)[candidate])
+                    shapes.append(self.shape_library.shapes(name)[candidate])
                     yaws.append(wrap_angle(poses.yaw[index] + flip))
         own = np.array(owners)
         trial = Poses(poses.ground[own], np.array(yaws), poses.log_size[own], poses.shape[own])

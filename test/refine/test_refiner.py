@@ -22,7 +22,7 @@ THINGS = [
 @pytest.fixture(scope="module")
 def refiner(prior, library):
     made = Refiner(load_config().refine, prior)
-    made.library = library
+    made.shape_library = library
     return made
 
 
@@ -90,7 +90,7 @@ def test_a_heading_that_points_backwards_is_turned(refiner, library):
 
 
 def test_a_track_lends_its_size_and_shape(refiner, scene):
-    known = track(THINGS[0], "7", hits=10, shape_code=refiner.library.shapes("gse")[0].shape_code)
+    known = track(THINGS[0], "7", hits=10, shape_code=refiner.shape_library.shapes("gse")[0].shape_code)
     wrong = detection(THINGS[0], scale=1.2)
     (alone,) = refiner.refine(scene[0], (wrong,), [], scene[1])
     (tracked,) = refiner.refine(scene[0], (wrong,), [known], scene[1])
@@ -187,7 +187,7 @@ def test_without_network_or_images_boxes_stay(refiner, scene):
 
 def test_five_hundred_detections_are_all_answered_and_a_few_refined(prior, library, scene):
     few = Refiner(load_config(None, {"refine.max_objects": "8", "refine.iterations": "1"}).refine, prior)
-    few.library = library
+    few.shape_library = library
     rng = np.random.default_rng(0)
     crowd = tuple(
         detection(Thing("person", float(rng.uniform(6, 30)), float(rng.uniform(-5, 5)), 0.0, WALKER))
@@ -201,7 +201,7 @@ def test_five_hundred_detections_are_all_answered_and_a_few_refined(prior, libra
 
 def test_no_steps_leave_the_detected_place(prior, library, scene):
     still = Refiner(load_config(None, {"refine.iterations": "0"}).refine, prior)
-    still.library = library
+    still.shape_library = library
     (estimate,) = still.refine(scene[0], displaced()[:1], [], scene[1])
     np.testing.assert_allclose(estimate.box[:2], displaced()[0].box[:2])
     assert estimate.loss_after == estimate.loss_before
