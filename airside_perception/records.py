@@ -185,6 +185,8 @@ class NetworkOutput:
         detections: 3D detections in odom, best first.
         image_semantics: camera name -> (7, h, w) float32 class probabilities (softmax over
             SEMANTIC_NAMES, 0 = sky/unlabelled) on a grid that covers the whole image evenly.
+        image_objects: camera name -> (9, h, w) float32, what each image cell says of the object that it shows
+            (occupancy.network_spec.OBJECT_CHANNELS); empty if the network doesn't say.
         image_features: camera name -> (C, h, w) float32 encoder features, empty if not exported.
     """
 
@@ -193,6 +195,7 @@ class NetworkOutput:
     probability: np.ndarray
     detections: tuple[Detection3D, ...]
     image_semantics: Mapping[str, np.ndarray] = field(default_factory=dict)
+    image_objects: Mapping[str, np.ndarray] = field(default_factory=dict)
     image_features: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 

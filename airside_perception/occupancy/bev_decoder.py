@@ -4,29 +4,50 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from airside_perception.occupancy.image_encoder import ConvUnit, TopDown, residual_stage
+from airside_perception.occupancy.image_encoder import ConvUnit, ResidualBlock, TopDown, residual_stage
 from airside_perception.occupancy.network_spec import BOX_CHANNELS, NetworkSpec
 
 TYPICAL_LOG_SIZE = {"aircraft": (30.0, 28.0, 9.5), "gse": (4.5, 2.0, 2.0), "person": (0.55, 0.55, 1.75)}
 """Start of the size regression (metres): medians of the apron, see config docs; unknown classes start at 1 m."""
 
+CONTEXT_DILATIONS = (2, 4)
+"""Of the residual blocks at the coarse level."""
+
+
+def cell_positions(spec: NetworkSpec) -> np.ndarray:
+    """(5, X, Y) float32: x, y and distance of each cell over the grid's half extent, cosine and sine of its bearing."""
+    x, y = (spec.grid.origin[i] + (np.arange(spec.grid.shape[i]) + 0.5) * spec.grid.voxel_size[i] for i in range(2))
+    x, y = np.meshgrid(x, y, indexing="ij")
+    extent = 0.5 * spec.grid.shape[0] * spec.grid.voxel_size[0]
+    distance = np.hypot(x, y)
+    unit = np.maximum(distance, 1e-6)
+    return np.stack([x / extent, y / extent, distance / extent, x / unit, y / unit]).astype(np.float32)
+
 
 class BevDecoder(nn.Module):
     """U-Net over the ground plane (cell, 2 cells, 4 cells) with a voxel head and a centre head.
 
-    Heights are folded into channels: 2D convolutions are what every runtime does best.
+    Heights are folded into channels: 2D convolutions are what every runtime does best. Dilated blocks at the
+    coarse level reach as far as an aircraft is long, and every cell is told where it lies: what the images say
+    (headings, offsets) is relative to the line of sight, what is asked for is relative to the vehicle.
     """
+
+    position: Tensor
 
     def __init__(self, spec: NetworkSpec, inputs: int) -> None:
         super().__init__()
         fine, middle, coarse = spec.bev_channels
         self.depth_of_grid = spec.grid.shape[2]
+        self.register_buffer("position", torch.from_numpy(cell_positions(spec))[None], persistent=False)
+        inputs += self.position.shape[1]
         self.enter = nn.Sequential(ConvUnit(inputs, fine, kernel=1), ConvUnit(fine, fine))
         self.down2 = residual_stage(fine, middle, 2, stride=2)
         self.down4 = residual_stage(middle, coarse, 2, stride=2)
+        self.context = nn.Sequential(*(ResidualBlock(coarse, coarse, dilation=step) for step in CONTEXT_DILATIONS))
         self.up2 = TopDown(coarse, middle, middle)
         self.up1 = TopDown(middle, fine, fine)
         self.classes = len(spec.object_classes)
@@ -60,9 +81,10 @@ class BevDecoder(nn.Module):
             heatmap logits (B, classes, X, Y);
             boxes (B, classes, 10, X, Y), see network_spec.BOX_CHANNELS.
         """
-        level1 = self.enter(bev)
+        position = self.position.to(bev.dtype).expand(bev.shape[0], -1, -1, -1)
+        level1 = self.enter(torch.cat([bev, position], dim=1))
         level2 = self.down2(level1)
-        level4 = self.down4(level2)
+        level4 = self.context(self.down4(level2))
         x = self.up1(self.up2(level4, level2), level1)
         batch, _, size_x, size_y = x.shape
         voxels = self.voxel_head(x).reshape(batch, -1, self.depth_of_grid, size_x, size_y)

@@ -14,6 +14,7 @@ from airside_perception.inference.engine import Engine
 from airside_perception.occupancy.decoding import decode_centers
 from airside_perception.occupancy.lifting import LiftingTables, build_lifting_tables
 from airside_perception.occupancy.network_io import read_network_spec
+from airside_perception.occupancy.pixel_geometry import pixel_geometry
 from airside_perception.records import CameraImage, Detection3D, GridSpec, NetworkOutput, RigFrame
 
 TABLE_CACHE_SIZE = 16
@@ -50,7 +51,7 @@ class OccupancyNetworkRunner:
             )
         self._stored_threshold = float(engine.metadata.get("occupancy_threshold", 0.5))
         self.set_thresholds(score_threshold, occupancy_threshold)
-        self._tables: dict[tuple[bytes, ...], LiftingTables] = {}
+        self._tables: dict[tuple[bytes, ...], tuple[LiftingTables, np.ndarray]] = {}
 
     def set_thresholds(self, score: float, occupancy: float | None) -> None:
         """Change both thresholds from the next frame on; see the class for their meaning."""
@@ -67,10 +68,11 @@ class OccupancyNetworkRunner:
         if not names:
             raise AirsideError(f"frame {frame.stamp_ns}: expected at least one camera image, got none")
         images = [frame.images[name] for name in names]
-        tables = self._tables_for([image.camera for image in images])
+        tables, geometry = self._tables_for([image.camera for image in images])
         answer = self.engine.run(
             {
                 "images": self._prepare(images),
+                "geometry": geometry,
                 "feature_index": tables.feature_index,
                 "depth_index": tables.depth_index,
                 "depth_fraction": tables.depth_fraction,
@@ -85,6 +87,7 @@ class OccupancyNetworkRunner:
             probability=probability,
             detections=self._detections(answer["heatmap"], answer["boxes"], frame.odom_from_base),
             image_semantics={name: answer["semantics"][index] for index, name in enumerate(names)},
+            image_objects={name: answer["objects"][index] for index, name in enumerate(names)},
         )
 
     def _prepare(self, images: Sequence[CameraImage]) -> np.ndarray:
@@ -100,14 +103,14 @@ class OccupancyNetworkRunner:
                 cv2.resize(image.image, (width, height), dst=slot, interpolation=method)
         return batch
 
-    def _tables_for(self, cameras: Sequence[Camera]) -> LiftingTables:
-        """Tables of these cameras, from the cache unless a calibration is new."""
+    def _tables_for(self, cameras: Sequence[Camera]) -> tuple[LiftingTables, np.ndarray]:
+        """Tables and pixel geometry of these cameras, from the cache unless a calibration is new."""
         key = tuple(_calibration_bytes(camera) for camera in cameras)
         tables = self._tables.get(key)
         if tables is None:
             if len(self._tables) >= TABLE_CACHE_SIZE:
                 self._tables.pop(next(iter(self._tables)))
-            tables = build_lifting_tables(cameras, self.spec)
+            tables = build_lifting_tables(cameras, self.spec), pixel_geometry(cameras, self.spec)
             self._tables[key] = tables
         return tables
 

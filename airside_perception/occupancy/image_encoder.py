@@ -6,13 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
+
 
 class ConvUnit(nn.Sequential):
     """Convolution, batch norm (folded at export), ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, relu: bool = True, dilation: int = 1
+    ) -> None:
         layers: list[nn.Module] = [
-            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2 * dilation, dilation, bias=False),
             nn.BatchNorm2d(outputs),
         ]
         if relu:
@@ -23,10 +27,10 @@ class ConvUnit(nn.Sequential):
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions and a skip (projected where width or stride change)."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
-        self.first = ConvUnit(inputs, outputs, stride=stride)
-        self.second = ConvUnit(outputs, outputs, relu=False)
+        self.first = ConvUnit(inputs, outputs, stride=stride, dilation=dilation)
+        self.second = ConvUnit(outputs, outputs, relu=False, dilation=dilation)
         # Zero start: the block begins as identity, which keeps a network without warm-up statistics stable.
         nn.init.zeros_(self.second.get_parameter("1.weight"))
         same = inputs == outputs and stride == 1
@@ -62,7 +66,7 @@ class TopDown(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """RGB images to features at stride 4 (semantics, lifting) and stride 8 (depth).
+    """RGB images and their geometry to features at stride 4 (semantics, lifting) and stride 8 (depth, objects).
 
     Args:
         channels: widths at strides 4, 8, 16, 32.
@@ -75,6 +79,8 @@ class ImageEncoder(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(3, channels[0], 7, 4, 3, bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU(True)
         )
+        self.geometry = nn.Conv2d(GEOMETRY_CHANNELS, channels[0], 1, bias=False)
+        nn.init.zeros_(self.geometry.weight)
         self.stages = nn.ModuleList()
         inputs = channels[0]
         for index, (width, count) in enumerate(zip(channels, blocks, strict=True)):
@@ -84,10 +90,18 @@ class ImageEncoder(nn.Module):
         self.to_stride8 = TopDown(channels[2], channels[1], channels[1])
         self.to_stride4 = TopDown(channels[1], channels[0], channels[0])
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Args: images (N, 3, H, W) float, normalised. Returns features (N, C, H/4, W/4), (N, C', H/8, W/8)."""
+    def forward(self, images: Tensor, geometry: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode.
+
+        Args:
+            images: (N, 3, H, W) float, normalised.
+            geometry: (N, GEOMETRY_CHANNELS, H/4, W/4) float, see pixel_geometry.
+
+        Returns:
+            features (N, C, H/4, W/4) and (N, C', H/8, W/8).
+        """
         levels: list[Tensor] = []
-        x = self.stem(images)
+        x = self.stem(images) + self.geometry(geometry)
         for stage in self.stages:
             x = stage(x)
             levels.append(x)

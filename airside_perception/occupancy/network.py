@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from airside_perception.occupancy.bev_decoder import BevDecoder
-from airside_perception.occupancy.image_encoder import ImageEncoder, normalise_images
-from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.occupancy.image_encoder import ConvUnit, ImageEncoder, normalise_images
+from airside_perception.occupancy.network_spec import OBJECT_CHANNELS, NetworkSpec
+from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 
 
 class RawOutput(NamedTuple):
@@ -21,6 +23,7 @@ class RawOutput(NamedTuple):
         boxes: (B, classes, 10, X, Y), see network_spec.BOX_CHANNELS.
         semantics: (N, 7, H/4, W/4) logits.
         depth: (N, bins, H/8, W/8) logits.
+        objects: (N, 9, H/8, W/8), see network_spec.OBJECT_CHANNELS; meaningful where an object is seen.
     """
 
     voxels: Tensor
@@ -28,13 +31,16 @@ class RawOutput(NamedTuple):
     boxes: Tensor
     semantics: Tensor
     depth: Tensor
+    objects: Tensor
 
 
 class OccupancyNetwork(nn.Module):
     """Shared image encoder, pull lifting through tables, bird's-eye-view decoder.
 
-    The tables (lifting.build_lifting_tables) are inputs, so one network serves any rig and any
-    number of cameras.
+    The tables (lifting.build_lifting_tables) and the geometry of the pixels are inputs, so one network
+    serves any rig and any number of cameras. What every image cell says of the object that it shows
+    (heading, distance and size of the whole) is supervised in the image, where evidence is dense, and
+    lifted with the features (perspective supervision of BEVFormer v2, arXiv 2211.10439, made an input of the map).
     """
 
     cumulate: Tensor
@@ -45,20 +51,28 @@ class OccupancyNetwork(nn.Module):
         stride4, stride8 = spec.encoder_channels[0], spec.encoder_channels[1]
         self.encoder = ImageEncoder(spec.encoder_channels, spec.encoder_blocks)
         self.semantic_head = nn.Conv2d(stride4, len(spec.semantic_names), 1)
-        self.lift_head = nn.Conv2d(stride4, spec.lift_channels, 1)
-        self.depth_head = nn.Conv2d(stride8, spec.depth_bins, 1)
+        self.lift_head = nn.Conv2d(stride4 + OBJECT_CHANNELS, spec.lift_channels, 1)
+        self.depth_head = _geometric_head(stride8, spec.depth_bins)
+        self.object_head = _geometric_head(stride8, OBJECT_CHANNELS)
         self.decoder = BevDecoder(spec, len(spec.lift_heights) * (spec.lift_channels + 2))
         bins = spec.depth_bins
         # Row b sums the probabilities of bins 0..b: how likely the ray has met a surface by bin b.
         self.register_buffer("cumulate", torch.tril(torch.ones(bins, bins)), persistent=False)
 
     def forward(
-        self, images: Tensor, feature_index: Tensor, depth_index: Tensor, depth_fraction: Tensor, slot_weight: Tensor
+        self,
+        images: Tensor,
+        geometry: Tensor,
+        feature_index: Tensor,
+        depth_index: Tensor,
+        depth_fraction: Tensor,
+        slot_weight: Tensor,
     ) -> RawOutput:
         """Run the network.
 
         Args:
             images: (N, 3, H, W) uint8 or float 0..255, RGB; the cameras of all B samples in a row.
+            geometry: (N, 5, H/4, W/4) float, pixel_geometry of the same cameras.
             feature_index: (B, slots, V) int, cell in the lift features of all N images
                 (image * h * w + row * w + column).
             depth_index: (B, slots, V) int, (cell in the depth maps) * bins + lower bin.
@@ -66,12 +80,15 @@ class OccupancyNetwork(nn.Module):
             slot_weight: (B, slots, V) float, 0 where no camera; sums to 1 over slots elsewhere.
         """
         x = normalise_images(images).contiguous(memory_format=torch.channels_last)
-        stride4, stride8 = self.encoder(x)
+        stride4, stride8 = self.encoder(x, geometry)
         semantics = self.semantic_head(stride4)
-        depth = self.depth_head(stride8)
-        bev = self.lift(self.lift_head(stride4), depth, feature_index, depth_index, depth_fraction, slot_weight)
+        aware = torch.cat([stride8, functional.avg_pool2d(geometry, 2).to(stride8.dtype)], dim=1)
+        depth, objects = self.depth_head(aware), self.object_head(aware)
+        votes = functional.interpolate(objects, scale_factor=2.0, mode="nearest").to(stride4.dtype)
+        features = self.lift_head(torch.cat([stride4, votes], dim=1))
+        bev = self.lift(features, depth, feature_index, depth_index, depth_fraction, slot_weight)
         voxels, heatmap, boxes = self.decoder(bev)
-        return RawOutput(voxels, heatmap, boxes, semantics, depth)
+        return RawOutput(voxels, heatmap, boxes, semantics, depth, objects)
 
     def lift(
         self,
@@ -95,7 +112,8 @@ class OccupancyNetwork(nn.Module):
         batch, slots, points = feature_index.shape
         channels = features.shape[1]
         rows = features.permute(0, 2, 3, 1).reshape(-1, channels)
-        pulled = rows[feature_index.reshape(-1).long()].reshape(batch, slots, points, channels)
+        # index_select: its gradient is summed several times faster than that of [] indexing.
+        pulled = rows.index_select(0, feature_index.reshape(-1).long()).reshape(batch, slots, points, channels)
         surface, open_sight = self._depth_gates(depth_logits, depth_index, depth_fraction)
         weight = slot_weight.to(pulled.dtype)
         gate = (surface.to(pulled.dtype) * weight).unsqueeze(-1)
@@ -121,7 +139,12 @@ class OccupancyNetwork(nn.Module):
         upper = torch.clamp(lower + 1, max=probability.numel() - 1)
         share = fraction.reshape(-1)
         flat = probability.reshape(-1)
-        surface = flat[lower] * (1 - share) + flat[upper] * share
+        surface = flat.index_select(0, lower) * (1 - share) + flat.index_select(0, upper) * share
         flat_met = met.reshape(-1)
-        blocked = flat_met[lower] * (1 - share) + flat_met[upper] * share
+        blocked = flat_met.index_select(0, lower) * (1 - share) + flat_met.index_select(0, upper) * share
         return (4.0 * surface).reshape(index.shape), (1.0 - blocked).reshape(index.shape)
+
+
+def _geometric_head(channels: int, outputs: int) -> nn.Sequential:
+    """Features with the geometry of their pixels -> predictions."""
+    return nn.Sequential(ConvUnit(channels + GEOMETRY_CHANNELS, channels), nn.Conv2d(channels, outputs, 1))

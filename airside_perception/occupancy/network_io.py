@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from airside_perception.errors import AirsideError
 from airside_perception.inference.engine import Engine, TensorSpec
-from airside_perception.occupancy.network_spec import BOX_CHANNELS, CAMERA_SLOTS, LIFT_STRIDE, NetworkSpec
+from airside_perception.occupancy.network_spec import BOX_CHANNELS, CAMERA_SLOTS, OBJECT_CHANNELS, NetworkSpec
+from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 
 METADATA_KEY = "airside_perception.network_spec"
 """Entry of the ONNX metadata that holds NetworkSpec.to_json()."""
 
-INPUT_NAMES = ("images", "feature_index", "depth_index", "depth_fraction", "slot_weight")
-OUTPUT_NAMES = ("probability", "class_id", "heatmap", "boxes", "semantics")
+INPUT_NAMES = ("images", "geometry", "feature_index", "depth_index", "depth_fraction", "slot_weight")
+OUTPUT_NAMES = ("probability", "class_id", "heatmap", "boxes", "semantics", "objects")
 
 
 def read_network_spec(engine: Engine) -> NetworkSpec:
@@ -34,16 +35,17 @@ def read_network_spec(engine: Engine) -> NetworkSpec:
 def _inputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
     table = (CAMERA_SLOTS, spec.lift_point_count)
     images = (None, spec.image_size[1], spec.image_size[0], 3)
-    return dict(zip(INPUT_NAMES, (images, table, table, table, table), strict=True))
+    geometry = (None, GEOMETRY_CHANNELS, spec.lift_size[1], spec.lift_size[0])
+    return dict(zip(INPUT_NAMES, (images, geometry, table, table, table, table), strict=True))
 
 
 def _outputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
     x, y, z = spec.grid.shape
     classes = len(spec.object_classes)
-    maps = (None, len(spec.semantic_names), spec.image_size[1] // LIFT_STRIDE, spec.image_size[0] // LIFT_STRIDE)
-    return dict(
-        zip(OUTPUT_NAMES, ((x, y, z), (x, y, z), (classes, x, y), (classes, BOX_CHANNELS, x, y), maps), strict=True)
-    )
+    semantics = (None, len(spec.semantic_names), spec.lift_size[1], spec.lift_size[0])
+    objects = (None, OBJECT_CHANNELS, spec.depth_size[1], spec.depth_size[0])
+    shapes = ((x, y, z), (x, y, z), (classes, x, y), (classes, BOX_CHANNELS, x, y), semantics, objects)
+    return dict(zip(OUTPUT_NAMES, shapes, strict=True))
 
 
 def _check(found: tuple[TensorSpec, ...], wanted: dict[str, tuple[int | None, ...]], kind: str) -> None:

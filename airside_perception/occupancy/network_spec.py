@@ -16,7 +16,7 @@ from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_NAMES
 from airside_perception.errors import AirsideError
 from airside_perception.records import GridSpec
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the network's inputs, outputs and metadata; an older or newer file is refused."""
 
 LIFT_STRIDE = 4
@@ -30,6 +30,10 @@ CAMERA_SLOTS = 2
 
 BOX_CHANNELS = 10
 """Regressed per class and cell: x offset, y offset, z, log l, log w, log h, then heading.encode_heading."""
+
+OBJECT_CHANNELS = 9
+"""Predicted per image cell that shows an object: heading relative to the cell's ray (heading.encode_heading),
+log horizontal distance from camera to centre, metres from the ray to the centre (left positive), log l, w, h."""
 
 DEFAULT_GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
 

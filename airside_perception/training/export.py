@@ -20,6 +20,7 @@ from airside_perception.inference.onnxruntime_engine import OnnxRuntimeEngine
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES
 from airside_perception.occupancy.network_spec import CAMERA_SLOTS, NetworkSpec
+from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 
 logger = logging.getLogger(__name__)
 
@@ -35,16 +36,21 @@ class ExportedNetwork(nn.Module):
         self.network = network
 
     def forward(
-        self, images: Tensor, feature_index: Tensor, depth_index: Tensor, depth_fraction: Tensor, slot_weight: Tensor
+        self,
+        images: Tensor,
+        geometry: Tensor,
+        feature_index: Tensor,
+        depth_index: Tensor,
+        depth_fraction: Tensor,
+        slot_weight: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Args: images (N, H, W, 3) uint8; tables (slots, V). Returns what network_io.OUTPUT_NAMES lists."""
-        raw = self.network(
-            images.permute(0, 3, 1, 2), feature_index[None], depth_index[None], depth_fraction[None], slot_weight[None]
-        )
+        """Args: images (N, H, W, 3) uint8; geometry; tables (slots, V). Returns what network_io.OUTPUT_NAMES lists."""
+        tables = (table[None] for table in (feature_index, depth_index, depth_fraction, slot_weight))
+        raw = self.network(images.permute(0, 3, 1, 2), geometry, *tables)
         voxels = raw.voxels[0]
         probability = torch.sigmoid(voxels[0]).permute(1, 2, 0)
         class_id = (voxels[1:].argmax(0) + 1).permute(1, 2, 0).to(torch.int32)
-        return probability, class_id, torch.sigmoid(raw.heatmap[0]), raw.boxes[0], raw.semantics.softmax(1)
+        return probability, class_id, torch.sigmoid(raw.heatmap[0]), raw.boxes[0], raw.semantics.softmax(1), raw.objects
 
 
 def load_checkpoint(path: str | Path) -> tuple[OccupancyNetwork, dict[str, float]]:
@@ -94,7 +100,7 @@ def export_network(
             str(path),
             input_names=list(INPUT_NAMES),
             output_names=list(OUTPUT_NAMES),
-            dynamic_axes={"images": {0: "cameras"}, "semantics": {0: "cameras"}},
+            dynamic_axes={name: {0: "cameras"} for name in ("images", "geometry", "semantics", "objects")},
             opset_version=OPSET,
             dynamo=False,
         )
@@ -138,6 +144,7 @@ def example_inputs(spec: NetworkSpec, cameras: int, seed: int = 0) -> dict[str, 
     coarse = random.integers(0, 256, (cameras, spec.image_size[1] // 32, spec.image_size[0] // 32, 3), dtype=np.uint8)
     return {
         "images": coarse.repeat(32, axis=1).repeat(32, axis=2),
+        "geometry": random.uniform(-1, 1, (cameras, GEOMETRY_CHANNELS, *spec.lift_size[::-1])).astype(np.float32),
         "feature_index": random.integers(0, cells, shape).astype(np.int32),
         "depth_index": (
             random.integers(0, depth_cells, shape) * spec.depth_bins + random.integers(0, spec.depth_bins - 1, shape)

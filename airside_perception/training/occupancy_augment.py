@@ -13,9 +13,10 @@ from airside_perception.training.occupancy_data import TrainingSample
 
 
 def augment(sample: TrainingSample, grid: GridSpec, random: np.random.Generator) -> TrainingSample:
-    """Random mirror, dropped camera and photometric change of a sample; the input is left as it is."""
+    """Random mirror, quarter turn, dropped camera and photometric change of a sample; the input is left as it is."""
     if random.random() < 0.5:
         sample = mirror(sample, grid)
+    sample = turn(sample, grid, int(random.integers(4)))
     if len(sample.cameras) > 2 and random.random() < 0.1:
         sample = drop_camera(sample, int(random.integers(len(sample.cameras))))
     common = _light(random)
@@ -45,6 +46,39 @@ def mirror(sample: TrainingSample, grid: GridSpec) -> TrainingSample:
         box_class=sample.box_class,
         box_visibility=sample.box_visibility,
         box_velocity=sample.box_velocity * np.array([1, -1], sample.box_velocity.dtype),
+    )
+
+
+def turn(sample: TrainingSample, grid: GridSpec, quarters: int) -> TrainingSample:
+    """The same scene in a base_link that is turned by `quarters` of a circle: cameras then look elsewhere in the grid.
+
+    Raises:
+        ValueError: the grid isn't square in x and y and centred on the vehicle.
+    """
+    extent = [grid.shape[i] * grid.voxel_size[i] for i in range(2)]
+    if grid.shape[0] != grid.shape[1] or not np.allclose(
+        [*grid.origin[:2], extent[0]], [*(-0.5 * np.array(extent)), extent[1]]
+    ):
+        raise ValueError(
+            f"turn: expected a square grid around the vehicle, got origin {grid.origin}, shape {grid.shape}"
+        )
+    if quarters % 4 == 0:
+        return sample
+    # Whole numbers: cos and sin of quarter turns.
+    cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarters % 4]
+    rotation = np.array([[cosine, -sine], [sine, cosine]], np.float64)
+    pose = np.eye(4)
+    pose[:2, :2] = rotation
+    boxes = sample.boxes.copy()
+    boxes[:, :2] = boxes[:, :2] @ rotation.T
+    boxes[:, 6] += quarters * np.pi / 2
+    return replace(
+        sample,
+        cameras=tuple(camera.with_pose(pose @ camera.base_from_camera) for camera in sample.cameras),
+        occupancy=np.ascontiguousarray(np.rot90(sample.occupancy, quarters)),
+        observed=np.ascontiguousarray(np.rot90(sample.observed, quarters)),
+        boxes=boxes,
+        box_velocity=(sample.box_velocity @ rotation.T).astype(sample.box_velocity.dtype),
     )
 
 

@@ -1,11 +1,11 @@
-"""Batches for the training loop, prepared by a background thread while the network computes."""
+"""Batches for the training loop."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor
 
 from airside_perception.occupancy.lifting import build_lifting_tables
 from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.occupancy.pixel_geometry import pixel_geometry
 from airside_perception.training.occupancy_augment import augment
-from airside_perception.training.occupancy_data import SamplePool, TrainingSample
+from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample, resize_sample
+from airside_perception.training.occupancy_pixel_targets import object_targets
 from airside_perception.training.occupancy_targets import center_targets, depth_target, voxel_coverage
 
 
@@ -23,6 +25,7 @@ class Batch:
     """B samples, N images in all; shapes as in OccupancyNetwork.forward, CenterTargets and TrainingSample."""
 
     images: Tensor
+    geometry: Tensor
     feature_index: Tensor
     depth_index: Tensor
     depth_fraction: Tensor
@@ -35,10 +38,12 @@ class Batch:
     heatmap_mask: Tensor
     boxes: Tensor
     box_weight: Tensor
+    objects: Tensor
+    object_weight: Tensor
 
-    def network_inputs(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def network_inputs(self) -> tuple[Tensor, ...]:
         """The arguments of OccupancyNetwork.forward."""
-        return self.images, self.feature_index, self.depth_index, self.depth_fraction, self.slot_weight
+        return self.images, self.geometry, self.feature_index, self.depth_index, self.depth_fraction, self.slot_weight
 
     def to(self, device: torch.device | str) -> Batch:
         return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
@@ -51,6 +56,7 @@ def make_batch(samples: Sequence[TrainingSample], spec: NetworkSpec) -> Batch:
     centers = [
         center_targets(sample, spec, np.any(cover, axis=2)) for sample, cover in zip(samples, coverage, strict=True)
     ]
+    objects = [object_targets(sample) for sample in samples]
     offsets = np.cumsum([0] + [len(sample.cameras) for sample in samples])[:-1]
 
     def stack(arrays: Sequence[np.ndarray]) -> Tensor:
@@ -59,6 +65,7 @@ def make_batch(samples: Sequence[TrainingSample], spec: NetworkSpec) -> Batch:
     images = np.concatenate([sample.images for sample in samples])
     return Batch(
         images=torch.from_numpy(images).permute(0, 3, 1, 2),
+        geometry=torch.from_numpy(np.concatenate([pixel_geometry(sample.cameras, spec) for sample in samples])),
         feature_index=stack(
             [_shift(t.feature_index, o, spec.lift_size, 1) for t, o in zip(tables, offsets, strict=True)]
         ),
@@ -75,6 +82,8 @@ def make_batch(samples: Sequence[TrainingSample], spec: NetworkSpec) -> Batch:
         heatmap_mask=stack([center.heatmap_mask for center in centers]),
         boxes=stack([center.boxes for center in centers]),
         box_weight=stack([center.box_weight for center in centers]),
+        objects=torch.from_numpy(np.concatenate([target for target, _ in objects])),
+        object_weight=torch.from_numpy(np.concatenate([weight for _, weight in objects])),
     )
 
 
@@ -83,39 +92,44 @@ def _shift(index: np.ndarray, first_image: int, size: tuple[int, int], bins: int
     return index + np.int32(first_image * size[0] * size[1] * bins)
 
 
-def stream_batches(pool: SamplePool, spec: NetworkSpec, batch_size: int, seed: int, ahead: int = 3) -> Iterator[Batch]:
-    """Augmented batches without end, prepared `ahead` of use in a thread (OpenCV and numpy release the GIL).
+BURST = 8
+"""Batches that are prepared in one go."""
+
+
+def stream_batches(
+    pool: SamplePool,
+    spec: NetworkSpec,
+    batch_size: int,
+    seed: int,
+    image_size: Callable[[], tuple[int, int]] | None = None,
+    threads: int = 2,
+) -> Iterator[Batch]:
+    """Augmented batches without end, prepared in bursts while the training loop waits.
+
+    On a CPU nothing is gained by preparing them beside the loop: its threads wait for each other at every
+    operation, so a third busy thread on two cores doubles the time of a step.
+
+    Args:
+        pool: where samples come from.
+        spec: network spec.
+        batch_size: samples per batch.
+        seed: of augmentation.
+        image_size: asked before each burst, (width, height) of its images; None: the spec's.
+        threads: threads that prepare (OpenCV and numpy release the interpreter's lock).
 
     Raises:
         AirsideError: the pool is empty or holds a broken file.
     """
     random = np.random.default_rng(seed)
-    ready: queue.Queue[Batch | Exception] = queue.Queue(maxsize=ahead)
-    closed = threading.Event()
-
-    def produce() -> None:
-        while not closed.is_set():
-            try:
-                samples = [augment(pool.draw(), spec.grid, random) for _ in range(batch_size)]
-                item: Batch | Exception = make_batch(samples, spec)
-            except Exception as error:  # handed to the consumer, which raises it
-                item = error
-            while not closed.is_set():
-                try:
-                    ready.put(item, timeout=0.5)
-                    break
-                except queue.Full:
-                    continue
-            if isinstance(item, Exception):
-                return
-
-    thread = threading.Thread(target=produce, name="occupancy-batches", daemon=True)
-    thread.start()
-    try:
+    with ThreadPoolExecutor(threads, thread_name_prefix="occupancy-batches") as workers:
         while True:
-            item = ready.get()
-            if isinstance(item, Exception):
-                raise item
-            yield item
-    finally:
-        closed.set()
+            sized = replace(spec, image_size=image_size()) if image_size is not None else spec
+            paths = [[pool.draw() for _ in range(batch_size)] for _ in range(BURST)]
+            burst = list(workers.map(_prepare, paths, random.spawn(BURST), [sized] * BURST))
+            while burst:
+                yield burst.pop(0)
+
+
+def _prepare(paths: Sequence[Path], random: np.random.Generator, spec: NetworkSpec) -> Batch:
+    samples = [resize_sample(load_sample(path), spec.image_size) for path in paths]
+    return make_batch([augment(sample, spec.grid, random) for sample in samples], spec)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,9 @@ import numpy as np
 
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.cameras import Camera
+
+REFRESH_SECONDS = 10.0
+"""A pool of thousands of files takes longer to list than a sample takes to read."""
 
 LABEL_STRIDE = 4
 """Image pixels per label pixel of `TrainingSample.depth` and `.semantic`."""
@@ -118,6 +122,24 @@ def load_sample(path: str | os.PathLike[str]) -> TrainingSample:
         raise AirsideError(f"{path}: not a training sample ({error}); delete it or generate the pool again") from error
 
 
+def resize_sample(sample: TrainingSample, size: tuple[int, int]) -> TrainingSample:
+    """The same frame with images of `size` (width, height); labels take the nearest label pixel."""
+    width, height = size
+    old_height, old_width = sample.images.shape[1:3]
+    if (width, height) == (old_width, old_height):
+        return sample
+    label_height, label_width = sample.semantic.shape[1:]
+    rows = ((np.arange(height // LABEL_STRIDE) + 0.5) * old_height / height).astype(int).clip(0, label_height - 1)
+    columns = ((np.arange(width // LABEL_STRIDE) + 0.5) * old_width / width).astype(int).clip(0, label_width - 1)
+    return replace(
+        sample,
+        images=np.stack([cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in sample.images]),
+        cameras=tuple(camera.resized(width, height) for camera in sample.cameras),
+        depth=np.ascontiguousarray(sample.depth[:, rows][:, :, columns]),
+        semantic=np.ascontiguousarray(sample.semantic[:, rows][:, :, columns]),
+    )
+
+
 def _decode_jpeg(data: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 RGB."""
     image = cv2.imdecode(data, cv2.IMREAD_COLOR)
@@ -164,11 +186,16 @@ class SamplePool:
         self.folder = Path(folder)
         self._random = np.random.default_rng(seed)
         self._uses: dict[Path, int] = {}
+        self._fresh: list[Path] = []
+        self._refreshed = 0.0
 
     def refresh(self) -> int:
         """Look for new files; returns how many samples the pool holds."""
         found = {path for path in self.folder.glob("*.npz") if not path.name.startswith(".")}
-        self._uses = {path: self._uses.get(path, 0) for path in sorted(found)}
+        if found != self._uses.keys():
+            self._uses = {path: self._uses.get(path, 0) for path in sorted(found)}
+            self._fresh = []
+        self._refreshed = time.monotonic()
         return len(self._uses)
 
     def paths(self) -> list[Path]:
@@ -176,23 +203,20 @@ class SamplePool:
         self.refresh()
         return sorted(self._uses)
 
-    def draw(self) -> TrainingSample:
+    def draw(self) -> Path:
         """A random sample, least used first.
 
         Raises:
             AirsideError: the pool is empty.
         """
-        while True:
-            if self.refresh() == 0:
-                raise AirsideError(
-                    f"{self.folder}: expected training samples (*.npz), found none; run the generator first"
-                )
+        if not self._uses or time.monotonic() - self._refreshed > REFRESH_SECONDS:
+            self.refresh()
+        if not self._uses:
+            raise AirsideError(f"{self.folder}: expected training samples (*.npz), found none; run the generator first")
+        if not self._fresh:
             fewest = min(self._uses.values())
-            fresh = [path for path, uses in self._uses.items() if uses <= fewest]
-            path = fresh[self._random.integers(len(fresh))]
-            self._uses[path] += 1
-            try:
-                return load_sample(path)
-            except AirsideError:
-                if path.exists():  # a broken file is a fault worth stopping for; a vanished one is not
-                    raise
+            self._fresh = [path for path, uses in self._uses.items() if uses <= fewest]
+            self._random.shuffle(self._fresh)  # type: ignore[arg-type]
+        path = self._fresh.pop()
+        self._uses[path] += 1
+        return path

@@ -12,7 +12,16 @@ from airside_perception.occupancy.network import RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.training.occupancy_batches import Batch
 
-LOSS_WEIGHTS = {"voxel": 1.0, "class": 0.5, "dice": 1.0, "semantic": 1.0, "depth": 1.0, "heatmap": 1.0, "box": 0.5}
+LOSS_WEIGHTS = {
+    "voxel": 1.0,
+    "class": 0.5,
+    "dice": 1.0,
+    "semantic": 1.0,
+    "depth": 1.0,
+    "heatmap": 1.0,
+    "box": 0.5,
+    "object": 0.5,
+}
 
 
 class ClassBalance(nn.Module):
@@ -57,6 +66,7 @@ class OccupancyLoss(nn.Module):
             "depth": self._depth_term(output.depth.float(), batch),
             "heatmap": heatmap_loss(output.heatmap.float(), batch.heatmap, batch.heatmap_mask),
             "box": box_loss(output.boxes.float(), batch.boxes, batch.box_weight),
+            "object": box_loss(output.objects.float()[:, None], batch.objects[:, None], batch.object_weight[:, None]),
         }
         total = torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
         return total, {name: float(value.detach()) for name, value in terms.items()}
@@ -64,7 +74,8 @@ class OccupancyLoss(nn.Module):
     def _voxel_terms(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Density cross-entropy, class cross-entropy of occupied voxels, Dice; all on observed voxels only."""
         # (B, 7, Z, X, Y) -> rows of observed voxels; everything after works on those alone.
-        rows = logits.permute(0, 3, 4, 2, 1)[batch.observed]
+        observed = batch.observed.reshape(-1).nonzero()[:, 0]
+        rows = logits.permute(0, 3, 4, 2, 1).reshape(-1, logits.shape[1]).index_select(0, observed)
         labels = batch.occupancy[batch.observed].long()
         weight = self.voxel_balance.update(labels)[labels]
         occupied = labels > 0
@@ -132,8 +143,8 @@ def box_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Smooth absolute error of the box numbers (cells, metres, log metres, sines and cosines).
 
     Args:
-        predicted, target: (B, classes, 10, X, Y).
-        weight: (B, classes, X, Y).
+        predicted, target: (B, classes, channels, X, Y).
+        weight: (B, classes, X, Y), above 0 where there is a truth.
     """
     # Rows first: only a few hundred of the cells carry a box.
     chosen = weight > 0

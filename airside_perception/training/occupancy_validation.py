@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from airside_perception.occupancy.decoding import decode_centers
+from airside_perception.occupancy.heading import decode_heading
 from airside_perception.occupancy.network import OccupancyNetwork, RawOutput
 from airside_perception.training.occupancy_batches import make_batch
 from airside_perception.training.occupancy_data import TrainingSample
@@ -29,6 +30,7 @@ class ValidationScores:
         self.predicted = np.zeros(len(object_classes), np.int64)
         self.truths = np.zeros(len(object_classes), np.int64)
         self.errors: list[np.ndarray] = []
+        self.cell_errors: list[np.ndarray] = []
 
     def add_voxels(
         self, probability: np.ndarray, class_id: np.ndarray, truth: np.ndarray, observed: np.ndarray
@@ -41,6 +43,15 @@ class ValidationScores:
 
     def add_pixels(self, guess: np.ndarray, truth: np.ndarray) -> None:
         self.pixels += confusion(truth.reshape(-1), guess.reshape(-1), self.pixels.shape[0])
+
+    def add_objects(self, guess: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> None:
+        """Object head (N, OBJECT_CHANNELS, h, w) against its targets, and their weights (N, h, w)."""
+        chosen = weight > 0
+        rows, wanted = guess.transpose(0, 2, 3, 1)[chosen], truth.transpose(0, 2, 3, 1)[chosen]
+        ahead, aside = np.ones(len(rows)), np.zeros(len(rows))
+        turn = decode_heading(rows[:, :4], ahead, aside) - decode_heading(wanted[:, :4], ahead, aside)
+        turn = np.abs((turn + np.pi) % (2 * np.pi) - np.pi)
+        self.cell_errors.append(np.stack([turn, np.abs(rows[:, 4] - wanted[:, 4])], 1))
 
     def add_boxes(self, boxes: np.ndarray, class_id: np.ndarray, sample: TrainingSample, max_range: float) -> None:
         """Match detections (best first) to boxes within `max_range` metres, greedily, each once."""
@@ -76,6 +87,9 @@ class ValidationScores:
         }
         for index, name in enumerate(("ground", "aircraft", "gse", "person", "structure", "obstacle")):
             result[f"iou_{name}"] = float(voxel_scores[best][index])
+        if self.cell_errors:
+            cells = np.median(np.concatenate(self.cell_errors), axis=0)
+            result["cell_yaw_deg"], result["cell_log_range"] = float(np.degrees(cells[0])), float(cells[1])
         errors = np.array(self.errors).reshape(-1, 4)
         for index, name in enumerate(self.object_classes):
             result[f"recall_{name}"] = _ratio(self.matched[index], self.truths[index])
@@ -121,6 +135,7 @@ def validate(
         voxels = output.voxels[0].permute(0, 2, 3, 1)
         class_id = voxels[1:].argmax(0).numpy() + 1
         scores.add_voxels(torch.sigmoid(voxels[0]).numpy(), class_id, sample.occupancy, batch.observed[0].cpu().numpy())
+        scores.add_objects(output.objects.numpy(), batch.objects.cpu().numpy(), batch.object_weight.cpu().numpy())
         scores.add_pixels(output.semantics.argmax(1).numpy(), sample.semantic)
         boxes, box_class, _ = decode_centers(
             torch.sigmoid(output.heatmap[0]).numpy(), output.boxes[0].numpy(), spec, score_threshold

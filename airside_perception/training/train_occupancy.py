@@ -51,6 +51,7 @@ class TrainingOptions:
         resume: continue from `out/checkpoint.pt` if it exists.
         generators: processes that fill the pool while the network trains (0: somebody else does).
         pool_limit: samples at which the generators stop.
+        small_share: first part of the budget that is spent on images of half the size, which cost a quarter.
         initial: checkpoint of an earlier run whose averaged weights start this one, wherever names and
             shapes agree (a changed head starts anew); "": random weights.
     """
@@ -71,6 +72,7 @@ class TrainingOptions:
     resume: bool = True
     generators: int = 0
     pool_limit: int = 4000
+    small_share: float = 0.4
     initial: str = ""
 
 
@@ -104,6 +106,13 @@ class OccupancyTrainer:
         by_time = self.elapsed_s / (60.0 * self.options.minutes)
         by_steps = self.steps / self.options.max_steps if self.options.max_steps else 0.0
         return min(1.0, max(by_time, by_steps))
+
+    def image_size(self) -> tuple[int, int]:
+        """(width, height) of the images to train on now."""
+        width, height = self.network.spec.image_size
+        halves = width % 64 == 0 and height % 64 == 0 and min(width, height) >= 128
+        halves = halves and self.progress < self.options.small_share
+        return (width // 2, height // 2) if halves else (width, height)
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One optimiser step; returns the loss terms, "total", "lr" and "grad"."""
@@ -220,7 +229,7 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
     """Steps, reports, validations and checkpoints until the budget is used up."""
     spec, checkpoint = trainer.network.spec, out / "checkpoint.pt"
     log = TrainingLog(out / "log.csv")
-    batches = stream_batches(pool, spec, options.batch_size, options.seed + trainer.steps)
+    batches = stream_batches(pool, spec, options.batch_size, options.seed + trainer.steps, trainer.image_size)
     sums: dict[str, float] = {}
     count, last_report, last_save = 0, time.monotonic(), time.monotonic()
     best = -1.0
@@ -251,7 +260,6 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
             logger.info("val at step %d (pool %d): %s", trainer.steps, pool.refresh(), _short(scores))
             trainer.elapsed_s += time.monotonic() - now
             last_save = last_report = time.monotonic()
-    batches.close()  # type: ignore[attr-defined]
 
 
 def _wait_for_samples(pool: SamplePool, least: int) -> None:

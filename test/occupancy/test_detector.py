@@ -7,7 +7,8 @@ from airside_perception.inference.engine import TensorSpec
 from airside_perception.occupancy.detector import OccupancyNetworkRunner
 from airside_perception.occupancy.heading import encode_heading
 from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES, read_network_spec
-from airside_perception.occupancy.network_spec import BOX_CHANNELS
+from airside_perception.occupancy.network_spec import BOX_CHANNELS, OBJECT_CHANNELS
+from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 from airside_perception.records import CameraImage, GridSpec, RigFrame
 
 
@@ -19,11 +20,12 @@ class ScriptedEngine:
     def __init__(self, spec):
         x, y, z = spec.grid.shape
         table = (2, spec.lift_point_count)
-        shapes = [("cameras", 64, 128, 3), table, table, table, table]
-        types = ["uint8", "int32", "int32", "float32", "float32"]
+        shapes = [("cameras", 64, 128, 3), ("cameras", GEOMETRY_CHANNELS, 16, 32), table, table, table, table]
+        types = ["uint8", "float32", "int32", "int32", "float32", "float32"]
         self.input_specs = tuple(map(TensorSpec, INPUT_NAMES, shapes, types))
         outputs = [(x, y, z), (x, y, z), (3, x, y), (3, BOX_CHANNELS, x, y), ("cameras", 7, 16, 32)]
-        self.output_specs = tuple(map(TensorSpec, OUTPUT_NAMES, outputs, ["float32", "int32"] + ["float32"] * 3))
+        outputs.append(("cameras", OBJECT_CHANNELS, 8, 16))
+        self.output_specs = tuple(map(TensorSpec, OUTPUT_NAMES, outputs, ["float32", "int32"] + ["float32"] * 4))
         self.metadata = {METADATA_KEY: spec.to_json(), "occupancy_threshold": "0.6"}
         self.probability = np.zeros((x, y, z), np.float32)
         self.class_id = np.full((x, y, z), 3, np.int32)
@@ -35,7 +37,8 @@ class ScriptedEngine:
         self.asked.append(inputs)
         semantics = np.zeros((len(inputs["images"]), 7, 16, 32), np.float32)
         semantics[:, 0] = np.arange(len(semantics))[:, None, None]
-        answers = (self.probability, self.class_id, self.heatmap, self.boxes, semantics)
+        objects = np.full((len(semantics), OBJECT_CHANNELS, 8, 16), 0.5, np.float32)
+        answers = (self.probability, self.class_id, self.heatmap, self.boxes, semantics, objects)
         return dict(zip(OUTPUT_NAMES, answers, strict=True))
 
 
@@ -66,6 +69,7 @@ def test_voxels_and_detections_come_out_in_the_right_frame(engine, ring):
     assert {name: maps[0, 0, 0] for name, maps in output.image_semantics.items()} == {
         f"camera_{index}": float(index) for index in range(4)
     }
+    assert output.image_objects["camera_3"].shape == (OBJECT_CHANNELS, 8, 16)
 
 
 def test_images_of_any_size_are_brought_to_the_network(engine):

@@ -4,6 +4,7 @@ import torch
 
 from airside_perception.occupancy.lifting import build_lifting_tables
 from airside_perception.occupancy.network import OccupancyNetwork
+from airside_perception.occupancy.pixel_geometry import pixel_geometry
 
 
 @pytest.fixture
@@ -16,7 +17,8 @@ def network_inputs(cameras, spec, seed=0):
     images = np.random.default_rng(seed).integers(0, 256, (len(cameras), 3, 64, 128), dtype=np.uint8)
     tables = build_lifting_tables(cameras, spec)
     arrays = (tables.feature_index, tables.depth_index, tables.depth_fraction, tables.slot_weight)
-    return torch.from_numpy(images), *(torch.from_numpy(array)[None] for array in arrays)
+    geometry = torch.from_numpy(pixel_geometry(cameras, spec))
+    return torch.from_numpy(images), geometry, *(torch.from_numpy(array)[None] for array in arrays)
 
 
 def test_shapes_for_any_camera_count(network, small_spec, ring):
@@ -27,6 +29,7 @@ def test_shapes_for_any_camera_count(network, small_spec, ring):
         assert output.boxes.shape == (1, 3, 10, 16, 16)
         assert output.semantics.shape == (count, 7, 16, 32)
         assert output.depth.shape == (count, 12, 8, 16)
+        assert output.objects.shape == (count, 9, 8, 16)
 
 
 def test_the_order_of_cameras_does_not_matter(network, small_spec, ring):

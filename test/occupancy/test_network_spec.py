@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from airside_perception.errors import AirsideError
-from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.occupancy.network_spec import FORMAT_VERSION, NetworkSpec
 
 
 def test_json_round_trip(small_spec):
@@ -37,7 +37,7 @@ def test_image_size_must_fit_the_strides(small_spec, image_size):
 def test_other_format_version_is_refused(small_spec):
     fields = json.loads(small_spec.to_json())
     fields["format_version"] = 99
-    with pytest.raises(AirsideError, match="format_version 2, got 99"):
+    with pytest.raises(AirsideError, match=f"format_version {FORMAT_VERSION}, got 99"):
         NetworkSpec.from_json(json.dumps(fields))
 
 

@@ -3,10 +3,20 @@ import pytest
 from occupancy_samples import SPEC, drawn_sample
 
 from airside_perception.errors import AirsideError
+from airside_perception.geometry.boxes import box_corners, points_in_boxes
 from airside_perception.occupancy.heading import decode_heading
-from airside_perception.training.occupancy_augment import augment, drop_camera, mirror
+from airside_perception.occupancy.network_spec import OBJECT_CHANNELS
+from airside_perception.records import GridSpec
+from airside_perception.training.occupancy_augment import augment, drop_camera, mirror, turn
 from airside_perception.training.occupancy_batches import make_batch
-from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample, save_sample
+from airside_perception.training.occupancy_data import (
+    SamplePool,
+    TrainingSample,
+    load_sample,
+    resize_sample,
+    save_sample,
+)
+from airside_perception.training.occupancy_pixel_targets import object_targets
 from airside_perception.training.occupancy_targets import center_targets, depth_target
 
 
@@ -38,7 +48,8 @@ def test_pool_uses_fresh_samples_first(tmp_path):
     pool.draw()
     pool.draw()
     save_sample(tmp_path / "c.npz", drawn_sample(7))
-    assert np.array_equal(pool.draw().boxes, drawn_sample(7).boxes)
+    assert pool.refresh() == 3
+    assert pool.draw().name == "c.npz"
 
 
 def test_wrong_shapes_are_refused():
@@ -66,6 +77,53 @@ def test_mirrored_scene_is_consistent(distortion):
     twice = mirror(flipped, SPEC.grid)
     assert np.array_equal(twice.images, sample.images)
     assert np.allclose(twice.boxes, sample.boxes)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_turned_scene_is_consistent(quarters):
+    """The same pixels show the same box, which lies in the same voxels, all turned together."""
+    sample = drawn_sample(1)
+    turned = turn(sample, SPEC.grid, quarters)
+    corners, turned_corners = box_corners(sample.boxes.astype(float)), box_corners(turned.boxes.astype(float))
+    for camera, twin in zip(sample.cameras, turned.cameras, strict=True):
+        assert np.allclose(camera.project_base(corners)[0], twin.project_base(turned_corners)[0], atol=1e-3)
+    inside = points_in_boxes(SPEC.grid.centers().reshape(-1, 3), turned.boxes.astype(float)).reshape(SPEC.grid.shape)
+    assert (turned.occupancy[inside] == 3).mean() > 0.9
+    back = turn(turned, SPEC.grid, 4 - quarters)
+    assert np.array_equal(back.occupancy, sample.occupancy)
+    assert np.allclose(back.box_velocity, sample.box_velocity, atol=1e-6)
+
+
+def test_turning_needs_a_square_grid():
+    with pytest.raises(ValueError, match="expected a square grid around the vehicle"):
+        turn(drawn_sample(1), GridSpec((-8.0, -4.0, -1.0), (1.0, 1.0, 1.0), (16, 8, 4)), 1)
+
+
+@pytest.mark.parametrize("size", [(128, 64), (64, 32)])
+def test_object_targets_point_to_the_box(size):
+    """Range, bearing and heading that every cell is told lead back to the one box of the scene."""
+    sample = resize_sample(drawn_sample(5), size)
+    assert sample.images.shape[1:3] == size[::-1]
+    targets, weights = object_targets(sample)
+    assert targets.shape == (4, OBJECT_CHANNELS, size[1] // 8, size[0] // 8)
+    x, y, _, length, width, height, yaw = sample.boxes[0]
+    found = 0
+    for camera, maps, weight in zip(sample.cameras, targets, weights, strict=True):
+        for row, column in np.argwhere(weight > 0):
+            values = maps[:, row, column]
+            ray = camera.base_from_camera[:3, :3] @ camera.unproject(np.array([8.0 * column + 2, 8.0 * row + 2]))
+            bearing = np.arctan2(ray[1], ray[0])
+            distance = np.exp(values[4])
+            towards = bearing + np.arcsin(values[5] / distance)
+            center = camera.position[:2] + distance * np.array([np.cos(towards), np.sin(towards)])
+            assert center == pytest.approx([x, y], abs=1e-3)
+            assert np.exp(values[6:9]) == pytest.approx([length, width, height], rel=1e-5)
+            heading = decode_heading(values[None, :4], np.cos([bearing]), np.sin([bearing]))[0]
+            assert np.cos(heading - yaw) == pytest.approx(1.0, abs=1e-5)
+            found += 1
+        seen = weight[weight > 0]
+        assert len(seen) == 0 or seen.sum() == pytest.approx(np.sqrt(len(seen)))
+    assert found >= 4
 
 
 def test_augmentation_changes_pixels_not_labels():
