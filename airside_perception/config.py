@@ -102,6 +102,12 @@ class RefineConfig:
     damping: float = option(1e-3, "Levenberg-Marquardt damping at the first step", range=(0, 1e6))
     max_objects: int = option(32, "Refine at most this many objects per frame", range=(0, 500), reconfigurable=True)
     max_range_m: float = option(60.0, "Objects farther away stay as detected", unit="m", range=(0, 500))
+    image_votes: bool = option(
+        True, "Let the image cells of an object vote for its place, heading and size", reconfigurable=True
+    )
+    outside_error: float = option(
+        1.0, "Errors of detections from elsewhere, relative to a good camera detector's", range=(0.1, 10)
+    )
     threads: int = option(1, "CPU threads of the refiner's small matrices; more wait for each other", range=(1, 64))
     cameras_per_object: int = option(2, "Use at most this many cameras per object", range=(1, 16))
 

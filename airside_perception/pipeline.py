@@ -28,8 +28,10 @@ from airside_perception.records import (
     SceneEstimate,
     Track,
 )
+from airside_perception.refine.box_estimate import box_only
 from airside_perception.refine.expected_visibility import expected_visibility
-from airside_perception.refine.refiner import Refiner, box_only
+from airside_perception.refine.priors import NETWORK_SPREAD, OUTSIDE_SPREAD, scaled_spreads
+from airside_perception.refine.refiner import Refiner
 from airside_perception.resources import find_file
 from airside_perception.tracking import Tracker
 
@@ -67,7 +69,9 @@ class Pipeline:
         self.config, self.prior = config, prior
         self.spec = grid_spec(config)
         self._network, self._external, self._detector = network, detections or {}, detector
-        self._refiner = Refiner(config.refine, prior) if prior is not None else None
+        external = detector == "external"
+        self._spreads = scaled_spreads(OUTSIDE_SPREAD, config.refine.outside_error) if external else NETWORK_SPREAD
+        self._refiner = Refiner(config.refine, prior, self._spreads) if prior is not None else None
         self._visibility = VisibilityTracker(self.spec)
         self._tracker = Tracker(config.tracking)
         self.counts: dict[str, int] = {"network_failures": 0, "refine_failures": 0, "frames_without_images": 0}
@@ -215,7 +219,7 @@ class Pipeline:
             except (RuntimeError, ValueError, np.linalg.LinAlgError) as error:
                 self.counts["refine_failures"] += 1
                 _log.error("refinement failed on frame %d: %s", frame.stamp_ns, error)
-        return tuple(box_only(d, frame, ("detector_only",)) for d in detections)
+        return tuple(box_only(d, frame, ("detector_only",), self._spreads) for d in detections)
 
     def _expected_visibility(
         self, frame: RigFrame, predictions: list[Track], estimates: tuple[ObjectEstimate, ...]

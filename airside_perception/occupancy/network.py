@@ -14,6 +14,14 @@ from airside_perception.occupancy.network_spec import OBJECT_CHANNELS, NetworkSp
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 
 
+class ImageOutput(NamedTuple):
+    """Logits of the image part, see RawOutput."""
+
+    semantics: Tensor
+    depth: Tensor
+    objects: Tensor
+
+
 class RawOutput(NamedTuple):
     """Logits of the network, as losses need them.
 
@@ -79,16 +87,18 @@ class OccupancyNetwork(nn.Module):
             depth_fraction: (B, slots, V) float, share of the upper bin (0..1).
             slot_weight: (B, slots, V) float, 0 where no camera; sums to 1 over slots elsewhere.
         """
+        answer, stride4 = self.look(images, geometry)
+        votes = functional.interpolate(answer.objects, scale_factor=2.0, mode="nearest").to(stride4.dtype)
+        features = self.lift_head(torch.cat([stride4, votes], dim=1))
+        bev = self.lift(features, answer.depth, feature_index, depth_index, depth_fraction, slot_weight)
+        return RawOutput(*self.decoder(bev), *answer)
+
+    def look(self, images: Tensor, geometry: Tensor) -> tuple[ImageOutput, Tensor]:
+        """The image part alone; arguments as in `forward`. Returns its logits and the features at stride 4."""
         x = normalise_images(images).contiguous(memory_format=torch.channels_last)
         stride4, stride8 = self.encoder(x, geometry)
-        semantics = self.semantic_head(stride4)
         aware = torch.cat([stride8, functional.avg_pool2d(geometry, 2).to(stride8.dtype)], dim=1)
-        depth, objects = self.depth_head(aware), self.object_head(aware)
-        votes = functional.interpolate(objects, scale_factor=2.0, mode="nearest").to(stride4.dtype)
-        features = self.lift_head(torch.cat([stride4, votes], dim=1))
-        bev = self.lift(features, depth, feature_index, depth_index, depth_fraction, slot_weight)
-        voxels, heatmap, boxes = self.decoder(bev)
-        return RawOutput(voxels, heatmap, boxes, semantics, depth, objects)
+        return ImageOutput(self.semantic_head(stride4), self.depth_head(aware), self.object_head(aware)), stride4
 
     def lift(
         self,

@@ -94,10 +94,10 @@ def solve(
 
 def _energy(batch: SilhouetteBatch, terms: StepTerms, prior: PosePrior, poses: Poses, count: int) -> np.ndarray:
     data = np.bincount(batch.object_of_view, terms.energy, minlength=count)
-    return PIXEL_INFORMATION * _pixel_factor(batch) * data + prior.energy(poses)
+    return PIXEL_INFORMATION * pixel_factor(batch) * data + prior.energy(poses)
 
 
-def _pixel_factor(batch: SilhouetteBatch) -> float:
+def pixel_factor(batch: SilhouetteBatch) -> float:
     """Crops of other sizes than 64 hold the same information in more or fewer pixels."""
     return (64.0 / batch.size) ** 2
 
@@ -105,7 +105,7 @@ def _pixel_factor(batch: SilhouetteBatch) -> float:
 def _normal_equations(batch: SilhouetteBatch, terms: StepTerms, prior: PosePrior, poses: Poses, count: int):
     assert terms.hessian is not None
     assert terms.gradient is not None
-    information = PIXEL_INFORMATION * _pixel_factor(batch)
+    information = PIXEL_INFORMATION * pixel_factor(batch)
     hessian, deviation = prior.information.copy(), prior.deviation(poses)
     gradient = np.einsum("nij,nj->ni", prior.information, deviation)
     np.add.at(hessian, batch.object_of_view, information * terms.hessian)

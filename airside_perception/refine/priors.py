@@ -1,18 +1,20 @@
-"""What is believed of an object before a pixel is looked at: detector's box, track's size, prior's codes."""
+"""What is believed of an object before it is rendered: detector's box, image votes, track's size, prior's codes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from airside_perception.geometry.se3 import wrap_angle
+from airside_perception.refine.image_votes import ImageVotes
 from airside_perception.refine.residuals import Poses
 
 
 @dataclass(frozen=True)
 class ClassSpread:
-    """Standard deviations of a detection, for one class.
+    """Standard deviations of a source of boxes, for one class.
 
     Attributes:
         radial, radial_per_m: metres along the line of sight, and its growth with distance.
@@ -30,13 +32,45 @@ class ClassSpread:
     log_size: float
     shape: float = 1.0
 
+    def ground_information(self, offset: np.ndarray) -> np.ndarray:
+        """(2, 2) inverse covariance of a position at `offset` (2,) from the viewpoint, metres."""
+        distance = float(np.hypot(*offset))
+        along = offset / max(distance, 1e-6)
+        across = np.array([-along[1], along[0]])
+        radial = self.radial + self.radial_per_m * distance
+        lateral = self.lateral + self.lateral_per_m * distance
+        return np.outer(along, along) / radial**2 + np.outer(across, across) / lateral**2
 
-SPREAD = {
+
+NETWORK_SPREAD = {
     "aircraft": ClassSpread(1.0, 0.03, 0.8, 0.02, 0.3, 0.15),
     "gse": ClassSpread(0.5, 0.03, 0.3, 0.025, 0.6, 0.25),
     "person": ClassSpread(0.3, 0.03, 0.12, 0.012, 1.2, 0.08),
 }
-"""Errors of the shipped network, found on generated `val` sequences, never on `test`."""
+"""Errors of the shipped network's boxes, found on generated `val` sequences, never on `test`."""
+
+OUTSIDE_SPREAD = {
+    "aircraft": ClassSpread(0.3, 0.025, 0.15, 0.0125, 0.3, 0.08),
+    "gse": ClassSpread(0.3, 0.025, 0.15, 0.0125, 0.4, 0.08),
+    "person": ClassSpread(0.3, 0.025, 0.15, 0.0125, 0.8, 0.08),
+}
+"""Errors expected of an outside camera detector of good quality; `refine.outside_error` scales them."""
+
+VOTE_SPREAD = {
+    "aircraft": ClassSpread(1.5, 0.05, 1.0, 0.03, 0.3, 0.15),
+    "gse": ClassSpread(0.4, 0.04, 0.2, 0.02, 0.6, 0.2),
+    "person": ClassSpread(0.3, 0.04, 0.15, 0.01, 1.2, 0.08),
+}
+"""Errors of the mean vote of an object's image cells (image_votes), found on `val` sequences."""
+
+
+def scaled_spreads(spreads: Mapping[str, ClassSpread], factor: float) -> dict[str, ClassSpread]:
+    """All standard deviations but those of the shape codes times `factor`."""
+    names = ("radial", "radial_per_m", "lateral", "lateral_per_m", "yaw", "log_size")
+    return {
+        name: replace(spread, **{field: factor * getattr(spread, field) for field in names})
+        for name, spread in spreads.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -68,31 +102,48 @@ class PosePrior:
         deviation = self.deviation(poses)
         return 0.5 * np.einsum("ni,nij,nj->n", deviation, self.information, deviation)
 
+    def with_heading(self, yaw: np.ndarray, std: np.ndarray) -> PosePrior:
+        """The same belief with headings (N,) and their standard deviations (N,), radians."""
+        information = self.information.copy()
+        information[:, 2, 2] = 1.0 / std**2
+        return PosePrior(Poses(self.mean.ground, yaw, self.mean.log_size, self.mean.shape), information)
+
 
 def pose_prior(
-    mean: Poses, class_names: list[str], viewpoint: np.ndarray, log_size_std: np.ndarray | None = None
+    detected: Poses,
+    class_names: list[str],
+    viewpoint: np.ndarray,
+    spreads: Mapping[str, ClassSpread],
+    votes: ImageVotes | None = None,
+    log_size_std: np.ndarray | None = None,
 ) -> PosePrior:
-    """Prior around detections.
+    """Belief from detections and, where there are any, votes of the image.
 
     Args:
-        mean: N states, the detections.
+        detected: N states, the detections (shape offsets: zeros or the track's).
         class_names: N names.
         viewpoint: (3,) odom position of the vehicle; radial errors point away from it.
+        spreads: errors of the detections by class.
+        votes: gathered for the same N objects.
         log_size_std: (N, 3) overrides the class's spread of log size, for objects whose size a track knows.
     """
-    count, parameters = len(class_names), 6 + mean.shape.shape[1]
+    count, parameters = len(class_names), 6 + detected.shape.shape[1]
     information = np.zeros((count, parameters, parameters))
-    offsets = mean.ground[:, :2] - viewpoint[:2]
-    distance = np.linalg.norm(offsets, axis=1)
+    ground, log_size = detected.ground.copy(), detected.log_size.copy()
     for i, name in enumerate(class_names):
-        spread = SPREAD[name]
-        radial = spread.radial + spread.radial_per_m * distance[i]
-        lateral = spread.lateral + spread.lateral_per_m * distance[i]
-        along = offsets[i] / max(distance[i], 1e-6)
-        across = np.array([-along[1], along[0]])
-        information[i, :2, :2] = np.outer(along, along) / radial**2 + np.outer(across, across) / lateral**2
+        spread = spreads[name]
+        block = spread.ground_information(detected.ground[i, :2] - viewpoint[:2])
+        size = (np.full(3, spread.log_size) if log_size_std is None else np.asarray(log_size_std[i])) ** -2.0
+        if votes is not None and votes.count[i] > 0:
+            voted = VOTE_SPREAD[name]
+            vote_block = voted.ground_information(votes.center[i] - viewpoint[:2])
+            total = block + vote_block
+            ground[i, :2] = np.linalg.solve(total, block @ ground[i, :2] + vote_block @ votes.center[i])
+            vote_size = voted.log_size**-2.0
+            log_size[i] = (size * log_size[i] + vote_size * votes.log_size[i]) / (size + vote_size)
+            block, size = total, size + vote_size
+        information[i, :2, :2] = block
         information[i, 2, 2] = 1 / spread.yaw**2
-        size = np.full(3, spread.log_size) if log_size_std is None else log_size_std[i]
-        information[i, range(3, 6), range(3, 6)] = 1 / np.asarray(size) ** 2
+        information[i, range(3, 6), range(3, 6)] = size
         information[i, range(6, parameters), range(6, parameters)] = 1 / spread.shape**2
-    return PosePrior(mean, information)
+    return PosePrior(Poses(ground, detected.yaw, log_size, np.zeros_like(detected.shape)), information)

@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from airside_perception.config import RefineConfig
-from airside_perception.geometry.boxes import ground_distance
 from airside_perception.geometry.se3 import wrap_angle
 from airside_perception.prior import ObjectPrior
 from airside_perception.records import Detection3D, NetworkOutput, ObjectEstimate, RigFrame, Track
 from airside_perception.refine.appearance import fit_texture
-from airside_perception.refine.gauss_newton import REFERENCE_BLUR_PX, Solution, solve
+from airside_perception.refine.box_estimate import box_only
+from airside_perception.refine.gauss_newton import Solution, solve
+from airside_perception.refine.heading_belief import heading_beliefs
+from airside_perception.refine.image_votes import gather_votes
 from airside_perception.refine.occlusion import explain_overlaps
-from airside_perception.refine.priors import SPREAD, pose_prior
-from airside_perception.refine.residuals import Poses, SilhouetteBatch
-from airside_perception.refine.shape_library import LinearShape, ShapeLibrary
-from airside_perception.refine.views import View, find_views
-
-START_SHAPES = 3
-"""Typical shapes that a new object tries."""
-
-HEADINGS = {
-    "aircraft": [0.0],
-    "gse": [k * np.pi / 4 for k in range(8)],
-    "person": [0.0],
-}
-"""Headings, relative to the detector's, that a new object tries."""
-
-FLIP_GAIN = 0.8
-"""A start with another heading must lower the energy to this part of the detector's own."""
-
-WARM_GATE = {"aircraft": 6.0, "gse": 2.5, "person": 1.2}
-"""Metres between a detection and the prediction that starts it."""
-
-
-@dataclass
-class _Start:
-    """How one object begins: pose, shape and what a track contributes."""
-
-    detection: Detection3D
-    shape_index: int
-    shape_offset: np.ndarray
-    log_size: np.ndarray
-    log_size_std: np.ndarray
-    track: Track | None
+from airside_perception.refine.priors import NETWORK_SPREAD, ClassSpread, pose_prior
+from airside_perception.refine.residuals import SilhouetteBatch
+from airside_perception.refine.shape_library import ShapeLibrary
+from airside_perception.refine.starts import Start, choose_starts, make_start, match_predictions, start_poses
+from airside_perception.refine.views import find_views
 
 
 class Refiner:
@@ -55,10 +31,13 @@ class Refiner:
     Args:
         config: options.
         prior: the object prior; its typical shapes are decoded at the first frame that needs them.
+        spreads: errors of the detections that will come, by class.
     """
 
-    def __init__(self, config: RefineConfig, prior: ObjectPrior):
-        self.config = config
+    def __init__(
+        self, config: RefineConfig, prior: ObjectPrior, spreads: Mapping[str, ClassSpread] = NETWORK_SPREAD
+    ) -> None:
+        self.config, self.spreads = config, spreads
         self.shape_library = ShapeLibrary(prior)
         # Many small products per step: threads that spin for each other cost ten times what they save.
         torch.set_num_threads(config.threads)
@@ -91,17 +70,18 @@ class Refiner:
         if not detections:
             return ()
         eligible = self._eligible(frame, detections)
-        warm = _match_predictions(detections, predictions)
+        warm = match_predictions(detections, predictions)
         estimates: list[ObjectEstimate | None] = [None] * len(detections)
         chosen = [i for i in range(len(detections)) if eligible[i] is None]
-        starts = [self._start(detections[i], warm.get(i)) for i in chosen]
+        library = self.shape_library
+        starts = [make_start(detections[i], warm.get(i), self.spreads, library) for i in chosen]
         if starts and network is not None:
             for i, estimate in zip(chosen, self._solve(frame, starts, network), strict=True):
                 estimates[i] = estimate
         for i, detection in enumerate(detections):
             if estimates[i] is None:
                 reason = eligible[i] or "detector_only"
-                estimates[i] = box_only(detection, frame, (reason,), warm.get(i))
+                estimates[i] = box_only(detection, frame, (reason,), self.spreads, warm.get(i))
         return tuple(e for e in estimates if e is not None)
 
     def _eligible(self, frame: RigFrame, detections: tuple[Detection3D, ...]) -> list[str | None]:
@@ -125,44 +105,26 @@ class Refiner:
             reasons.append(reason)
         return reasons
 
-    def _start(self, detection: Detection3D, track: Track | None) -> _Start:
-        spread = SPREAD[detection.class_name]
-        log_size, std = np.log(detection.size), np.full(3, spread.log_size)
-        if track is not None and track.hits >= 3:
-            track_size = np.maximum(track.box[3:6], 0.05)
-            relative = np.sqrt(np.maximum(np.diag(track.covariance)[3:6], 1e-6)) / track_size
-            relative = np.clip(relative, 0.03, 0.3)
-            weight = std**2 / (std**2 + relative**2)
-            log_size = (1 - weight) * log_size + weight * np.log(track_size)
-            std = std * np.sqrt(1 - weight)
-        offset = np.zeros(self.shape_library.shape_parameters)
-        shape_index = -1
-        if track is not None and track.shape_code is not None:
-            shape_index = self.shape_library.nearest(detection.class_name, track.shape_code)
-            shape = self.shape_library.shapes(detection.class_name)[shape_index]
-            offset = shape.offset_of(track.shape_code, 2.0)
-        return _Start(detection, shape_index, offset, log_size, np.maximum(std, 0.02), track)
-
-    def _solve(self, frame: RigFrame, starts: list[_Start], network: NetworkOutput) -> list[ObjectEstimate]:
+    def _solve(self, frame: RigFrame, starts: list[Start], network: NetworkOutput) -> list[ObjectEstimate]:
         names = [s.detection.class_name for s in starts]
-        poses = _poses(frame, starts)
+        detected = start_poses(frame, starts)
+        viewpoint = frame.odom_from_base[:3, 3]
+        votes = gather_votes(frame, network, detected.boxes(), names) if self.config.image_votes else None
+        prior = pose_prior(detected, names, viewpoint, self.spreads, votes, np.stack([s.log_size_std for s in starts]))
+        beliefs = heading_beliefs(names, detected.yaw, votes, [s.track for s in starts])
         views = find_views(
-            frame, poses.boxes(), names, network, self.config.crop_size, self.config.cameras_per_object
+            frame, prior.mean.boxes(), names, network, self.config.crop_size, self.config.cameras_per_object
         )  # fmt: skip
         seen = {v.object_index for v in views}
-        poses, shapes = self._choose_starts(frame, starts, poses, views)
+        prior, shapes = choose_starts(starts, prior, beliefs, views, self.shape_library)
         solution: Solution | None = None
         visible, texture, color_error = np.zeros(0), None, np.full(len(starts), np.nan)
-        batch = None
         if views:
             batch = SilhouetteBatch(views, shapes)
+            poses = replace(prior.mean, shape=detected.shape)
             visible = explain_overlaps(frame, batch, poses, shapes, names)
             # What is left of a half hidden outline is cut where its occluder is thought to be: trust it less.
             batch.scale(np.clip(visible, 0.1, 1.0) ** 2)
-            std = np.stack([s.log_size_std for s in starts])
-            prior = pose_prior(_poses(frame, starts), names, frame.odom_from_base[:3, 3], std)
-            # The heading that the start search chose is the one that the prior holds to.
-            prior = pose_prior(_with_yaw(prior.mean, poses.yaw), names, frame.odom_from_base[:3, 3], std)
             solution = solve(
                 batch, poses, prior, self.config.iterations, self.config.damping, self.config.budget_ms / 1000
             )
@@ -170,59 +132,9 @@ class Refiner:
         return [
             self._estimate(frame, i, start, shapes[i], solution, views, visible, texture, color_error)
             if i in seen and solution is not None
-            else box_only(start.detection, frame, ("detector_only",), start.track)
+            else box_only(start.detection, frame, ("detector_only",), self.spreads, start.track)
             for i, start in enumerate(starts)
         ]
-
-    def _choose_starts(
-        self, frame: RigFrame, starts: list[_Start], poses: Poses, views: list[View]
-    ) -> tuple[Poses, list[LinearShape]]:
-        """Try a few typical shapes, and for vehicles both headings, for objects no track vouches for."""
-        owners, shapes, yaws = [], [], []
-        for index, start in enumerate(starts):
-            name = start.detection.class_name
-            if start.shape_index >= 0:
-                candidates, flips = [start.shape_index], [0.0]
-            else:
-                candidates = self.shape_library.by_size(name, np.exp(start.log_size), START_SHAPES)
-                flips = HEADINGS[name]
-            for flip in flips:
-                for candidate in candidates:
-                    owners.append(index)
-                    shapes.append(self.shape_library.shapes(name)[candidate])
-                    yaws.append(wrap_angle(poses.yaw[index] + flip))
-        own = np.array(owners)
-        trial = Poses(poses.ground[own], np.array(yaws), poses.log_size[own], poses.shape[own])
-        energy = self._trial_energy(own, shapes, trial, views)
-        # Without a view, the first candidate: the detector's heading and the shape of the nearest size.
-        best: dict[int, int] = {}
-        for t, owner in enumerate(owners):
-            turned = abs(wrap_angle(yaws[t] - poses.yaw[owner])) > 0.3
-            cost = energy[t] / FLIP_GAIN if turned else energy[t]
-            if owner not in best or cost < energy[best[owner]] - 1e-9:
-                best[owner] = t
-        picks = [best[i] for i in range(len(starts))]
-        return (
-            Poses(poses.ground, np.array([yaws[p] for p in picks]), poses.log_size, poses.shape),
-            [shapes[p] for p in picks],
-        )
-
-    def _trial_energy(
-        self, owners: np.ndarray, shapes: list[LinearShape], trial: Poses, views: list[View]
-    ) -> np.ndarray:
-        """(T,) energy of every trial over its object's views; zeros when nothing is to be decided."""
-        if not views or len(owners) == len(set(owners.tolist())):
-            return np.zeros(len(owners))
-        by_object: dict[int, list[View]] = {}
-        for view in views:
-            by_object.setdefault(view.object_index, []).append(view)
-        trial_views = [
-            replace(view, object_index=t) for t, owner in enumerate(owners) for view in by_object.get(int(owner), [])
-        ]
-        batch = SilhouetteBatch(trial_views, shapes)
-        blur = REFERENCE_BLUR_PX * batch.size / 64
-        terms = batch.evaluate(trial, blur, blur, with_jacobian=False)
-        return np.bincount(batch.object_of_view, terms.energy, minlength=len(owners))
 
     def _estimate(self, frame, index, start, shape, solution, views, visible, texture, color_error) -> ObjectEstimate:
         box = solution.poses.boxes()[index]
@@ -254,43 +166,6 @@ class Refiner:
         )
 
 
-def _poses(frame: RigFrame, starts: list[_Start]) -> Poses:
-    """Detections as solver states: the box stands on the vehicle's ground plane."""
-    ground_z = frame.odom_from_base[2, 3]
-    ground = np.array([[s.detection.center[0], s.detection.center[1], ground_z] for s in starts])
-    return Poses(
-        ground,
-        np.array([s.detection.yaw for s in starts], float),
-        np.stack([s.log_size for s in starts]),
-        np.stack([s.shape_offset for s in starts]),
-    )
-
-
-def _with_yaw(poses: Poses, yaw: np.ndarray) -> Poses:
-    return Poses(poses.ground, yaw, poses.log_size, np.zeros_like(poses.shape))
-
-
-def _match_predictions(detections: tuple[Detection3D, ...], predictions: list[Track]) -> dict[int, Track]:
-    """Nearest predicted track of the same class for each detection, one to one, nearest pairs first."""
-    if not predictions:
-        return {}
-    a = np.stack([d.box for d in detections])
-    b = np.stack([t.box for t in predictions])
-    distance = ground_distance(a, b)
-    matches: dict[int, Track] = {}
-    used: set[int] = set()
-    for flat in np.argsort(distance, axis=None, kind="stable"):
-        i, j = divmod(int(flat), len(predictions))
-        name = detections[i].class_name
-        if not distance[i, j] <= WARM_GATE[name]:
-            continue
-        if i in matches or j in used or predictions[j].class_name != name:
-            continue
-        matches[i] = predictions[j]
-        used.add(j)
-    return matches
-
-
 def _box_covariance(covariance: np.ndarray, box: np.ndarray) -> np.ndarray:
     """Solver covariance (x, y, yaw, log sizes, ...) -> (7, 7) of the box state."""
     slope = np.zeros((7, covariance.shape[0]))
@@ -301,30 +176,3 @@ def _box_covariance(covariance: np.ndarray, box: np.ndarray) -> np.ndarray:
     result = slope @ covariance @ slope.T
     result[2, 2] += 0.05**2  # the apron is not perfectly flat
     return (result + result.T) / 2
-
-
-def box_only(
-    detection: Detection3D, frame: RigFrame, reasons: tuple[str, ...], track: Track | None = None
-) -> ObjectEstimate:
-    """A detection as it came, with the covariance that its class and distance suggest."""
-    spread = SPREAD[detection.class_name]
-    offset = detection.center[:2] - frame.odom_from_base[:2, 3]
-    distance = float(np.linalg.norm(offset))
-    radial = spread.radial + spread.radial_per_m * distance
-    lateral = spread.lateral + spread.lateral_per_m * distance
-    along = offset / max(distance, 1e-6)
-    across = np.array([-along[1], along[0]])
-    covariance = np.zeros((7, 7))
-    covariance[:2, :2] = np.outer(along, along) * radial**2 + np.outer(across, across) * lateral**2
-    covariance[2, 2] = 0.2**2
-    covariance[range(3, 6), range(3, 6)] = (spread.log_size * np.maximum(detection.size, 0.1)) ** 2
-    covariance[6, 6] = spread.yaw**2
-    return ObjectEstimate(
-        class_name=detection.class_name,
-        box=detection.box.astype(np.float64),
-        covariance=covariance,
-        score=detection.score,
-        velocity=detection.velocity,
-        reasons=reasons,
-        track_hint=track.track_id if track is not None else None,
-    )

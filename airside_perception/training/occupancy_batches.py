@@ -15,6 +15,7 @@ from airside_perception.occupancy.lifting import build_lifting_tables
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.occupancy.pixel_geometry import pixel_geometry
 from airside_perception.training.occupancy_augment import augment
+from airside_perception.training.occupancy_crops import CropBatch, crop_sample, make_crop_batch
 from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample, resize_sample
 from airside_perception.training.occupancy_pixel_targets import object_targets
 from airside_perception.training.occupancy_targets import center_targets, depth_target, voxel_coverage
@@ -95,15 +96,18 @@ def _shift(index: np.ndarray, first_image: int, size: tuple[int, int], bins: int
 BURST = 8
 """Batches that are prepared in one go."""
 
+CROP_SAMPLES = 2
+"""Samples of a batch of crops, per sample of a batch of whole images."""
+
 
 def stream_batches(
     pool: SamplePool,
     spec: NetworkSpec,
     batch_size: int,
     seed: int,
-    image_size: Callable[[], tuple[int, int]] | None = None,
+    image_size: Callable[[], tuple[int, int] | None] | None = None,
     threads: int = 2,
-) -> Iterator[Batch]:
+) -> Iterator[Batch | CropBatch]:
     """Augmented batches without end, prepared in bursts while the training loop waits.
 
     On a CPU nothing is gained by preparing them beside the loop: its threads wait for each other at every
@@ -114,7 +118,8 @@ def stream_batches(
         spec: network spec.
         batch_size: samples per batch.
         seed: of augmentation.
-        image_size: asked before each burst, (width, height) of its images; None: the spec's.
+        image_size: asked before each burst, (width, height) of its images, or None for crops around objects; no
+            function: the spec's size.
         threads: threads that prepare (OpenCV and numpy release the interpreter's lock).
 
     Raises:
@@ -123,13 +128,20 @@ def stream_batches(
     random = np.random.default_rng(seed)
     with ThreadPoolExecutor(threads, thread_name_prefix="occupancy-batches") as workers:
         while True:
-            sized = replace(spec, image_size=image_size()) if image_size is not None else spec
-            paths = [[pool.draw() for _ in range(batch_size)] for _ in range(BURST)]
-            burst = list(workers.map(_prepare, paths, random.spawn(BURST), [sized] * BURST))
+            size = image_size() if image_size is not None else spec.image_size
+            count = batch_size if size is not None else CROP_SAMPLES * batch_size
+            paths = [[pool.draw() for _ in range(count)] for _ in range(BURST)]
+            burst = list(workers.map(_prepare, paths, random.spawn(BURST), [spec] * BURST, [size] * BURST))
             while burst:
                 yield burst.pop(0)
 
 
-def _prepare(paths: Sequence[Path], random: np.random.Generator, spec: NetworkSpec) -> Batch:
-    samples = [resize_sample(load_sample(path), spec.image_size) for path in paths]
-    return make_batch([augment(sample, spec.grid, random) for sample in samples], spec)
+def _prepare(
+    paths: Sequence[Path], random: np.random.Generator, spec: NetworkSpec, size: tuple[int, int] | None
+) -> Batch | CropBatch:
+    samples = [load_sample(path) for path in paths]
+    if size is None:
+        crops = [augment(crop_sample(sample, random), spec.grid, random) for sample in samples]
+        return make_crop_batch(crops, spec)
+    sized = [augment(resize_sample(sample, size), spec.grid, random) for sample in samples]
+    return make_batch(sized, replace(spec, image_size=size))

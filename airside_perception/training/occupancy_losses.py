@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from airside_perception.occupancy.network import RawOutput
+from airside_perception.occupancy.network import ImageOutput, RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.training.occupancy_batches import Batch
+from airside_perception.training.occupancy_crops import CropBatch
 
 LOSS_WEIGHTS = {
     "voxel": 1.0,
@@ -22,6 +23,13 @@ LOSS_WEIGHTS = {
     "box": 0.5,
     "object": 0.5,
 }
+
+
+BOX_HEADING, OBJECT_HEADING = slice(6, 10), slice(0, 4)
+"""Where BOX_CHANNELS and OBJECT_CHANNELS hold the heading."""
+
+HEADING_WEIGHT = 1.5
+"""Of a squared error of the heading against an absolute error of a metre."""
 
 
 class ClassBalance(nn.Module):
@@ -62,12 +70,25 @@ class OccupancyLoss(nn.Module):
         """Returns: the weighted sum (scalar) and each unweighted term as a float."""
         terms = {
             **self._voxel_terms(output.voxels.float(), batch),
+            **self._image_terms(output, batch),
+            "heatmap": heatmap_loss(output.heatmap.float(), batch.heatmap, batch.heatmap_mask),
+            "box": box_loss(output.boxes.float(), batch.boxes, batch.box_weight, BOX_HEADING),
+        }
+        return self._weighted(terms)
+
+    def of_images(self, output: ImageOutput, batch: CropBatch) -> tuple[Tensor, dict[str, float]]:
+        """The terms of the image part alone; returns as `forward`."""
+        return self._weighted(self._image_terms(output, batch))
+
+    def _image_terms(self, output: RawOutput | ImageOutput, batch: Batch | CropBatch) -> dict[str, Tensor]:
+        objects = (output.objects.float(), batch.objects, batch.object_weight)
+        return {
             "semantic": self._semantic_term(output.semantics.float(), batch.semantic.long()),
             "depth": self._depth_term(output.depth.float(), batch),
-            "heatmap": heatmap_loss(output.heatmap.float(), batch.heatmap, batch.heatmap_mask),
-            "box": box_loss(output.boxes.float(), batch.boxes, batch.box_weight),
-            "object": box_loss(output.objects.float()[:, None], batch.objects[:, None], batch.object_weight[:, None]),
+            "object": box_loss(*(each[:, None] for each in objects), OBJECT_HEADING),
         }
+
+    def _weighted(self, terms: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         total = torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
         return total, {name: float(value.detach()) for name, value in terms.items()}
 
@@ -94,7 +115,7 @@ class OccupancyLoss(nn.Module):
         weight = self.semantic_balance.update(labels.reshape(-1))
         return functional.cross_entropy(logits, labels, weight=weight)
 
-    def _depth_term(self, logits: Tensor, batch: Batch) -> Tensor:
+    def _depth_term(self, logits: Tensor, batch: Batch | CropBatch) -> Tensor:
         """Cross-entropy with the two neighbouring bins; things weigh three times as much as ground and sky."""
         near, far = (math.log(value) for value in self.spec.depth_range)
         bins = self.spec.depth_bins
@@ -139,17 +160,23 @@ def heatmap_loss(logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     return (total / positive.sum(dim=(0, 2, 3)).clamp(min=1)).mean()
 
 
-def box_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Smooth absolute error of the box numbers (cells, metres, log metres, sines and cosines).
+def box_loss(predicted: Tensor, target: Tensor, weight: Tensor, heading: slice) -> Tensor:
+    """Smooth absolute error of the box numbers (cells, metres, log metres), squared error of sines and cosines.
+
+    The squared error makes the heading's numbers a mean vector: short where the image leaves front and back
+    open, which an absolute error would hide behind a median.
 
     Args:
         predicted, target: (B, classes, channels, X, Y).
         weight: (B, classes, X, Y), above 0 where there is a truth.
+        heading: the channels of encode_heading.
     """
     # Rows first: only a few hundred of the cells carry a box.
     chosen = weight > 0
     rows = predicted.permute(0, 1, 3, 4, 2)[chosen]
     truth = target.permute(0, 1, 3, 4, 2)[chosen]
     row_weight = weight[chosen]
-    error = (functional.smooth_l1_loss(rows, truth, reduction="none", beta=0.1)).sum(1)
+    error = functional.smooth_l1_loss(rows, truth, reduction="none", beta=0.1)
+    turned = HEADING_WEIGHT * (rows[:, heading] - truth[:, heading]) ** 2
+    error = torch.cat([error[:, : heading.start], turned, error[:, heading.stop :]], dim=1).sum(1)
     return (error * row_weight).sum() / row_weight.sum().clamp(min=1.0)

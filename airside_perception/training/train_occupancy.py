@@ -19,6 +19,7 @@ from airside_perception.errors import AirsideError
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.training.occupancy_batches import Batch, stream_batches
+from airside_perception.training.occupancy_crops import CropBatch
 from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample
 from airside_perception.training.occupancy_losses import OccupancyLoss
 from airside_perception.training.occupancy_validation import validate
@@ -51,7 +52,8 @@ class TrainingOptions:
         resume: continue from `out/checkpoint.pt` if it exists.
         generators: processes that fill the pool while the network trains (0: somebody else does).
         pool_limit: samples at which the generators stop.
-        small_share: first part of the budget that is spent on images of half the size, which cost a quarter.
+        crop_share: first part of the budget, spent on crops around objects: the image part alone learns.
+        small_share: part of the budget after it, spent on images of half the size, which cost a quarter.
         initial: checkpoint of an earlier run whose averaged weights start this one, wherever names and
             shapes agree (a changed head starts anew); "": random weights.
     """
@@ -72,7 +74,8 @@ class TrainingOptions:
     resume: bool = True
     generators: int = 0
     pool_limit: int = 4000
-    small_share: float = 0.4
+    crop_share: float = 0.25
+    small_share: float = 0.25
     initial: str = ""
 
 
@@ -107,14 +110,16 @@ class OccupancyTrainer:
         by_steps = self.steps / self.options.max_steps if self.options.max_steps else 0.0
         return min(1.0, max(by_time, by_steps))
 
-    def image_size(self) -> tuple[int, int]:
-        """(width, height) of the images to train on now."""
+    def image_size(self) -> tuple[int, int] | None:
+        """(width, height) of the images to train on now; None: crops around objects."""
+        if self.progress < self.options.crop_share:
+            return None
         width, height = self.network.spec.image_size
         halves = width % 64 == 0 and height % 64 == 0 and min(width, height) >= 128
-        halves = halves and self.progress < self.options.small_share
+        halves = halves and self.progress < self.options.crop_share + self.options.small_share
         return (width // 2, height // 2) if halves else (width, height)
 
-    def step(self, batch: Batch) -> dict[str, float]:
+    def step(self, batch: Batch | CropBatch) -> dict[str, float]:
         """One optimiser step; returns the loss terms, "total", "lr" and "grad"."""
         start = time.monotonic()
         self.network.train()
@@ -122,9 +127,7 @@ class OccupancyTrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         batch = batch.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            output = self.network(*batch.network_inputs())
-        total, terms = self.loss(output, batch)
+        total, terms = self._losses(batch)
         if not torch.isfinite(total):
             raise AirsideError(f"training diverged at step {self.steps}: loss {terms}; lower the learning rate")
         self.optimizer.zero_grad(set_to_none=True)
@@ -135,6 +138,15 @@ class OccupancyTrainer:
         self._update_average()
         self.elapsed_s += time.monotonic() - start
         return {"total": float(total.detach()), **terms, "lr": rate, "grad": float(norm)}
+
+    def _losses(self, batch: Batch | CropBatch) -> tuple[torch.Tensor, dict[str, float]]:
+        if isinstance(batch, CropBatch):
+            with torch.autocast(self.device.type, torch.bfloat16):
+                seen, _ = self.network.look(batch.images, batch.geometry)
+            return self.loss.of_images(seen, batch)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            output = self.network(*batch.network_inputs())
+        return self.loss(output, batch)
 
     @torch.no_grad()
     def _update_average(self) -> None:

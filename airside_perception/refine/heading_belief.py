@@ -1,0 +1,121 @@
+"""Which way does an object face? All that bears on it, added up over the circle.
+
+Each source gives a log-likelihood of the form a cos(d) + b cos(2 d) in the difference d to its own answer: the
+first term knows front from back, the second only the axis. Sums of such terms stay of that form, the best heading
+and its rivals (half turns, mostly) are read off a grid, and the weights of the sources are a convex fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from airside_perception.geometry.se3 import wrap_angle
+from airside_perception.records import Track
+from airside_perception.refine.image_votes import ImageVotes
+
+BINS = 144
+
+GRID = np.arange(BINS) * (2 * np.pi / BINS) - np.pi
+"""Headings at which beliefs are held, radians."""
+
+LEAST_STD, LARGEST_STD = 0.03, 1.5
+"""Standard deviation of a heading, radians, however peaked or flat the belief is."""
+
+
+@dataclass(frozen=True)
+class HeadingWeights:
+    """Weights of the sources for one class, all in log-likelihood (nats).
+
+    Attributes:
+        detector, detector_axis: of the detection's own yaw.
+        votes, votes_axis: of the image cells' mean vectors (already shorter where cells disagree).
+        track: of the track's heading, after TRACK_HITS measurements; it only tells front from back, because the
+            tracker adds the measurement to its own estimate again.
+        motion: of the direction of travel at FULL_SPEED and faster.
+    """
+
+    detector: float
+    detector_axis: float
+    votes: float
+    votes_axis: float
+    track: float
+    motion: float
+
+
+TRACK_HITS = 5
+FULL_SPEED = 1.0
+"""Metres per second; below, the direction of travel counts in proportion to the square of the speed."""
+
+VOTES_HALF = 4.0
+"""Weight of votes at which they count half as much as a crowd of them."""
+
+HEADING_WEIGHTS = {
+    "aircraft": HeadingWeights(1.0, 2.0, 2.0, 4.0, 1.0, 0.0),
+    "gse": HeadingWeights(0.7, 1.5, 1.5, 3.0, 1.0, 1.0),
+    "person": HeadingWeights(0.2, 0.1, 0.5, 0.3, 0.7, 3.0),
+}
+
+
+def heading_beliefs(
+    class_names: Sequence[str],
+    detected_yaw: np.ndarray,
+    votes: ImageVotes | None,
+    tracks: Sequence[Track | None],
+) -> np.ndarray:
+    """Log-belief over GRID of each object.
+
+    Args:
+        class_names: N names.
+        detected_yaw: (N,) radians, the detections' own.
+        votes: of the image cells; None: there are none.
+        tracks: N predictions, None where an object is new.
+
+    Returns:
+        (N, BINS) float64, largest value of each row 0.
+    """
+    belief = np.zeros((len(class_names), BINS))
+    for index, (name, track) in enumerate(zip(class_names, tracks, strict=True)):
+        weights, row = HEADING_WEIGHTS[name], belief[index]
+        difference = GRID - detected_yaw[index]
+        row += weights.detector * np.cos(difference) + weights.detector_axis * np.cos(2 * difference)
+        if votes is not None and votes.count[index] > 0:
+            trust = votes.count[index] / (votes.count[index] + VOTES_HALF)
+            (x, y), (x2, y2) = votes.heading[index], votes.axis[index]
+            row += trust * weights.votes * (x * np.cos(GRID) + y * np.sin(GRID))
+            row += trust * weights.votes_axis * (x2 * np.cos(2 * GRID) + y2 * np.sin(2 * GRID))
+        if track is not None:
+            row += weights.track * min(track.hits / TRACK_HITS, 1.0) * np.cos(GRID - track.box[6])
+            speed = float(np.hypot(*track.velocity))
+            share = min((speed / FULL_SPEED) ** 2, 1.0)
+            row += weights.motion * share * np.cos(GRID - np.arctan2(track.velocity[1], track.velocity[0]))
+    return belief - belief.max(axis=1, keepdims=True)
+
+
+def peaks(belief: np.ndarray, depth: float, limit: int) -> list[tuple[float, float, float]]:
+    """Local maxima of one belief, best first.
+
+    Args:
+        belief: (BINS,) log-belief.
+        depth: nats below the best at which a maximum is no longer listed.
+        limit: most maxima.
+
+    Returns:
+        (heading in radians, log-belief, standard deviation in radians) of each.
+    """
+    before, after = np.roll(belief, 1), np.roll(belief, -1)
+    tops = np.flatnonzero((belief >= before) & (belief > after) & (belief >= belief.max() - depth))
+    if not len(tops):
+        tops = np.array([int(belief.argmax())])
+    step = 2 * np.pi / BINS
+    result = []
+    for top in sorted(tops, key=lambda each: -belief[each])[:limit]:
+        curvature = (2 * belief[top] - before[top] - after[top]) / step**2
+        # The vertex of the parabola through the three bins.
+        shift = 0.5 * (after[top] - before[top]) / max(curvature * step**2, 1e-12)
+        std = 1.0 / np.sqrt(max(curvature, 1.0 / LARGEST_STD**2))
+        heading = float(wrap_angle(GRID[top] + step * np.clip(shift, -0.5, 0.5)))
+        result.append((heading, float(belief[top]), float(np.clip(std, LEAST_STD, LARGEST_STD))))
+    return result

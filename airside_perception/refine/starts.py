@@ -1,0 +1,164 @@
+"""How each object begins: which track it continues, its start pose, its heading and its typical shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from airside_perception.geometry.boxes import ground_distance
+from airside_perception.records import Detection3D, RigFrame, Track
+from airside_perception.refine.gauss_newton import PIXEL_INFORMATION, REFERENCE_BLUR_PX, pixel_factor
+from airside_perception.refine.heading_belief import peaks
+from airside_perception.refine.priors import ClassSpread, PosePrior
+from airside_perception.refine.residuals import Poses, SilhouetteBatch
+from airside_perception.refine.shape_library import LinearShape, ShapeLibrary
+from airside_perception.refine.views import View
+
+START_SHAPES = 3
+"""Typical shapes that a new object tries."""
+
+START_HEADINGS = 3
+"""Headings that a new object tries: the peaks of its belief, at most HEADING_DEPTH nats below the best."""
+
+HEADING_DEPTH = 3.0
+
+WARM_GATE = {"aircraft": 6.0, "gse": 2.5, "person": 1.2}
+"""Metres between a detection and the prediction that starts it."""
+
+
+@dataclass
+class Start:
+    """How one object begins: detection, shape and what a track contributes."""
+
+    detection: Detection3D
+    shape_index: int
+    shape_offset: np.ndarray
+    log_size: np.ndarray
+    log_size_std: np.ndarray
+    track: Track | None
+
+
+def make_start(
+    detection: Detection3D, track: Track | None, spreads: Mapping[str, ClassSpread], library: ShapeLibrary
+) -> Start:
+    """Start of one detection; a track of some age lends its size and its shape."""
+    log_size, std = np.log(detection.size), np.full(3, spreads[detection.class_name].log_size)
+    if track is not None and track.hits >= 3:
+        track_size = np.maximum(track.box[3:6], 0.05)
+        relative = np.sqrt(np.maximum(np.diag(track.covariance)[3:6], 1e-6)) / track_size
+        relative = np.clip(relative, 0.03, 0.3)
+        weight = std**2 / (std**2 + relative**2)
+        log_size = (1 - weight) * log_size + weight * np.log(track_size)
+        std = std * np.sqrt(1 - weight)
+    offset, shape_index = np.zeros(library.shape_parameters), -1
+    if track is not None and track.shape_code is not None:
+        shape_index = library.nearest(detection.class_name, track.shape_code)
+        offset = library.shapes(detection.class_name)[shape_index].offset_of(track.shape_code, 2.0)
+    return Start(detection, shape_index, offset, log_size, np.maximum(std, 0.02), track)
+
+
+def start_poses(frame: RigFrame, starts: list[Start]) -> Poses:
+    """Detections as solver states: the box stands on the vehicle's ground plane."""
+    ground_z = frame.odom_from_base[2, 3]
+    ground = np.array([[s.detection.center[0], s.detection.center[1], ground_z] for s in starts])
+    return Poses(
+        ground,
+        np.array([s.detection.yaw for s in starts], float),
+        np.stack([s.log_size for s in starts]),
+        np.stack([s.shape_offset for s in starts]),
+    )
+
+
+def match_predictions(detections: tuple[Detection3D, ...], predictions: list[Track]) -> dict[int, Track]:
+    """Nearest predicted track of the same class for each detection, one to one, nearest pairs first."""
+    if not predictions:
+        return {}
+    a = np.stack([d.box for d in detections])
+    b = np.stack([t.box for t in predictions])
+    distance = ground_distance(a, b)
+    matches: dict[int, Track] = {}
+    used: set[int] = set()
+    for flat in np.argsort(distance, axis=None, kind="stable"):
+        i, j = divmod(int(flat), len(predictions))
+        name = detections[i].class_name
+        if not distance[i, j] <= WARM_GATE[name]:
+            continue
+        if i in matches or j in used or predictions[j].class_name != name:
+            continue
+        matches[i] = predictions[j]
+        used.add(j)
+    return matches
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One way in which an object could begin."""
+
+    owner: int
+    shape: LinearShape
+    yaw: float
+    yaw_std: float
+    log_belief: float
+
+
+def choose_starts(
+    starts: list[Start], prior: PosePrior, beliefs: np.ndarray, views: list[View], library: ShapeLibrary
+) -> tuple[PosePrior, list[LinearShape]]:
+    """Decide heading and typical shape of every object.
+
+    Objects that a track vouches for keep its shape and take the best heading of their belief. New ones try a
+    few shapes at a few headings and take the pair that pixels and belief together like best.
+
+    Args:
+        starts: N objects.
+        prior: their Gaussian belief; trials are rendered at its mean.
+        beliefs: (N, BINS) log-beliefs of the headings.
+        views: crops of the objects.
+        library: typical shapes.
+
+    Returns:
+        The prior with the chosen headings and their standard deviations, and N shapes.
+    """
+    trials = []
+    for index, start in enumerate(starts):
+        name, tracked = start.detection.class_name, start.shape_index >= 0
+        candidates = [start.shape_index] if tracked else library.by_size(name, np.exp(start.log_size), START_SHAPES)
+        for yaw, log_belief, std in peaks(beliefs[index], HEADING_DEPTH, 1 if tracked else START_HEADINGS):
+            for candidate in candidates:
+                trials.append(_Trial(index, library.shapes(name)[candidate], yaw, std, log_belief))
+    cost = _trial_energy(trials, prior, views) - np.array([trial.log_belief for trial in trials])
+    best: dict[int, int] = {}
+    for position, trial in enumerate(trials):
+        # Without a view: the likeliest heading and the shape of the nearest size, which come first.
+        if trial.owner not in best or cost[position] < cost[best[trial.owner]] - 1e-9:
+            best[trial.owner] = position
+    picked = [trials[best[index]] for index in range(len(starts))]
+    headings, deviations = np.array([t.yaw for t in picked]), np.array([t.yaw_std for t in picked])
+    return prior.with_heading(headings, deviations), [trial.shape for trial in picked]
+
+
+def _trial_energy(trials: list[_Trial], prior: PosePrior, views: list[View]) -> np.ndarray:
+    """(T,) energy of every trial over its object's views, in nats; zeros where an object has but one."""
+    owners = np.array([trial.owner for trial in trials])
+    rivals = np.bincount(owners) > 1
+    by_object: dict[int, list[View]] = {}
+    for view in views:
+        by_object.setdefault(view.object_index, []).append(view)
+    trial_views = [
+        replace(view, object_index=position)
+        for position, owner in enumerate(owners)
+        if rivals[owner]
+        for view in by_object.get(int(owner), [])
+    ]
+    if not trial_views:
+        return np.zeros(len(owners))
+    mean = prior.mean
+    headings = np.array([trial.yaw for trial in trials])
+    poses = Poses(mean.ground[owners], headings, mean.log_size[owners], mean.shape[owners])
+    batch = SilhouetteBatch(trial_views, [trial.shape for trial in trials])
+    blur = REFERENCE_BLUR_PX * batch.size / 64
+    terms = batch.evaluate(poses, blur, blur, with_jacobian=False)
+    energy = np.bincount(batch.object_of_view, terms.energy, minlength=len(owners))
+    return PIXEL_INFORMATION * pixel_factor(batch) * energy
