@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
 from airside_perception.geometry.boxes import box_corners
 from airside_perception.geometry.cameras import Camera
 from airside_perception.occupancy.network_spec import NetworkSpec
@@ -79,7 +80,8 @@ def crop_sample(sample: TrainingSample, random: np.random.Generator, count: int 
             left, top, side = _around(np.array(rectangle), width, height, random)
         else:
             index = random.integers(len(sample.cameras))
-            side = int(random.integers(2 * SMALLEST_SIDE, min(width, height) + 1))
+            shortest = min(width, height)
+            side = int(random.integers(min(2 * SMALLEST_SIDE, shortest), shortest + 1))
             left, top = int(random.integers(width - side + 1)), int(random.integers(height - side + 1))
         index = int(index)
         window = sample.images[index, top : top + side, left : left + side]
@@ -107,7 +109,9 @@ def _cut(camera: Camera, left: int, top: int, side: int) -> Camera:
 def _object_rectangles(sample: TrainingSample) -> np.ndarray:
     """(R, 5) camera index, left, top, right, bottom of the objects that show, in pixels of their images."""
     height, width = sample.images.shape[1:3]
-    boxes = sample.boxes[sample.box_visibility >= LEAST_VISIBILITY].astype(np.float64)
+    seen = sample.box_visibility >= LEAST_VISIBILITY
+    boxes = sample.boxes[seen].astype(np.float64)
+    labels = np.array([SEMANTIC_OF_CLASS[OBJECT_CLASSES[index]] for index in sample.box_class[seen]])
     found = []
     corners = box_corners(boxes) if len(boxes) else np.zeros((0, 8, 3))
     for index, camera in enumerate(sample.cameras):
@@ -121,10 +125,19 @@ def _object_rectangles(sample: TrainingSample) -> np.ndarray:
         low, high = np.nanmin(pixels, axis=1), np.nanmax(pixels, axis=1)
         inside_low, inside_high = np.maximum(low, 0), np.minimum(high, [width - 1, height - 1])
         shown = np.prod(np.maximum(inside_high - inside_low, 0), axis=1)
-        keep = (shown > 0.3 * np.prod(high - low, axis=1)) & ((inside_high - inside_low).max(axis=1) > 8)
+        keep = (shown > 0.15 * np.prod(high - low, axis=1)) & ((inside_high - inside_low).max(axis=1) > 8)
         rectangles = np.concatenate([inside_low, inside_high], axis=1)[keep]
+        own = labels[ahead][keep]
+        showing = [_shows(sample.semantic[index], *pair) for pair in zip(rectangles, own, strict=True)]
+        rectangles = rectangles[np.array(showing, bool)]
         found.append(np.concatenate([np.full((len(rectangles), 1), index), rectangles], axis=1))
     return np.concatenate(found) if found else np.zeros((0, 5))
+
+
+def _shows(semantic: np.ndarray, rectangle: np.ndarray, label: int) -> bool:
+    """Whether a tenth of a rectangle (image pixels) shows the class: boxes may be hidden, or reach into the image."""
+    left, top, right, bottom = (rectangle // LABEL_STRIDE).astype(int)
+    return bool((semantic[top : bottom + 1, left : right + 1] == label).mean() > 0.1)
 
 
 def _around(rectangle: np.ndarray, width: int, height: int, random: np.random.Generator) -> tuple[int, int, int]:

@@ -242,7 +242,7 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
     spec, checkpoint = trainer.network.spec, out / "checkpoint.pt"
     log = TrainingLog(out / "log.csv")
     batches = stream_batches(pool, spec, options.batch_size, options.seed + trainer.steps, trainer.image_size)
-    sums: dict[str, float] = {}
+    recent: dict[str, list[float]] = {}
     count, last_report, last_save = 0, time.monotonic(), time.monotonic()
     best = -1.0
     while trainer.progress < 1.0:
@@ -250,16 +250,17 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
         batch = next(batches)
         trainer.elapsed_s += time.monotonic() - waited
         for name, value in trainer.step(batch).items():
-            sums[name] = sums.get(name, 0.0) + value
+            recent.setdefault(name, []).append(value)
         count += 1
         now = time.monotonic()
         finished = trainer.progress >= 1.0
         if count >= 20 or finished:
-            means = {name: value / count for name, value in sums.items()}
+            # Of the steps that had the term: crops have none for voxels and boxes.
+            means = {name: sum(values) / len(values) for name, values in recent.items()}
             pace = (now - last_report) / count
             log.write("train", trainer, means)
             logger.info("step %d  %.2f s/step  %s", trainer.steps, pace, _short(means))
-            sums, count, last_report = {}, 0, now
+            recent, count, last_report = {}, 0, now
         if now - last_save > 60 * options.checkpoint_minutes or finished:
             scores = _validate(trainer, options)
             log.write("val", trainer, scores)

@@ -27,7 +27,8 @@ def trained(tmp_path_factory):
     options = TrainingOptions(
         pool=str(root / "pool"),
         out=str(root / "run"),
-        max_steps=60,
+        max_steps=110,
+        crop_share=0.3,
         threads=1,
         device="cpu",
         learning_rate=8e-3,
@@ -44,9 +45,10 @@ def series(root, name, kind="train"):
 
 
 def test_training_learns_and_keeps_its_books(trained):
-    for name in ("total", "semantic", "depth", "heatmap", "dice"):
+    for name in ("object", "semantic", "depth", "heatmap", "dice"):
         values = series(trained, name)
         assert values[-1] < 0.95 * values[0], name
+    assert len(series(trained, "object")) > len(series(trained, "heatmap")), "crops come first"
     assert (trained / "run" / "curves.png").stat().st_size > 1000
     assert len(series(trained, "miou", "val")) == 1
 
@@ -54,7 +56,7 @@ def test_training_learns_and_keeps_its_books(trained):
 def test_resumed_training_goes_on_where_it_stopped(trained):
     trainer = OccupancyTrainer(SPEC, TrainingOptions(pool="", out="", threads=1, device="cpu"))
     trainer.restore(trained / "run" / "checkpoint.pt")
-    assert trainer.steps == 60
+    assert trainer.steps == 110
     batch = make_batch([drawn_sample(0), drawn_sample(1)], SPEC)
     assert trainer.step(batch)["total"] < 1.5 * series(trained, "total")[-1]
 
@@ -125,5 +127,6 @@ def test_box_loss_counts_only_weighted_cells():
     predicted[..., 0, 1] = 1.05
     weight = torch.zeros(1, 1, 2, 2)
     weight[0, 0, 0, 1] = 0.5
-    # Smooth L1 with beta 0.1: |1.05| - 0.05 = 1 for each of eight numbers, times 0.5, over max(0.5, 1).
-    assert float(box_loss(predicted, target, weight)) == pytest.approx(4.0)
+    # Smooth L1 with beta 0.1: |1.05| - 0.05 = 1 for each of six numbers; 1.5 x 1.05 squared for the two of the heading.
+    expected = 0.5 * (6 + 2 * 1.5 * 1.05**2)
+    assert float(box_loss(predicted, target, weight, slice(6, 8))) == pytest.approx(expected)
