@@ -23,7 +23,7 @@ def box_only(
     information = spread.ground_information(detection.center[:2] - frame.odom_from_base[:2, 3])
     covariance[:2, :2] = np.linalg.inv(information)
     covariance[2, 2] = 0.2**2
-    covariance[range(3, 6), range(3, 6)] = (spread.log_size * np.maximum(detection.size, 0.1)) ** 2
+    covariance[range(3, 6), range(3, 6)] = (np.asarray(spread.log_size) * np.maximum(detection.size, 0.1)) ** 2
     covariance[6, 6] = spread.yaw**2
     return ObjectEstimate(
         class_name=detection.class_name,

@@ -7,14 +7,14 @@ and its rivals (half turns, mostly) are read off a grid, and the weights of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from airside_perception.geometry.se3 import wrap_angle
 from airside_perception.records import Track
 from airside_perception.refine.image_votes import ImageVotes
+from airside_perception.refine.priors import VOTE_SPREAD, ClassSpread
 
 BINS = 144
 
@@ -25,26 +25,6 @@ LEAST_STD, LARGEST_STD = 0.03, 1.5
 """Standard deviation of a heading, radians, however peaked or flat the belief is."""
 
 
-@dataclass(frozen=True)
-class HeadingWeights:
-    """Weights of the sources for one class, all in log-likelihood (nats).
-
-    Attributes:
-        detector, detector_axis: of the detection's own yaw.
-        votes, votes_axis: of the image cells' mean vectors (already shorter where cells disagree).
-        track: of the track's heading, after TRACK_HITS measurements; it only tells front from back, because the
-            tracker adds the measurement to its own estimate again.
-        motion: of the direction of travel at FULL_SPEED and faster.
-    """
-
-    detector: float
-    detector_axis: float
-    votes: float
-    votes_axis: float
-    track: float
-    motion: float
-
-
 TRACK_HITS = 5
 FULL_SPEED = 1.0
 """Metres per second; below, the direction of travel counts in proportion to the square of the speed."""
@@ -52,11 +32,12 @@ FULL_SPEED = 1.0
 VOTES_HALF = 4.0
 """Weight of votes at which they count half as much as a crowd of them."""
 
-HEADING_WEIGHTS = {
-    "aircraft": HeadingWeights(1.0, 2.0, 2.0, 4.0, 1.0, 0.0),
-    "gse": HeadingWeights(0.7, 1.5, 1.5, 3.0, 1.0, 1.0),
-    "person": HeadingWeights(0.2, 0.1, 0.5, 0.3, 0.7, 3.0),
-}
+TRACK_WEIGHT = {"aircraft": 1.0, "gse": 1.0, "person": 0.7}
+"""Nats of cos d for the track's heading, after TRACK_HITS measurements. It only tells front from back, because the
+tracker adds the measurement to its own estimate again."""
+
+MOTION_WEIGHT = {"aircraft": 0.0, "gse": 1.0, "person": 3.0}
+"""Nats of cos d for the direction of travel at FULL_SPEED and faster; aircraft are also pushed back."""
 
 
 def heading_beliefs(
@@ -64,6 +45,7 @@ def heading_beliefs(
     detected_yaw: np.ndarray,
     votes: ImageVotes | None,
     tracks: Sequence[Track | None],
+    spreads: Mapping[str, ClassSpread],
 ) -> np.ndarray:
     """Log-belief over GRID of each object.
 
@@ -72,25 +54,27 @@ def heading_beliefs(
         detected_yaw: (N,) radians, the detections' own.
         votes: of the image cells; None: there are none.
         tracks: N predictions, None where an object is new.
+        spreads: errors of the detections by class.
 
     Returns:
         (N, BINS) float64, largest value of each row 0.
     """
     belief = np.zeros((len(class_names), BINS))
     for index, (name, track) in enumerate(zip(class_names, tracks, strict=True)):
-        weights, row = HEADING_WEIGHTS[name], belief[index]
-        difference = GRID - detected_yaw[index]
-        row += weights.detector * np.cos(difference) + weights.detector_axis * np.cos(2 * difference)
+        row = belief[index]
+        (side, axis), difference = spreads[name].heading, GRID - detected_yaw[index]
+        row += side * np.cos(difference) + axis * np.cos(2 * difference)
         if votes is not None and votes.count[index] > 0:
             trust = votes.count[index] / (votes.count[index] + VOTES_HALF)
             (x, y), (x2, y2) = votes.heading[index], votes.axis[index]
-            row += trust * weights.votes * (x * np.cos(GRID) + y * np.sin(GRID))
-            row += trust * weights.votes_axis * (x2 * np.cos(2 * GRID) + y2 * np.sin(2 * GRID))
+            side, axis = VOTE_SPREAD[name].heading
+            row += trust * side * (x * np.cos(GRID) + y * np.sin(GRID))
+            row += trust * axis * (x2 * np.cos(2 * GRID) + y2 * np.sin(2 * GRID))
         if track is not None:
-            row += weights.track * min(track.hits / TRACK_HITS, 1.0) * np.cos(GRID - track.box[6])
+            row += TRACK_WEIGHT[name] * min(track.hits / TRACK_HITS, 1.0) * np.cos(GRID - track.box[6])
             speed = float(np.hypot(*track.velocity))
             share = min((speed / FULL_SPEED) ** 2, 1.0)
-            row += weights.motion * share * np.cos(GRID - np.arctan2(track.velocity[1], track.velocity[0]))
+            row += MOTION_WEIGHT[name] * share * np.cos(GRID - np.arctan2(track.velocity[1], track.velocity[0]))
     return belief - belief.max(axis=1, keepdims=True)
 
 

@@ -111,7 +111,7 @@ class Refiner:
         viewpoint = frame.odom_from_base[:3, 3]
         votes = gather_votes(frame, network, detected.boxes(), names) if self.config.image_votes else None
         prior = pose_prior(detected, names, viewpoint, self.spreads, votes, np.stack([s.log_size_std for s in starts]))
-        beliefs = heading_beliefs(names, detected.yaw, votes, [s.track for s in starts])
+        beliefs = heading_beliefs(names, detected.yaw, votes, [s.track for s in starts], self.spreads)
         views = find_views(
             frame, prior.mean.boxes(), names, network, self.config.crop_size, self.config.cameras_per_object
         )  # fmt: skip

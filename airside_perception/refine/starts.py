@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from airside_perception.geometry.boxes import ground_distance
+from airside_perception.geometry.se3 import wrap_angle
 from airside_perception.records import Detection3D, RigFrame, Track
 from airside_perception.refine.gauss_newton import PIXEL_INFORMATION, REFERENCE_BLUR_PX, pixel_factor
-from airside_perception.refine.heading_belief import peaks
+from airside_perception.refine.heading_belief import GRID, peaks
 from airside_perception.refine.priors import ClassSpread, PosePrior
 from airside_perception.refine.residuals import Poses, SilhouetteBatch
 from airside_perception.refine.shape_library import LinearShape, ShapeLibrary
@@ -19,10 +20,11 @@ from airside_perception.refine.views import View
 START_SHAPES = 3
 """Typical shapes that a new object tries."""
 
-START_HEADINGS = 3
-"""Headings that a new object tries: the peaks of its belief, at most HEADING_DEPTH nats below the best."""
-
 HEADING_DEPTH = 3.0
+"""Nats below the best at which a new object still tries a heading: all of them where little is known."""
+
+HEADING_STEP = np.pi / 4
+"""Between tried headings, beside the peaks of the belief."""
 
 WARM_GATE = {"aircraft": 6.0, "gse": 2.5, "person": 1.2}
 """Metres between a detection and the prediction that starts it."""
@@ -44,7 +46,7 @@ def make_start(
     detection: Detection3D, track: Track | None, spreads: Mapping[str, ClassSpread], library: ShapeLibrary
 ) -> Start:
     """Start of one detection; a track of some age lends its size and its shape."""
-    log_size, std = np.log(detection.size), np.full(3, spreads[detection.class_name].log_size)
+    log_size, std = np.log(detection.size), np.array(spreads[detection.class_name].log_size)
     if track is not None and track.hits >= 3:
         track_size = np.maximum(track.box[3:6], 0.05)
         relative = np.sqrt(np.maximum(np.diag(track.covariance)[3:6], 1e-6)) / track_size
@@ -125,7 +127,8 @@ def choose_starts(
     for index, start in enumerate(starts):
         name, tracked = start.detection.class_name, start.shape_index >= 0
         candidates = [start.shape_index] if tracked else library.by_size(name, np.exp(start.log_size), START_SHAPES)
-        for yaw, log_belief, std in peaks(beliefs[index], HEADING_DEPTH, 1 if tracked else START_HEADINGS):
+        found = peaks(beliefs[index], HEADING_DEPTH, 1 if tracked else 4)
+        for yaw, log_belief, std in found if tracked else _with_steps_between(beliefs[index], found):
             for candidate in candidates:
                 trials.append(_Trial(index, library.shapes(name)[candidate], yaw, std, log_belief))
     cost = _trial_energy(trials, prior, views) - np.array([trial.log_belief for trial in trials])
@@ -137,6 +140,20 @@ def choose_starts(
     picked = [trials[best[index]] for index in range(len(starts))]
     headings, deviations = np.array([t.yaw for t in picked]), np.array([t.yaw_std for t in picked])
     return prior.with_heading(headings, deviations), [trial.shape for trial in picked]
+
+
+def _with_steps_between(
+    belief: np.ndarray, found: list[tuple[float, float, float]]
+) -> list[tuple[float, float, float]]:
+    """The peaks of a belief, and headings between them that are not much less likely."""
+    result = list(found)
+    for step in np.arange(1, round(2 * np.pi / HEADING_STEP)):
+        heading = float(wrap_angle(found[0][0] + step * HEADING_STEP))
+        log_belief = float(np.interp(heading, GRID, belief, period=2 * np.pi))
+        apart = min(abs(wrap_angle(heading - other)) for other, _, _ in found)
+        if log_belief > -HEADING_DEPTH and apart > 0.5 * HEADING_STEP:
+            result.append((heading, log_belief, 0.5 * HEADING_STEP))
+    return result
 
 
 def _trial_energy(trials: list[_Trial], prior: PosePrior, views: list[View]) -> np.ndarray:

@@ -8,12 +8,14 @@ import logging
 import math
 import os
 import pickle
+import random
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from airside_perception.errors import AirsideError
 from airside_perception.occupancy.network import OccupancyNetwork
@@ -53,6 +55,7 @@ class TrainingOptions:
         generators: processes that fill the pool while the network trains (0: somebody else does).
         pool_limit: samples at which the generators stop.
         crop_share: first part of the budget, spent on crops around objects: the image part alone learns.
+        crop_mix: share of the batches after it that are crops still.
         small_share: part of the budget after it, spent on images of half the size, which cost a quarter.
         initial: checkpoint of an earlier run whose averaged weights start this one, wherever names and
             shapes agree (a changed head starts anew); "": random weights.
@@ -75,6 +78,7 @@ class TrainingOptions:
     generators: int = 0
     pool_limit: int = 4000
     crop_share: float = 0.25
+    crop_mix: float = 0.3
     small_share: float = 0.25
     initial: str = ""
 
@@ -100,6 +104,8 @@ class OccupancyTrainer:
         plain = [p for p in network.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98))
+        self._norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+        self._draws = random.Random(options.seed)
         self.steps = 0
         self.elapsed_s = 0.0
 
@@ -112,7 +118,7 @@ class OccupancyTrainer:
 
     def image_size(self) -> tuple[int, int] | None:
         """(width, height) of the images to train on now; None: crops around objects."""
-        if self.progress < self.options.crop_share:
+        if self.progress < self.options.crop_share or self._draws.random() < self.options.crop_mix:
             return None
         width, height = self.network.spec.image_size
         halves = width % 64 == 0 and height % 64 == 0 and min(width, height) >= 128
@@ -141,12 +147,19 @@ class OccupancyTrainer:
 
     def _losses(self, batch: Batch | CropBatch) -> tuple[torch.Tensor, dict[str, float]]:
         if isinstance(batch, CropBatch):
+            # Between whole images, crops must not colour the statistics that whole images will be judged by.
+            self._set_norm_momentum(0.1 if self.progress < self.options.crop_share else 0.0)
             with torch.autocast(self.device.type, torch.bfloat16):
                 seen, _ = self.network.look(batch.images, batch.geometry)
             return self.loss.of_images(seen, batch)
+        self._set_norm_momentum(0.1)
         with torch.autocast(self.device.type, torch.bfloat16):
             output = self.network(*batch.network_inputs())
         return self.loss(output, batch)
+
+    def _set_norm_momentum(self, momentum: float) -> None:
+        for module in self._norms:
+            module.momentum = momentum
 
     @torch.no_grad()
     def _update_average(self) -> None:

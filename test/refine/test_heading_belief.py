@@ -4,12 +4,17 @@ from refine_scenes import VAN, Thing, track
 
 from airside_perception.geometry import wrap_angle
 from airside_perception.refine.heading_belief import (
-    HEADING_WEIGHTS,
     LARGEST_STD,
     heading_beliefs,
     peaks,
 )
 from airside_perception.refine.image_votes import ImageVotes
+from airside_perception.refine.priors import ClassSpread
+
+SPREAD = {
+    name: ClassSpread(0.5, 0.03, 0.3, 0.02, 0.5, (0.1, 0.1, 0.1), heading)
+    for name, heading in (("gse", (0.7, 1.5)), ("person", (0.2, 0.1)))
+}
 
 
 def votes_for(heading, count=50.0, agreement=1.0):
@@ -20,7 +25,7 @@ def votes_for(heading, count=50.0, agreement=1.0):
 
 
 def belief_of(yaw=0.0, votes=None, known=None, name="gse"):
-    return heading_beliefs([name], np.array([yaw]), votes, [known])[0]
+    return heading_beliefs([name], np.array([yaw]), votes, [known], SPREAD)[0]
 
 
 @pytest.mark.parametrize("yaw", [0.0, 1.234, -3.1, 3.139])
@@ -28,7 +33,7 @@ def test_a_detection_alone_is_believed_with_its_half_turn_as_rival(yaw):
     found = peaks(belief_of(yaw), depth=10.0, limit=3)
     assert [round(float(abs(wrap_angle(h - yaw))), 2) for h, _, _ in found] == [0.0, 3.14]
     assert found[0][1] == pytest.approx(0.0, abs=1e-3)
-    assert found[1][1] == pytest.approx(-2 * HEADING_WEIGHTS["gse"].detector, rel=0.01)
+    assert found[1][1] == pytest.approx(-2 * SPREAD["gse"].heading[0], rel=0.01)
 
 
 def test_many_votes_turn_a_detection_round_and_a_few_do_not():
