@@ -15,9 +15,10 @@ BLURS_PX = (2.5, 1.8, 1.3)
 
 REFERENCE_BLUR_PX = 1.3
 
-PIXEL_INFORMATION = 0.08
+PIXEL_INFORMATION = {"aircraft": 0.3, "gse": 0.08, "person": 0.08}
 """Information of a residual pixel: 1 / (variance x correlated area). Blur and the network's own
-stride make neighbouring pixels agree, so one pixel counts for far less than one measurement."""
+stride make neighbouring pixels agree, so one pixel counts for far less than one measurement. A pixel of an
+aircraft's crop stands for many of the image."""
 
 _LARGEST_STEP = np.array([1.5, 1.5, 0.35, 0.25, 0.25, 0.25])
 
@@ -93,23 +94,24 @@ def solve(
 
 
 def _energy(batch: SilhouetteBatch, terms: StepTerms, prior: PosePrior, poses: Poses, count: int) -> np.ndarray:
-    data = np.bincount(batch.object_of_view, terms.energy, minlength=count)
-    return PIXEL_INFORMATION * pixel_factor(batch) * data + prior.energy(poses)
+    data = np.bincount(batch.object_of_view, pixel_information(batch) * terms.energy, minlength=count)
+    return data + prior.energy(poses)
 
 
-def pixel_factor(batch: SilhouetteBatch) -> float:
-    """Crops of other sizes than 64 hold the same information in more or fewer pixels."""
-    return (64.0 / batch.size) ** 2
+def pixel_information(batch: SilhouetteBatch) -> np.ndarray:
+    """(C,) information of a pixel of each view; crops of other sizes than 64 hold the same in more or fewer pixels."""
+    by_class = np.array([PIXEL_INFORMATION.get(view.class_name, 0.08) for view in batch.views])
+    return by_class * (64.0 / batch.size) ** 2
 
 
 def _normal_equations(batch: SilhouetteBatch, terms: StepTerms, prior: PosePrior, poses: Poses, count: int):
     assert terms.hessian is not None
     assert terms.gradient is not None
-    information = PIXEL_INFORMATION * pixel_factor(batch)
+    information = pixel_information(batch)
     hessian, deviation = prior.information.copy(), prior.deviation(poses)
     gradient = np.einsum("nij,nj->ni", prior.information, deviation)
-    np.add.at(hessian, batch.object_of_view, information * terms.hessian)
-    np.add.at(gradient, batch.object_of_view, information * terms.gradient)
+    np.add.at(hessian, batch.object_of_view, information[:, None, None] * terms.hessian)
+    np.add.at(gradient, batch.object_of_view, information[:, None] * terms.gradient)
     return hessian, gradient
 
 

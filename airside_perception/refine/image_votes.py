@@ -12,14 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
-from airside_perception.geometry.se3 import wrap_angle
-from airside_perception.records import CameraImage, NetworkOutput, RigFrame
+from airside_perception.geometry.cell_votes import CellVotes, decode_votes
+from airside_perception.geometry.se3 import yaw_of
+from airside_perception.records import NetworkOutput, RigFrame
 
 LEAST_PROBABILITY = 0.35
 """Cells below this probability of a class don't vote for its objects."""
-
-LABEL_PLACE = 2.5 / 8
-"""Where in its cell the pixel lies that the network was taught to speak for (rows and columns, 0..1)."""
 
 GATE = {"aircraft": 6.0, "gse": 2.5, "person": 1.5}
 """Metres between a vote and the detection that it may belong to, and GATE_PER_METRE of distance on top."""
@@ -67,22 +65,16 @@ def gather_votes(frame: RigFrame, network: NetworkOutput, boxes: np.ndarray, cla
         for class_name in OBJECT_CLASSES:
             own = np.flatnonzero(names == class_name)
             if len(own):
-                _add_votes(frame, image, maps, _at_cells(semantics, maps), class_name, boxes, own, sums, total)
+                probability = semantics[SEMANTIC_OF_CLASS[class_name]]
+                votes = decode_votes(image.camera, maps, probability, LEAST_PROBABILITY)
+                _add_votes(votes, frame.odom_from_base, class_name, boxes, own, sums, total)
     mean = sums / np.maximum(total, 1e-9)[:, None]
     return ImageVotes(total, mean[:, :2], mean[:, 2:5], mean[:, 5:7], mean[:, 7:9])
 
 
-def _at_cells(semantics: np.ndarray, maps: np.ndarray) -> np.ndarray:
-    """Semantics (C, h, w) at the coarser cells of `maps`, at the pixel for which a cell speaks."""
-    rows, columns = semantics.shape[1] // maps.shape[1], semantics.shape[2] // maps.shape[2]
-    return semantics[:, ::rows, ::columns]
-
-
 def _add_votes(
-    frame: RigFrame,
-    image: CameraImage,
-    maps: np.ndarray,
-    semantics: np.ndarray,
+    votes: CellVotes,
+    odom_from_base: np.ndarray,
     class_name: str,
     boxes: np.ndarray,
     own: np.ndarray,
@@ -90,44 +82,15 @@ def _add_votes(
     total: np.ndarray,
 ) -> None:
     """Add one camera's votes for the objects `own` of one class to the sums (in place)."""
-    probability = semantics[SEMANTIC_OF_CLASS[class_name]]
-    rows, columns = np.nonzero(probability > LEAST_PROBABILITY)
-    if not len(rows):
+    if not len(votes.weight):
         return
-    camera = image.camera
-    scale = np.array([camera.width / maps.shape[2], camera.height / maps.shape[1]])
-    pixels = (np.stack([columns, rows], 1) + LABEL_PLACE) * scale - 0.5
-    odom_from_camera = frame.odom_from_base @ camera.base_from_camera
-    rays = camera.unproject(pixels) @ odom_from_camera[:3, :3].T
-    bearing = np.arctan2(rays[:, 1], rays[:, 0])
-    values = maps[:, rows, columns].astype(np.float64)
-    distance = np.exp(np.clip(values[4], -1.0, 5.0))
-    towards = bearing + np.arcsin(np.clip(values[5] / distance, -0.95, 0.95))
-    center = odom_from_camera[:2, 3] + distance[:, None] * np.stack([np.cos(towards), np.sin(towards)], 1)
+    rotation, turn = odom_from_base[:2, :2], yaw_of(odom_from_base)
+    center = votes.center @ rotation.T + odom_from_base[:2, 3]
     gap = np.hypot(center[:, :1] - boxes[own, 0], center[:, 1:] - boxes[own, 1])
     nearest = gap.argmin(axis=1)
-    keep = gap[np.arange(len(gap)), nearest] < GATE[class_name] + GATE_PER_METRE * distance
-    if not keep.any():
-        return
-    sine, cosine, sine2, cosine2 = values[:4]
-    votes = np.column_stack(
-        [
-            center,
-            values[6:9].T,
-            cosine * np.cos(bearing) - sine * np.sin(bearing),
-            sine * np.cos(bearing) + cosine * np.sin(bearing),
-            cosine2 * np.cos(2 * bearing) - sine2 * np.sin(2 * bearing),
-            sine2 * np.cos(2 * bearing) + cosine2 * np.sin(2 * bearing),
-        ]
-    )
-    weight = probability[rows, columns].astype(np.float64)
+    keep = gap[np.arange(len(gap)), nearest] < GATE[class_name] + GATE_PER_METRE * votes.distance
+    twice = np.array([[np.cos(2 * turn), -np.sin(2 * turn)], [np.sin(2 * turn), np.cos(2 * turn)]])
+    values = np.column_stack([center, votes.log_size, votes.heading @ rotation.T, votes.axis @ twice.T])
     owner = own[nearest[keep]]
-    np.add.at(sums, owner, (votes * weight[:, None])[keep])
-    np.add.at(total, owner, weight[keep])
-
-
-def heading_of(votes: ImageVotes) -> np.ndarray:
-    """(N,) radians: the axis that the votes agree on, on the side that their single angles favour."""
-    axis = 0.5 * np.arctan2(votes.axis[:, 1], votes.axis[:, 0])
-    forward = votes.heading[:, 0] * np.cos(axis) + votes.heading[:, 1] * np.sin(axis)
-    return wrap_angle(axis + np.where(forward < 0, np.pi, 0.0))
+    np.add.at(sums, owner, (values * votes.weight[:, None])[keep])
+    np.add.at(total, owner, votes.weight[keep])

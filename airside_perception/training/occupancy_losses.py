@@ -81,11 +81,12 @@ class OccupancyLoss(nn.Module):
         return self._weighted(self._image_terms(output, batch))
 
     def _image_terms(self, output: RawOutput | ImageOutput, batch: Batch | CropBatch) -> dict[str, Tensor]:
-        objects = (output.objects.float(), batch.objects, batch.object_weight)
         return {
             "semantic": self._semantic_term(output.semantics.float(), batch.semantic.long()),
             "depth": self._depth_term(output.depth.float(), batch),
-            "object": box_loss(*(each[:, None] for each in objects), OBJECT_HEADING),
+            "object": box_loss(
+                output.objects.float()[:, None], batch.objects[:, None], batch.object_weight[:, None], OBJECT_HEADING
+            ),
         }
 
     def _weighted(self, terms: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:

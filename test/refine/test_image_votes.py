@@ -4,9 +4,10 @@ import pytest
 from airside_perception.classes import SEMANTIC_OF_CLASS
 from airside_perception.geometry import pose_from_xyz_yaw
 from airside_perception.geometry.cameras import Camera
+from airside_perception.geometry.cell_votes import LABEL_PLACE, heading_of
 from airside_perception.geometry.se3 import invert_transform, wrap_angle
 from airside_perception.records import CameraImage, GridSpec, NetworkOutput, RigFrame
-from airside_perception.refine.image_votes import LABEL_PLACE, gather_votes, heading_of
+from airside_perception.refine.image_votes import gather_votes
 
 GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
 
@@ -65,7 +66,7 @@ def test_votes_lead_back_to_the_object_wherever_the_vehicle_stands(yaw):
     assert votes.count[0] == pytest.approx(len(block))
     assert votes.center[0] == pytest.approx(truth[0, :2], abs=1e-3)
     assert np.exp(votes.log_size[0]) == pytest.approx([5.0, 2.0, 2.2], rel=1e-5)
-    assert wrap_angle(heading_of(votes)[0] - 0.7) == pytest.approx(0.0, abs=1e-4)
+    assert wrap_angle(heading_of(votes.heading, votes.axis)[0] - 0.7) == pytest.approx(0.0, abs=1e-4)
     assert np.hypot(*votes.heading[0]) == pytest.approx(1.0, abs=1e-4)
     # The network can say so of the camera's own frame as well: nothing here depends on odom.
     assert invert_transform(pose) @ [*votes.center[0], 0.0, 1.0] == pytest.approx([12, 5, 0, 1], abs=1e-2)

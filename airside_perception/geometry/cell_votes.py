@@ -1,0 +1,81 @@
+"""From the object head's maps of one camera to votes on the ground.
+
+The head says, for an image cell, where the object that the cell shows has its centre (log distance from the camera,
+metres beside the cell's ray), its heading relative to the ray, and its size. Layout: occupancy.network_spec.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from airside_perception.geometry.cameras import Camera
+
+LABEL_PLACE = 2.5 / 8
+"""Where in its cell the pixel lies that the network was taught to speak for (rows and columns, 0..1)."""
+
+
+@dataclass(frozen=True)
+class CellVotes:
+    """Votes of one camera for one class; K votes, base_link.
+
+    Attributes:
+        center: (K, 2) float64 metres.
+        distance: (K,) float64 metres from the camera to the centre.
+        log_size: (K, 3) float64 log length, width, height.
+        heading: (K, 2) float64 cos, sin of the heading, as long as the network is sure of it.
+        axis: (K, 2) float64 the same of twice the heading.
+        weight: (K,) float64 probability that the cell shows the class.
+    """
+
+    center: np.ndarray
+    distance: np.ndarray
+    log_size: np.ndarray
+    heading: np.ndarray
+    axis: np.ndarray
+    weight: np.ndarray
+
+
+def decode_votes(camera: Camera, maps: np.ndarray, probability: np.ndarray, least: float) -> CellVotes:
+    """Votes of the cells whose probability of a class is above `least`.
+
+    Args:
+        camera: of any image size; the maps cover its whole image.
+        maps: (9, h, w) float32 of the object head.
+        probability: (H, W) of the class, H and W multiples of h and w.
+        least: 0..1.
+    """
+    step_rows, step_columns = probability.shape[0] // maps.shape[1], probability.shape[1] // maps.shape[2]
+    sampled = probability[::step_rows, ::step_columns]
+    rows, columns = np.nonzero(sampled > least)
+    scale = np.array([camera.width / maps.shape[2], camera.height / maps.shape[1]])
+    pixels = (np.stack([columns, rows], 1) + LABEL_PLACE) * scale - 0.5
+    rays = camera.unproject(pixels) @ camera.base_from_camera[:3, :3].T
+    bearing = np.arctan2(rays[:, 1], rays[:, 0])
+    values = maps[:, rows, columns].astype(np.float64)
+    distance = np.exp(np.clip(values[4], -1.0, 5.0))
+    towards = bearing + np.arcsin(np.clip(values[5] / distance, -0.95, 0.95))
+    center = camera.position[:2] + distance[:, None] * np.stack([np.cos(towards), np.sin(towards)], 1)
+    return CellVotes(
+        center,
+        distance,
+        values[6:9].T,
+        _turned(values[1], values[0], bearing),
+        _turned(values[3], values[2], 2 * bearing),
+        sampled[rows, columns].astype(np.float64),
+    )
+
+
+def _turned(cosine: np.ndarray, sine: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """(K, 2) vectors (cosine, sine) turned by `angle`."""
+    c, s = np.cos(angle), np.sin(angle)
+    return np.stack([cosine * c - sine * s, sine * c + cosine * s], axis=1)
+
+
+def heading_of(heading: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """(N,) radians: the direction of `axis` vectors (N, 2), on the side that `heading` vectors (N, 2) favour."""
+    direction = 0.5 * np.arctan2(axis[:, 1], axis[:, 0])
+    forward = heading[:, 0] * np.cos(direction) + heading[:, 1] * np.sin(direction)
+    yaw = direction + np.where(forward < 0, np.pi, 0.0)
+    return np.arctan2(np.sin(yaw), np.cos(yaw))
