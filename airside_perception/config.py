@@ -80,7 +80,7 @@ class NetworkConfig:
     cache_dir: str = option("", "Where built TensorRT plans are kept; empty: the user's cache folder")
     image_width: int = option(640, "Width that images are resized to", unit="px", range=(32, 4096))
     image_height: int = option(384, "Height that images are resized to", unit="px", range=(32, 4096))
-    score_threshold: float = option(0.25, "Detections below this score are dropped", range=(0, 1), reconfigurable=True)
+    score_threshold: float = option(0.2, "Detections below this score are dropped", range=(0, 1), reconfigurable=True)
     occupancy_threshold: float = option(
         0.0, "Voxels above this probability are occupied; 0: the engine's own threshold", range=(0, 1)
     )
@@ -94,8 +94,8 @@ class RefineConfig:
 
     enabled: bool = option(True, "Refine detections by rendering", reconfigurable=True)
     prior: str = option("engines/prior.safetensors", "Object prior: a path, or a file shipped with the package")
-    iterations: int = option(5, "Levenberg-Marquardt steps per object", range=(0, 50), reconfigurable=True)
-    crop_size: int = option(64, "Edge of the square crop that is compared", unit="px", range=(16, 512))
+    iterations: int = option(3, "Levenberg-Marquardt steps per object", range=(0, 50), reconfigurable=True)
+    crop_size: int = option(48, "Edge of the square crop that is compared", unit="px", range=(16, 512))
     budget_ms: float = option(
         0.0, "Stop stepping after this time per frame; 0: no limit", unit="ms", range=(0, 10000), reconfigurable=True
     )

@@ -157,17 +157,16 @@ def _with_steps_between(
 
 
 def _trial_energy(trials: list[_Trial], prior: PosePrior, views: list[View]) -> np.ndarray:
-    """(T,) energy of every trial over its object's views, in nats; zeros where an object has but one."""
+    """(T,) energy of every trial in its object's best view, in nats; zeros where an object has but one trial."""
     owners = np.array([trial.owner for trial in trials])
     rivals = np.bincount(owners) > 1
-    by_object: dict[int, list[View]] = {}
-    for view in views:
-        by_object.setdefault(view.object_index, []).append(view)
+    best_view: dict[int, View] = {}
+    for view in views:  # each object's best comes first; a second camera hardly ever decides
+        best_view.setdefault(view.object_index, view)
     trial_views = [
-        replace(view, object_index=position)
+        replace(best_view[int(owner)], object_index=position)
         for position, owner in enumerate(owners)
-        if rivals[owner]
-        for view in by_object.get(int(owner), [])
+        if rivals[owner] and int(owner) in best_view
     ]
     if not trial_views:
         return np.zeros(len(owners))

@@ -23,6 +23,9 @@ and small objects need the surroundings in which a detection may be wrong."""
 NETWORK_BLUR_PX = 2.2
 """Softness of the network's silhouettes, image pixels (its output stride is 4)."""
 
+LEAST_PART, LARGE_PART = 0.15, 0.08
+"""Least part of a projected box inside the image, unless it covers this part of the image."""
+
 SMALLEST_PX = 4.0
 """Boxes that project to less than this edge length are not refined."""
 
@@ -119,7 +122,10 @@ def find_views(
             if width < 1 or height < 1 or max(width, height) < SMALLEST_PX:
                 continue
             cut = bool((width * height < 0.8 * (u1 - u0) * (v1 - v0)) or not whole[index])
-            if cut and width * height < 0.15 * (u1 - u0) * (v1 - v0):
+            # What hangs out of the image on all sides says little, unless what is left fills much of it: the
+            # rectangle of a near aircraft whose box reaches behind the camera has no end.
+            little = width * height < LEAST_PART * (u1 - u0) * (v1 - v0)
+            if cut and little and width * height < LARGE_PART * camera.width * camera.height:
                 continue
             region = _grown(np.array([left, top, right, bottom]), FINEST_PX * crop_size)
             candidates.setdefault(int(index), []).append((width * height, name, region, cut))
