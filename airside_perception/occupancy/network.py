@@ -91,7 +91,8 @@ class OccupancyNetwork(nn.Module):
         votes = functional.interpolate(answer.objects, scale_factor=2.0, mode="nearest").to(stride4.dtype)
         features = self.lift_head(torch.cat([stride4, votes], dim=1))
         bev = self.lift(features, answer.depth, feature_index, depth_index, depth_fraction, slot_weight)
-        return RawOutput(*self.decoder(bev), *answer)
+        voxels, heatmap, boxes = self.decoder(bev)
+        return RawOutput(voxels, heatmap, boxes, answer.semantics, answer.depth, answer.objects)
 
     def look(self, images: Tensor, geometry: Tensor) -> tuple[ImageOutput, Tensor]:
         """The image part alone; arguments as in `forward`. Returns its logits and the features at stride 4."""

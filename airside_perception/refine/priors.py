@@ -51,7 +51,7 @@ NETWORK_SPREAD = {
     "person": ClassSpread(0.12, 0.0185, 0.06, 0.004, 1.4, (0.36, 0.085, 0.094), (0.17, 0.05)),
 }
 """Errors of the shipped network's boxes. Like the tables below found on generated `val` sequences, never on `test`, by
-training.refiner_errors."""
+evaluation.refiner_errors."""
 
 OUTSIDE_SPREAD = {
     "aircraft": ClassSpread(0.3, 0.025, 0.15, 0.0125, 0.3, (0.08, 0.08, 0.08), (1.8, 26.0)),

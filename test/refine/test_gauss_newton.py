@@ -7,11 +7,15 @@ import pytest
 from refine_scenes import TRACTOR, VAN, Thing, look, poses_of, views_of
 
 from airside_perception.refine.gauss_newton import solve
-from airside_perception.refine.priors import NETWORK_SPREAD, pose_prior
+from airside_perception.refine.priors import ClassSpread, pose_prior
 from airside_perception.refine.residuals import SilhouetteBatch
 
 THINGS = [Thing("gse", 10, 3.0, 0.5, VAN), Thing("gse", 12, -5.0, -0.9, TRACTOR)]
 NAMES = ["gse", "gse"]
+SPREADS = {
+    name: ClassSpread(0.5, 0.03, 0.3, 0.025, 0.6, (0.25, 0.25, 0.25), (1.0, 2.0))
+    for name in ("aircraft", "gse", "person")
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def displaced():
 
 def solved(batch, start, trust=1.0, **options):
     """Solution from `start`, with a prior around it whose information is scaled by `trust`."""
-    prior = pose_prior(start, NAMES, np.zeros(3), NETWORK_SPREAD)
+    prior = pose_prior(start, NAMES, np.zeros(3), SPREADS)
     settings = {"iterations": 6, "damping": 1e-3} | options
     return solve(batch, start, replace(prior, information=trust * prior.information), **settings)
 
@@ -80,7 +84,7 @@ def test_budget_stops_after_the_step_that_used_it_up(batch):
 
 def test_covariance_is_smaller_than_the_prior_s_and_positive(batch):
     start = displaced()
-    prior = pose_prior(start, NAMES, np.zeros(3), NETWORK_SPREAD)
+    prior = pose_prior(start, NAMES, np.zeros(3), SPREADS)
     end = solved(batch, start)
     for covariance, information in zip(end.covariance, prior.information, strict=True):
         assert np.linalg.eigvalsh(covariance).min() > 0
@@ -92,7 +96,7 @@ def test_without_weight_the_prior_alone_decides(batch):
     start = displaced()
     blind = SilhouetteBatch(batch.views, batch.shapes)
     blind.scale(np.zeros(len(batch.views)))
-    prior = pose_prior(poses_of(THINGS), NAMES, np.zeros(3), NETWORK_SPREAD)
+    prior = pose_prior(poses_of(THINGS), NAMES, np.zeros(3), SPREADS)
     end = solve(blind, start, prior, iterations=8, damping=1e-6)
     np.testing.assert_allclose(end.poses.ground, prior.mean.ground, atol=1e-4)
     np.testing.assert_allclose(end.poses.yaw, prior.mean.yaw, atol=1e-4)
@@ -101,7 +105,7 @@ def test_without_weight_the_prior_alone_decides(batch):
 
 def test_prior_wraps_headings_and_trusts_bearing_more_than_range():
     mean = poses_of([Thing("gse", 20, 0.0, 3.1, VAN)])
-    prior = pose_prior(mean, ["gse"], np.zeros(3), NETWORK_SPREAD)
+    prior = pose_prior(mean, ["gse"], np.zeros(3), SPREADS)
     turned = replace(mean, yaw=np.array([-3.1]))
     assert prior.deviation(turned)[0, 2] == pytest.approx(2 * np.pi - 6.2)
     assert prior.information[0, 0, 0] < prior.information[0, 1, 1]

@@ -1,6 +1,6 @@
 """Measures, on sequences with ground truth, the errors that the refiner's beliefs rest on.
 
-python -m airside_perception.training.refiner_errors VAL_SEQUENCE ... prints, per class and kind of detections, the
+python -m airside_perception.evaluation.refiner_errors VAL_SEQUENCE ... prints, per class and kind of detections, the
 spreads of detections and of image votes (refine/priors.py), how much a vote should weigh beside a detection, and the
 heading weights (refine/heading_belief.py). For sequences of the split `val`; never for what is reported.
 """
