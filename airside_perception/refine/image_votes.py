@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
-from airside_perception.geometry.cell_votes import CellVotes, decode_votes
 from airside_perception.geometry.se3 import yaw_of
 from airside_perception.records import NetworkOutput, RigFrame
+from airside_perception.refine.cell_votes import CellVotes, decode_votes
 
 LEAST_PROBABILITY = 0.35
 """Cells below this probability of a class don't vote for its objects."""

@@ -4,9 +4,9 @@ import pytest
 from airside_perception.classes import SEMANTIC_OF_CLASS
 from airside_perception.geometry import pose_from_xyz_yaw
 from airside_perception.geometry.cameras import Camera
-from airside_perception.geometry.cell_votes import LABEL_PLACE, heading_of
 from airside_perception.geometry.se3 import invert_transform, wrap_angle
 from airside_perception.records import CameraImage, GridSpec, NetworkOutput, RigFrame
+from airside_perception.refine.cell_votes import LABEL_PLACE
 from airside_perception.refine.image_votes import gather_votes
 
 GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
@@ -66,7 +66,8 @@ def test_votes_lead_back_to_the_object_wherever_the_vehicle_stands(yaw):
     assert votes.count[0] == pytest.approx(len(block))
     assert votes.center[0] == pytest.approx(truth[0, :2], abs=1e-3)
     assert np.exp(votes.log_size[0]) == pytest.approx([5.0, 2.0, 2.2], rel=1e-5)
-    assert wrap_angle(heading_of(votes.heading, votes.axis)[0] - 0.7) == pytest.approx(0.0, abs=1e-4)
+    assert wrap_angle(np.arctan2(votes.heading[0, 1], votes.heading[0, 0]) - 0.7) == pytest.approx(0.0, abs=1e-4)
+    assert np.arctan2(votes.axis[0, 1], votes.axis[0, 0]) == pytest.approx(1.4, abs=1e-4)
     assert np.hypot(*votes.heading[0]) == pytest.approx(1.0, abs=1e-4)
     # The network can say so of the camera's own frame as well: nothing here depends on odom.
     assert invert_transform(pose) @ [*votes.center[0], 0.0, 1.0] == pytest.approx([12, 5, 0, 1], abs=1e-2)
@@ -91,3 +92,16 @@ def test_networks_that_do_not_speak_of_objects_have_no_votes():
     network = said(camera, pose, truth, [(20, 20)])
     silent = NetworkOutput(GRID, network.class_id, network.probability, (), network.image_semantics)
     assert gather_votes(frame_of(camera, pose), silent, truth, ["gse"]).count.tolist() == [0.0]
+
+
+def test_cells_that_answer_nan_or_absurd_sizes_do_not_spoil_the_others():
+    camera, pose = camera_at(), np.eye(4)
+    truth = np.array([[12.0, 3.0, 1, 4, 2, 2, 0.3]])
+    network = said(camera, pose, truth, [(20, c) for c in range(20, 30)])
+    network.image_objects["front"][6, 20, 20] = np.nan
+    network.image_objects["front"][4, 20, 21] = np.nan
+    network.image_objects["front"][7, 20, 22] = 500.0
+    votes = gather_votes(frame_of(camera, pose), network, truth, ["gse"])
+    assert votes.count.tolist() == [8.0]
+    assert votes.center[0] == pytest.approx(truth[0, :2], abs=1e-3)
+    assert np.exp(votes.log_size[0]).max() < 100.0

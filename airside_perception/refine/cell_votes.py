@@ -15,6 +15,9 @@ from airside_perception.geometry.cameras import Camera
 LABEL_PLACE = 2.5 / 8
 """Where in its cell the pixel lies that the network was taught to speak for (rows and columns, 0..1)."""
 
+LOG_SIZE_RANGE = (float(np.log(0.1)), float(np.log(100.0)))
+"""A size outside 0.1 to 100 m is clipped, whatever the network says."""
+
 
 @dataclass(frozen=True)
 class CellVotes:
@@ -54,13 +57,16 @@ def decode_votes(camera: Camera, maps: np.ndarray, probability: np.ndarray, leas
     rays = camera.unproject(pixels) @ camera.base_from_camera[:3, :3].T
     bearing = np.arctan2(rays[:, 1], rays[:, 0])
     values = maps[:, rows, columns].astype(np.float64)
+    # A diverged or foreign network may answer NaN; such cells don't vote.
+    finite = np.isfinite(values).all(axis=0)
+    values, rows, columns, bearing = values[:, finite], rows[finite], columns[finite], bearing[finite]
     distance = np.exp(np.clip(values[4], -1.0, 5.0))
     towards = bearing + np.arcsin(np.clip(values[5] / distance, -0.95, 0.95))
     center = camera.position[:2] + distance[:, None] * np.stack([np.cos(towards), np.sin(towards)], 1)
     return CellVotes(
         center,
         distance,
-        values[6:9].T,
+        np.clip(values[6:9].T, *LOG_SIZE_RANGE),
         _turned(values[1], values[0], bearing),
         _turned(values[3], values[2], 2 * bearing),
         sampled[rows, columns].astype(np.float64),
@@ -71,11 +77,3 @@ def _turned(cosine: np.ndarray, sine: np.ndarray, angle: np.ndarray) -> np.ndarr
     """(K, 2) vectors (cosine, sine) turned by `angle`."""
     c, s = np.cos(angle), np.sin(angle)
     return np.stack([cosine * c - sine * s, sine * c + cosine * s], axis=1)
-
-
-def heading_of(heading: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """(N,) radians: the direction of `axis` vectors (N, 2), on the side that `heading` vectors (N, 2) favour."""
-    direction = 0.5 * np.arctan2(axis[:, 1], axis[:, 0])
-    forward = heading[:, 0] * np.cos(direction) + heading[:, 1] * np.sin(direction)
-    yaw = direction + np.where(forward < 0, np.pi, 0.0)
-    return np.arctan2(np.sin(yaw), np.cos(yaw))
