@@ -27,6 +27,7 @@ from airside_perception.synth.mesh_parts import (
     lifting_surface,
     merge,
 )
+from airside_perception.synth.variation import blend
 
 
 def _vary(rng: np.random.Generator, family: AircraftFamily) -> AircraftFamily:
@@ -55,6 +56,22 @@ def _vary(rng: np.random.Generator, family: AircraftFamily) -> AircraftFamily:
         nose_drop=about(family.nose_drop, 0.1),
         nose_power=about(family.nose_power, 0.08),
     )
+
+
+def _layout(shape: AircraftFamily) -> tuple[object, ...]:
+    return shape.high_wing, shape.t_tail, shape.decks, tuple(engine.mount for engine in shape.engines)
+
+
+def _sibling(rng: np.random.Generator, family: AircraftFamily) -> AircraftFamily:
+    """Half of the time an aircraft between two training families of one layout."""
+    others = [
+        shape
+        for shape in AIRCRAFT_FAMILIES.values()
+        if shape is not family and shape.split == "train" and _layout(shape) == _layout(family)
+    ]
+    if not others or rng.random() < 0.5:
+        return family
+    return blend(rng, family, others[int(rng.integers(len(others)))])
 
 
 def _cabin(rng: np.random.Generator, shape: AircraftFamily, body: Fuselage, livery: Livery) -> list[Mesh]:
@@ -165,7 +182,7 @@ def _lamps(shape: AircraftFamily, body: Fuselage) -> Mesh:
 
 
 def _aircraft(rng: np.random.Generator, style: Mapping[str, Any]) -> Build:
-    shape = _vary(rng, style["shape"])
+    shape = _vary(rng, _sibling(rng, style["shape"]) if style["varied"] else style["shape"])
     livery = draw_livery(rng)
     tall = shape.body_height
     body = Fuselage(

@@ -1,7 +1,8 @@
 """Procedural assets by kind, seed and split.
 
 A family (one style of a kind: the A320-like aircraft, the open-cab tractor) is seen by exactly one
-split, so that validation and test measure new shapes and not only new colours.
+split, so that validation and test measure new shapes and not only new colours. Assets of the training
+split are varied beyond their families (see variation.py).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from airside_perception.synth.mesh_parts import FloatArray, Mesh
 from airside_perception.synth.obstacles import OBSTACLE_KINDS
 from airside_perception.synth.people import PERSON_KINDS
 from airside_perception.synth.structures import STRUCTURE_KINDS
+from airside_perception.synth.variation import stretch_factors
 from airside_perception.synth.wear import WEAR, weathered
 
 
@@ -87,7 +89,7 @@ def families(kind: str) -> dict[str, str]:
     return {name: family.split for name, family in _kind(kind).families.items()}
 
 
-def make_asset(kind: str, seed: int, split: str, family: str | None = None) -> Asset:
+def make_asset(kind: str, seed: int, split: str, family: str | None = None, varied: bool = True) -> Asset:
     """Build one asset; the same arguments give the same asset on every machine.
 
     Args:
@@ -95,6 +97,8 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None) -> A
         seed: draws the family (unless given), proportions, state and colours.
         split: "train", "val" or "test".
         family: one of `families(kind)` of that split, or None to draw one.
+        varied: assets of the training split may be stretched and, for aircraft, stand between families; False
+            keeps real proportions. Assets of other splits always have them.
 
     Raises:
         ValueError: unknown kind, or no such family in this split.
@@ -111,14 +115,17 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None) -> A
             f"{kind!r} has no family {family!r} in split {split!r}; expected one of {', '.join(candidates)}"
         )
     rng = np.random.default_rng([kind_key, zlib.crc32(family.encode()), seed])
-    build = spec.build(rng, spec.families[family].style)
+    varied = varied and split == "train"
+    build = spec.build(rng, {**spec.families[family].style, "varied": varied})
     mesh, centre = weathered(build.mesh, rng, WEAR[spec.class_name]).centred()
+    factors = stretch_factors(rng, spec.class_name) if varied else np.ones(3)
+    mesh = mesh.scaled(factors)
     offset = -centre.astype(np.float64)
     animate = build.animate
 
     def posed(phase: float) -> Mesh:
         assert animate is not None
-        return replace(animate(phase).translated(*offset), face_colors=mesh.face_colors)
+        return replace(animate(phase).translated(*offset).scaled(factors), face_colors=mesh.face_colors)
 
     return Asset(
         name=f"{kind}/{family}/{seed}",
@@ -129,5 +136,5 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None) -> A
         mesh=mesh,
         size=mesh.size.astype(np.float64),
         animate=None if animate is None else posed,
-        anchors={name: np.asarray(point, dtype=np.float64) + offset for name, point in build.anchors.items()},
+        anchors={name: (np.asarray(point, dtype=np.float64) + offset) * factors for name, point in build.anchors.items()},
     )

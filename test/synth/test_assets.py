@@ -74,24 +74,46 @@ def test_sizes_are_those_of_the_real_things(kind):
     ranges = np.array(SIZES[kind])
     for family, split in families(kind).items():
         for seed in range(8):
-            size = make_asset(kind, seed, split, family).size
+            size = make_asset(kind, seed, split, family, varied=False).size
             assert np.all((size >= ranges[:, 0]) & (size <= ranges[:, 1])), f"{kind}/{family}/{seed}: {size.round(2)}"
 
 
 @pytest.mark.parametrize("family", PUBLISHED)
 def test_aircraft_have_their_published_span(family):
     for seed in range(4):
-        size = make_asset("aircraft", seed, families("aircraft")[family], family).size
+        size = make_asset("aircraft", seed, families("aircraft")[family], family, varied=False).size
         assert size[1] == pytest.approx(PUBLISHED[family], rel=0.06)
         assert 0.6 < size[0] / size[1] < 1.7
         assert 0.17 < size[2] / size[0] < 0.42
 
 
 def test_aircraft_span_icao_codes_b_to_f():
-    spans = {family: make_asset("aircraft", 0, split, family).size[1] for family, split in families("aircraft").items()}
+    spans = {
+        family: make_asset("aircraft", 0, split, family, varied=False).size[1]
+        for family, split in families("aircraft").items()
+    }
     codes = {"BCDEF"[int(np.searchsorted([24, 36, 52, 65], span))] for span in spans.values()}
     assert codes >= {"B", "C", "E", "F"}
     assert all(15 <= span < 80 for span in spans.values())
+
+
+def test_training_assets_vary_beyond_their_families():
+    def proportions(split, varied):
+        sizes = [make_asset("aircraft", seed, split, varied=varied).size for seed in range(40)]
+        return np.array([size[0] / size[1] for size in sizes])
+
+    assert np.std(proportions("train", True)) > 1.15 * np.std(proportions("train", False))
+    np.testing.assert_array_equal(proportions("test", True), proportions("test", False))
+    small = [make_asset("aircraft", seed, "train", "a320").size[1] for seed in range(30)]
+    assert max(small) > 45, "no aircraft between a narrow and a wide body was drawn"
+
+
+def test_stretched_walkers_keep_their_stride_in_frame():
+    for seed in range(6):
+        asset = make_asset("person_walking", seed, "train")
+        for phase in (0.0, 0.3):
+            heights = asset.animate(phase).vertices[:, 2]
+            assert np.ptp(heights) == pytest.approx(asset.size[2], rel=0.06)
 
 
 def test_triangle_budgets():
