@@ -51,7 +51,6 @@ setup(
     zip_safe=False,  # Warp reads the kernels' source files
     python_requires=">=3.10",
     install_requires=[
-        "filterpy",
         "imageio",
         "matplotlib",
         "numpy>=1.24",
@@ -81,7 +80,7 @@ setup(
         ],
         "cycles": ["bpy"],
         "cuda": ["tensorrt", "pycuda"],
-        "dev": ["hypothesis", "mypy", "pytest", "ruff", "types-PyYAML"],
+        "dev": ["filterpy", "hypothesis", "mypy", "pytest", "ruff", "types-PyYAML"],
     },
     entry_points={
         "console_scripts": [

@@ -144,6 +144,10 @@ class ClassTrackingConfig:
     sideways_std: float = option(0.3, "Velocity across the heading; 0: any", unit="m/s", range=(0, 50))
     initial_speed_std: float = option(3.0, "Speed of a new track", unit="m/s", range=(0.01, 50))
     initial_yaw_rate_std: float = option(0.3, "Yaw rate of a new track", unit="rad/s", range=(0.001, 10))
+    parked_share: float = option(0.6, "Probability that a new track is parked; 0: none ever is", range=(0, 1))
+    stays_parked_s: float = option(60.0, "Mean time until what is parked moves", unit="s", range=(0.1, 1e5))
+    stays_moving_s: float = option(20.0, "Mean time until what moves stops", unit="s", range=(0.1, 1e5))
+    restart_speed_std: float = option(1.0, "Speed of what was parked and moves", unit="m/s", range=(0.01, 50))
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,9 @@ class TrackingConfig:
     code_weight: float = option(0.4, "Weight of the shape and texture codes in a match", range=(0, 100))
     max_cost: float = option(0.9, "Candidates that cost more are no match (0 perfect, 1 worst)", range=(0, 1))
     measurement_scale: float = option(1.0, "Factor on the covariance of measured boxes", range=(0.01, 100))
+    error_memory_s: float = option(
+        0.2, "Errors of boxes last so long: faster frames say no more about an object", unit="s", range=(0, 60)
+    )
     score_memory: float = option(0.8, "Weight of the past in the smoothed score", range=(0, 1))
     coast_decay_s: float = option(1.0, "Time constant of the score of an unmeasured track", unit="s", range=(0.01, 600))
     duplicate_iou: float = option(0.3, "Boxes of one class that overlap more are one object", range=(0, 1))
@@ -174,6 +181,10 @@ class TrackingConfig:
         sideways_std=0.4,
         initial_speed_std=1.0,
         initial_yaw_rate_std=0.05,
+        parked_share=0.95,
+        stays_parked_s=600.0,
+        stays_moving_s=60.0,
+        restart_speed_std=0.5,
     )
     gse: ClassTrackingConfig = section(
         ClassTrackingConfig, "Ground support equipment", gate_m=5.0, max_hidden_s=20.0, size_walk=0.1

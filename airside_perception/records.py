@@ -7,6 +7,7 @@ integer nanoseconds, transforms named ``target_from_source``, yaw boxes as centr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -261,6 +262,7 @@ class Track:
         age_s: seconds since birth.
         hits: number of measurements so far.
         misses: frames since the last measurement.
+        parked: probability that the object stands, or NaN where nobody asked.
         shape_code, texture_code: fused codes, or None.
         trail: (N, 3) float32 past centres, oldest first.
         estimate_index: index into SceneEstimate.estimates of this frame's measurement, or None.
@@ -280,6 +282,7 @@ class Track:
     age_s: float = 0.0
     hits: int = 1
     misses: int = 0
+    parked: float = math.nan
     shape_code: np.ndarray | None = None
     texture_code: np.ndarray | None = None
     trail: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))

@@ -23,7 +23,6 @@ LIBRARIES = (
     "onnxruntime",
     "opencv-python-headless",
     "rosbags",
-    "filterpy",
     "safetensors",
 )
 """Distributions that the package cannot do without."""

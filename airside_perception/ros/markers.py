@@ -113,7 +113,8 @@ class TrackMarkers:
         label.pose.position = point(track.box[:3] + np.array([0.0, 0.0, track.box[5] / 2 + 0.6]))
         label.scale.z = 0.8
         label.color = _color((255, 255, 255), 1.0)
-        label.text = f"{track.class_name} {track.track_id} {track.score:.2f}\n{np.hypot(*track.velocity):.1f} m/s"
+        motion = "parked" if track.parked > 0.5 else f"{np.hypot(*track.velocity):.1f} m/s"
+        label.text = f"{track.class_name} {track.track_id} {track.score:.2f}\n{motion}"
         if track.state != "confirmed":
             label.text += f" {track.state}"
         return label

@@ -136,5 +136,7 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None, vari
         mesh=mesh,
         size=mesh.size.astype(np.float64),
         animate=None if animate is None else posed,
-        anchors={name: (np.asarray(point, dtype=np.float64) + offset) * factors for name, point in build.anchors.items()},
+        anchors={
+            name: (np.asarray(point, dtype=np.float64) + offset) * factors for name, point in build.anchors.items()
+        },
     )

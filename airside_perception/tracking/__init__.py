@@ -11,7 +11,7 @@ __all__ = ["Tracker"]
 
 
 def __getattr__(name: str) -> Any:
-    # filterpy brings matplotlib and scipy along: only whoever tracks waits for them.
+    # Association brings scipy along: only whoever tracks waits for it.
     if name == "Tracker":
         from airside_perception.tracking.tracker import Tracker
 

@@ -1,7 +1,7 @@
-"""How objects move between frames: batched motion models around one filterpy Kalman filter per track.
+"""How objects move between frames, or stay: batched motion models of one state.
 
-All classes share one state, so that tracks of any class are propagated together; classes differ
-in their noise, in whether the velocity turns with the heading, and in how fast motion dies out.
+All classes share the state, so that tracks of any class are propagated together; classes differ in
+their noise, in whether the velocity turns with the heading, and in how fast motion dies out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from filterpy.kalman import KalmanFilter
 
 from airside_perception.config import ClassTrackingConfig
 from airside_perception.geometry.se3 import wrap_angle
@@ -20,21 +19,6 @@ STATE_SIZE = 10
 
 BOX_SIZE = 7
 YAW, VX, VY, YAW_RATE = 6, 7, 8, 9
-
-_MEASUREMENT_SIZE = BOX_SIZE + 1
-"""The box, and the sideways velocity, which is measured to be about zero: wheels and feet go forward."""
-
-_FREE_SIDEWAYS_STD = 1e3
-"""Standard deviation (m/s) that switches the sideways measurement off."""
-
-MINIMUM_STD = np.array([0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.01])
-"""No measured box is better than this (metres, radians): guards against overconfident covariances."""
-
-SMALLEST_SIZE = 0.05
-"""No box edge shrinks below this, metres."""
-
-NIS_LIMIT = 24.3
-"""99.9 % point of chi-square with 7 degrees of freedom; beyond it a measurement's noise is inflated."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +33,8 @@ class MotionParameters:
         size_walk: random walk of length, width and height, m per sqrt(s).
         velocity_decay_s: time constant of the velocity; infinite for constant velocity.
         sideways_std: standard deviation of the velocity across the heading, m/s; 0 for "no such rule".
+        restart_speed_std, restart_yaw_rate_std: of what was parked and starts to move, m/s and rad/s.
+        stays_parked_s, stays_moving_s: mean times in these modes, seconds.
     """
 
     turns: np.ndarray
@@ -58,6 +44,10 @@ class MotionParameters:
     size_walk: np.ndarray
     velocity_decay_s: np.ndarray
     sideways_std: np.ndarray
+    restart_speed_std: np.ndarray
+    restart_yaw_rate_std: np.ndarray
+    stays_parked_s: np.ndarray
+    stays_moving_s: np.ndarray
 
     @classmethod
     def from_configs(cls, configs: Sequence[ClassTrackingConfig]) -> MotionParameters:
@@ -71,6 +61,10 @@ class MotionParameters:
             size_walk=np.array([c.size_walk for c in configs]),
             velocity_decay_s=np.where(decay > 0.0, decay, np.inf),
             sideways_std=np.array([c.sideways_std for c in configs]),
+            restart_speed_std=np.array([c.restart_speed_std for c in configs]),
+            restart_yaw_rate_std=np.array([c.initial_yaw_rate_std for c in configs]),
+            stays_parked_s=np.array([c.stays_parked_s for c in configs]),
+            stays_moving_s=np.array([c.stays_moving_s for c in configs]),
         )
 
     def rows(self, indices: Sequence[int]) -> MotionParameters:
@@ -81,6 +75,12 @@ class MotionParameters:
 
 YAW_RATE_DECAY_S = 2.0
 """Nobody turns for ever: time constant of the yaw rate, seconds."""
+
+PARKED_WALK = np.array([0.02, 0.02, 0.01])
+"""Random walk of x, y (m per sqrt(s)) and yaw (rad per sqrt(s)) of what is parked: odometry drifts a little, too."""
+
+_PARKED_SPEED_STD = 0.02
+"""Keeps the covariance of a parked state regular, m/s and rad/s."""
 
 
 def propagate(states: np.ndarray, dt: float, parameters: MotionParameters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -125,6 +125,21 @@ def propagate(states: np.ndarray, dt: float, parameters: MotionParameters) -> tu
     return moved, jacobian, _process_noise(dt, parameters, count)
 
 
+def hold(states: np.ndarray, dt: float, parameters: MotionParameters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Let parked objects stay where they are; arguments and results as of `propagate`."""
+    count = len(states)
+    held = states.copy()
+    held[:, VX:] = 0.0
+    jacobian = np.broadcast_to(np.diag(np.arange(STATE_SIZE) < VX).astype(float), (count, STATE_SIZE, STATE_SIZE))
+    noise = np.zeros((count, STATE_SIZE, STATE_SIZE))
+    for axis, walk in zip((0, 1, YAW), PARKED_WALK, strict=True):
+        noise[:, axis, axis] = walk**2 * dt
+    for axis in (VX, VY, YAW_RATE):
+        noise[:, axis, axis] = _PARKED_SPEED_STD**2
+    _add_walks(noise, dt, parameters)
+    return held, jacobian, noise
+
+
 def _arc(rate: np.ndarray, dt: float, sine: np.ndarray, cosine: np.ndarray) -> tuple[np.ndarray, ...]:
     """sin(w t)/w and (1 - cos(w t))/w, and their derivatives in w, with their series where w is small."""
     small = np.abs(rate * dt) < 1e-3
@@ -147,127 +162,11 @@ def _process_noise(dt: float, parameters: MotionParameters, count: int) -> np.nd
         noise[:, position, position] = density**2 * dt**3 / 3.0
         noise[:, position, velocity] = noise[:, velocity, position] = density**2 * dt**2 / 2.0
         noise[:, velocity, velocity] = density**2 * dt
-    noise[:, 2, 2] = parameters.height_walk**2 * dt
-    for axis in (3, 4, 5):
-        noise[:, axis, axis] = parameters.size_walk**2 * dt
+    _add_walks(noise, dt, parameters)
     return noise
 
 
-def new_filter(
-    box: np.ndarray, covariance: np.ndarray, velocity: np.ndarray | None, config: ClassTrackingConfig
-) -> KalmanFilter:
-    """A filter that starts from one measurement.
-
-    Args:
-        box: (7,) float64 in the fixed frame.
-        covariance: (7, 7) of `box`.
-        velocity: (2,) m/s, or None: standing, with the class's spread.
-        config: the object's class section.
-    """
-    kalman = KalmanFilter(dim_x=STATE_SIZE, dim_z=_MEASUREMENT_SIZE)
-    kalman.x = np.zeros(STATE_SIZE)
-    kalman.x[:BOX_SIZE] = box
-    kalman.x[YAW] = wrap_angle(box[6])
-    kalman.P = np.zeros((STATE_SIZE, STATE_SIZE))
-    kalman.P[:BOX_SIZE, :BOX_SIZE] = covariance
-    spread = config.initial_speed_std
-    if velocity is not None and np.all(np.isfinite(velocity)):
-        kalman.x[VX : VY + 1] = velocity
-        spread = min(1.0, spread)
-    kalman.P[VX, VX] = kalman.P[VY, VY] = spread**2
-    kalman.P[YAW_RATE, YAW_RATE] = config.initial_yaw_rate_std**2
-    return kalman
-
-
-def predict(filters: Sequence[KalmanFilter], dt: float, parameters: MotionParameters) -> None:
-    """Advance all filters by `dt` seconds, in place."""
-    if not filters:
-        return
-    states, jacobians, noise = propagate(np.stack([kalman.x for kalman in filters]), dt, parameters)
-    covariances = jacobians @ np.stack([kalman.P for kalman in filters]) @ np.swapaxes(jacobians, -1, -2) + noise
-    # filterpy's own predict would move the mean by the Jacobian (a turn is not linear), one track at a time.
-    for kalman, state, covariance in zip(filters, states, covariances, strict=True):
-        kalman.x, kalman.P = state, covariance
-
-
-def correct(
-    filters: Sequence[KalmanFilter], boxes: np.ndarray, covariances: np.ndarray, parameters: MotionParameters
-) -> np.ndarray:
-    """Update each filter with its own measured box, in place.
-
-    A heading that is off by more than a quarter turn is taken as its opposite: render-and-compare
-    and detectors mix up front and back far more often than objects turn round between two frames.
-
-    Args:
-        filters: N filters.
-        boxes: (N, 7) measured boxes.
-        covariances: (N, 7, 7) of the boxes, see `safe_covariances`.
-        parameters: rows as `filters`.
-
-    Returns:
-        (N,) bool, True where the measured heading was turned by pi.
-    """
-    if not filters:
-        return np.zeros(0, bool)
-    states = np.stack([kalman.x for kalman in filters])
-    innovation = boxes - states[:, :BOX_SIZE]
-    innovation[:, YAW] = wrap_angle(innovation[:, YAW])
-    flipped = np.abs(innovation[:, YAW]) > 0.5 * np.pi
-    innovation[flipped, YAW] = wrap_angle(innovation[flipped, YAW] + np.pi)
-
-    prior = np.stack([kalman.P[:BOX_SIZE, :BOX_SIZE] for kalman in filters])
-    noise = covariances * _inflation(innovation, prior, covariances)[:, None, None]
-    observation, sideways = _observation(states)
-    full_noise = np.zeros((len(filters), _MEASUREMENT_SIZE, _MEASUREMENT_SIZE))
-    full_noise[:, :BOX_SIZE, :BOX_SIZE] = noise
-    std = np.where(parameters.sideways_std > 0.0, parameters.sideways_std, _FREE_SIDEWAYS_STD)
-    full_noise[:, BOX_SIZE, BOX_SIZE] = std**2
-    # filterpy forms z - H x itself; adding H x makes that our wrapped and nonlinear innovation.
-    measured = np.einsum("nij,nj->ni", observation, states)
-    measured += np.concatenate([innovation, -sideways[:, None]], axis=1)
-    for kalman, z, matrix, spread in zip(filters, measured, observation, full_noise, strict=True):
-        kalman.update(z, R=spread, H=matrix)
-        kalman.x[YAW] = (kalman.x[YAW] + np.pi) % (2.0 * np.pi) - np.pi
-        np.maximum(kalman.x[3:6], SMALLEST_SIZE, out=kalman.x[3:6])
-    return flipped
-
-
-def _observation(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 8, 10) measurement Jacobians and (N,) sideways velocities, m/s."""
-    sine, cosine = np.sin(states[:, YAW]), np.cos(states[:, YAW])
-    vx, vy = states[:, VX], states[:, VY]
-    matrix = np.zeros((len(states), _MEASUREMENT_SIZE, STATE_SIZE))
-    matrix[:, :BOX_SIZE, :BOX_SIZE] = np.eye(BOX_SIZE)
-    matrix[:, BOX_SIZE, VX], matrix[:, BOX_SIZE, VY] = -sine, cosine
-    matrix[:, BOX_SIZE, YAW] = -(vx * cosine + vy * sine)
-    return matrix, cosine * vy - sine * vx
-
-
-def _inflation(innovation: np.ndarray, prior: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """(N,) factors >= 1 on measurement noise: measurements that fit badly count less (M-estimation)."""
-    solved = np.linalg.solve(prior + noise, innovation[..., None])[..., 0]
-    squared = np.einsum("ni,ni->n", innovation, solved)
-    return np.maximum(squared / NIS_LIMIT, 1.0)
-
-
-def safe_covariances(covariances: np.ndarray, scale: float, fallback_std: np.ndarray) -> np.ndarray:
-    """Measurement noise that a filter can live with.
-
-    Args:
-        covariances: (N, 7, 7) as estimated; may hold NaN or be indefinite.
-        scale: factor on the covariance.
-        fallback_std: (N, 7) standard deviations in place of unusable covariances.
-
-    Returns:
-        (N, 7, 7) symmetric, positive definite, at least MINIMUM_STD on the diagonal.
-    """
-    symmetric = 0.5 * scale * (covariances + np.swapaxes(covariances, -1, -2))
-    fallback = fallback_std[:, :, None] ** 2 * np.eye(BOX_SIZE)
-    usable = np.isfinite(symmetric).all(axis=(1, 2)) & (np.einsum("nii->ni", symmetric) >= 0.0).all(axis=1)
-    result = np.where(usable[:, None, None], symmetric, fallback) + np.diag(MINIMUM_STD**2)
-    try:
-        np.linalg.cholesky(result)
-    except np.linalg.LinAlgError:
-        definite = np.linalg.eigvalsh(result)[:, 0] > 0.0
-        result = np.where(definite[:, None, None], result, fallback + np.diag(MINIMUM_STD**2))
-    return result
+def _add_walks(noise: np.ndarray, dt: float, parameters: MotionParameters) -> None:
+    noise[:, 2, 2] = parameters.height_walk**2 * dt
+    for axis in (3, 4, 5):
+        noise[:, axis, axis] = parameters.size_walk**2 * dt

@@ -14,7 +14,7 @@ from airside_perception.classes import OBJECT_CLASSES
 from airside_perception.config import ClassTrackingConfig, TrackingConfig
 from airside_perception.geometry.boxes import ground_distance, iou_bev
 from airside_perception.records import ObjectEstimate, Track
-from airside_perception.tracking import motion
+from airside_perception.tracking import mode_filter
 from airside_perception.tracking.association import CostTerms, Weights, assign, code_costs, match_costs
 from airside_perception.tracking.motion import BOX_SIZE, MotionParameters
 from airside_perception.tracking.tracklet import Tracklet
@@ -33,6 +33,9 @@ _GATE_GROWTH = 2.0
 
 _MERGE_FRAMES = 5
 """Confirmed tracks are merged after so many consecutive frames in one place."""
+
+_MOST_REPEATS = 30.0
+"""At any frame rate, one frame says this part of what a lone one would."""
 
 _FALLBACK_SHARE = 0.15
 """Standard deviation of a box whose covariance is unusable, as a share of its length (at least 0.3 m)."""
@@ -115,7 +118,7 @@ class Tracker:
         terms = self._costs(usable)
         matches = assign(terms.total, terms.allowed, self.config.max_cost)
         self._explain_matches(matches, terms)
-        self._correct([(self._tracklets[i], *usable[j]) for i, j in matches])
+        self._correct([(self._tracklets[i], *usable[j]) for i, j in matches], dt)
         matched_rows = {i for i, _ in matches}
         for row, tracklet in enumerate(self._tracklets):
             if row not in matched_rows:
@@ -142,7 +145,7 @@ class Tracker:
             self.resets += 1
         elif last is not None and stamp_ns > last and self._tracklets:
             kalmans = [tracklet.kalman for tracklet in self._tracklets]
-            motion.predict(kalmans, (stamp_ns - last) * 1e-9, self._parameters(self._tracklets))
+            mode_filter.predict(kalmans, (stamp_ns - last) * 1e-9, self._parameters(self._tracklets))
         self._state_ns = stamp_ns
 
     def _parameters(self, tracklets: Sequence[Tracklet]) -> MotionParameters:
@@ -182,14 +185,16 @@ class Tracker:
             tracklet.match_cost = terms.of_pair(row, chosen[row]) if row in chosen else {}
             tracklet.rejected_cost = terms.of_pair(row, others[row]) if row in others else {}
 
-    def _correct(self, matches: Sequence[tuple[Tracklet, int, ObjectEstimate]]) -> None:
-        """Update the matched tracks with their measurements."""
+    def _correct(self, matches: Sequence[tuple[Tracklet, int, ObjectEstimate]], dt: float) -> None:
+        """Update the matched tracks with their measurements, `dt` seconds after the frame before."""
+        # Errors of the same view of the same object repeat themselves: per second, not per frame, one learns something.
+        repeats = min(max(1.0, self.config.error_memory_s / max(dt, 1e-3)), _MOST_REPEATS)
         tracklets = [tracklet for tracklet, _, _ in matches]
         boxes = np.array([estimate.box for _, _, estimate in matches], np.float64).reshape(-1, BOX_SIZE)
-        flipped = motion.correct(
+        flipped = mode_filter.correct(
             [tracklet.kalman for tracklet in tracklets],
             boxes,
-            self._noise([estimate for _, _, estimate in matches]),
+            repeats * self._noise([estimate for _, _, estimate in matches]),
             self._parameters(tracklets),
         )
         for (tracklet, index, estimate), turned in zip(matches, flipped, strict=True):
@@ -199,7 +204,7 @@ class Tracker:
         """(N, 7, 7) measurement noise of estimates."""
         covariances = np.array([e.covariance for e in estimates], np.float64).reshape(-1, BOX_SIZE, BOX_SIZE)
         fallback = np.array([[max(0.3, _FALLBACK_SHARE * e.box[3])] * 6 + [0.35] for e in estimates])
-        return motion.safe_covariances(covariances, self.config.measurement_scale, fallback.reshape(-1, BOX_SIZE))
+        return mode_filter.safe_covariances(covariances, self.config.measurement_scale, fallback.reshape(-1, BOX_SIZE))
 
     def _miss(self, tracklet: Tracklet, dt: float, expected_visibility: Mapping[str, float]) -> None:
         """A frame without a measurement of this track."""
@@ -226,7 +231,7 @@ class Tracker:
                 track_id=f"{estimate.class_name}-{self._born}",
                 class_name=estimate.class_name,
                 config=config,
-                kalman=motion.new_filter(estimate.box, noise[position], estimate.velocity, config),
+                kalman=mode_filter.new_filter(estimate.box, noise[position], estimate.velocity, config),
                 birth_ns=stamp_ns,
                 score=estimate.score,
                 heading=estimate.score,

@@ -7,12 +7,11 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import numpy as np
-from filterpy.kalman import KalmanFilter
 
 from airside_perception.config import ClassTrackingConfig
-from airside_perception.geometry.se3 import wrap_angle
 from airside_perception.records import ObjectEstimate, Track
-from airside_perception.tracking.motion import BOX_SIZE, VX, VY, YAW, YAW_RATE
+from airside_perception.tracking.mode_filter import PARKED, ModeFilter
+from airside_perception.tracking.motion import BOX_SIZE, VX, VY, YAW_RATE
 
 _HEADING_MEMORY = 3.0
 """Most evidence (sum of scores) that a heading can gather: a lasting turn of opinion wins after a few frames."""
@@ -30,7 +29,7 @@ class Tracklet:
 
     Attributes:
         track_id, class_name, config: identity.
-        kalman: filter over motion.STATE_SIZE states.
+        kalman: its filter.
         birth_ns: stamp of the first measurement.
         score: smoothed score, decaying while unmeasured.
         evidence: sum of the scores of all measurements.
@@ -45,7 +44,7 @@ class Tracklet:
     track_id: str
     class_name: str
     config: ClassTrackingConfig
-    kalman: KalmanFilter
+    kalman: ModeFilter
     birth_ns: int
     score: float
     evidence: float = 0.0
@@ -90,7 +89,7 @@ class Tracklet:
         self.heading = min(max(self.heading + (-score if flipped else score), -_HEADING_MEMORY), _HEADING_MEMORY)
         if self.heading >= 0.0:
             return ()
-        self.kalman.x[YAW] = wrap_angle(self.kalman.x[YAW] + np.pi)
+        self.kalman.turn_round()
         self.heading = -self.heading
         return ("heading_turned",)
 
@@ -164,6 +163,7 @@ class Tracklet:
             age_s=(stamp_ns - self.birth_ns) * 1e-9,
             hits=self.hits,
             misses=self.misses,
+            parked=float(self.kalman.probabilities[PARKED]),
             shape_code=self.codes[0],
             texture_code=self.codes[1],
             trail=self.trail,

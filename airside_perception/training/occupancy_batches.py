@@ -96,7 +96,7 @@ def _shift(index: np.ndarray, first_image: int, size: tuple[int, int], bins: int
 BURST = 8
 """Batches that are prepared in one go."""
 
-CROP_SAMPLES = 2
+CROP_SAMPLES = 1
 """Samples of a batch of crops, per sample of a batch of whole images."""
 
 

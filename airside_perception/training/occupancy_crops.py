@@ -27,7 +27,7 @@ from airside_perception.training.occupancy_targets import LEAST_VISIBILITY, dept
 CROP_SIZE = 128
 """Pixels, each way."""
 
-CROPS_PER_SAMPLE = 12
+CROPS_PER_SAMPLE = 24
 
 BACKGROUND_SHARE = 0.15
 """Crops that are cut anywhere instead of around an object."""
