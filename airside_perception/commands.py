@@ -72,6 +72,10 @@ def _synth_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--raw", action="store_true", help="store raw images instead of JPEG")
     parser.add_argument("--jpeg-quality", type=int, default=90, help="1..100 (default: %(default)s)")
     parser.add_argument("--label-every", type=int, default=1, help="label images and voxels of every n-th frame")
+    parser.add_argument(
+        "--backend", default="raster", help="raster, or cycles: path-traced, slow (default: %(default)s)"
+    )
+    parser.add_argument("--samples", type=int, default=14, help="paths a pixel with cycles (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="device of the rasteriser (default: %(default)s)")
     add_json_argument(parser)
 

@@ -41,6 +41,10 @@ class BentCamera:
             self._remap(labels, cv2.INTER_NEAREST, -2).astype(np.int32),
         )
 
+    def resample_image(self, radiance: np.ndarray) -> np.ndarray:
+        """The pinhole's (H, W, 3) radiance as the distorted camera sees it."""
+        return self._remap(radiance, cv2.INTER_LINEAR, 0)
+
     def _remap(self, layer: np.ndarray, interpolation: int, border: float) -> np.ndarray:
         return cv2.remap(
             layer, self._x, self._y, interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=(border,) * 4

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.rig import Rig
 from airside_perception.occupancy.visibility import camera_rays, camera_visibility
 from airside_perception.records import GridSpec
 from airside_perception.synth.annotate import is_tracked, object_truth, pixel_counts, voxelize
-from airside_perception.synth.raster_backend import ImageLayers, RasterBackend
-from airside_perception.synth.scene import Scene
+from airside_perception.synth.raster_backend import ImageLayers
+from airside_perception.synth.scene import Lighting, Scene, SensorStyle
+from airside_perception.synth.scene_geometry import SceneGeometry
+
+
+class SceneBackend(Protocol):
+    """What renders a scene: RasterBackend or CyclesBackend."""
+
+    def geometry(self, time_s: float) -> SceneGeometry:
+        """The scene's triangles at `time_s`."""
+        ...
+
+    def relight(self, lighting: Lighting, sensor: SensorStyle) -> None:
+        """Go on with the same scene in another light, seen by another sensor."""
+        ...
+
+    def render(self, time_s: float, camera: Camera, rng: np.random.Generator) -> ImageLayers:
+        """Image and labels of one camera of the vehicle."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +59,7 @@ class LabelledFrame:
 
 
 def render_frame(
-    backend: RasterBackend,
+    backend: SceneBackend,
     scene: Scene,
     rig: Rig,
     time_s: float,

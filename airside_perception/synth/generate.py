@@ -21,7 +21,7 @@ from airside_perception.geometry.rig import Rig
 from airside_perception.geometry.se3 import matrix_to_quaternion
 from airside_perception.records import GridSpec
 from airside_perception.synth.detections import simulate_detections
-from airside_perception.synth.frames import LabelledFrame, render_frame
+from airside_perception.synth.frames import LabelledFrame, SceneBackend, render_frame
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.rigs import PRESETS, preset_rig
 from airside_perception.synth.scenario import build_scene
@@ -29,6 +29,9 @@ from airside_perception.synth.scene import Scene
 
 FIRST_STAMP_NS = 1_700_000_000_000_000_000
 """Stamp of time 0 of every generated sequence."""
+
+
+BACKENDS = ("raster", "cycles")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class SynthOptions:
         jpeg_quality: None writes raw images.
         label_every: write depth, semantics and occupancy for every n-th frame.
         camera_jitter_s: cameras are stamped off the anchor by up to this much.
+        backend: "raster" (fast) or "cycles" (path-traced, needs the extra `cycles`).
+        samples: paths for each pixel of the cycles backend.
         device: of the rasteriser.
         progress: show a progress bar.
     """
@@ -60,6 +65,8 @@ class SynthOptions:
     jpeg_quality: int | None = 90
     label_every: int = 1
     camera_jitter_s: float = 0.004
+    backend: str = "raster"
+    samples: int = 14
     device: str = "cpu"
     progress: bool = True
 
@@ -117,6 +124,14 @@ def run_synth(options: SynthOptions, on_frame: Callable[[int, int], None] | None
 def _check(options: SynthOptions) -> None:
     if options.split not in ("train", "val", "test"):
         raise AirsideError(f"--split: expected train, val or test, got '{options.split}'")
+    if options.backend not in BACKENDS:
+        raise AirsideError(f"--backend: expected {' or '.join(BACKENDS)}, got '{options.backend}'")
+    if options.samples < 1:
+        raise AirsideError(f"--samples: expected at least 1, got {options.samples}")
+    if options.backend == "cycles":
+        from airside_perception.synth.cycles_backend import load_blender
+
+        load_blender()
     if not options.duration_s > 0 or not options.rate_hz > 0:
         raise AirsideError(
             f"--duration and --rate: expected positive numbers, got {options.duration_s} and {options.rate_hz}"
@@ -133,7 +148,7 @@ def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path,
         for camera in rig.names:
             (truth / kind / camera).mkdir(parents=True)
     (truth / "occupancy").mkdir()
-    backend = RasterBackend(scene, options.device)
+    backend = make_backend(scene, options)
     rng = np.random.default_rng([options.seed, 77])
     frames = round(options.duration_s * options.rate_hz)
     entries = []
@@ -161,11 +176,21 @@ def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path,
         "seed": options.seed,
         "split": options.split,
         "rig": rig.name,
+        "backend": options.backend,
         "frames": frames,
         "families": list(scene.families),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
     return manifest
+
+
+def make_backend(scene: Scene, options: SynthOptions) -> SceneBackend:
+    """The renderer that the options name, for one scene."""
+    if options.backend == "cycles":
+        from airside_perception.synth.cycles_backend import CyclesBackend
+
+        return CyclesBackend(scene, options.samples)
+    return RasterBackend(scene, options.device)
 
 
 def _grid_spec(config: GridConfig) -> GridSpec:

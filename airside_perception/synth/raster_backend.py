@@ -86,11 +86,7 @@ class RasterBackend:
             if bent is None or bent.camera is not camera:
                 bent = self._bent[camera.name] = BentCamera(camera)
             radiance, depth, item = bent.resample(*self._render_linear(time_s, bent.pinhole))
-        # Exposure control: bring the mean to a middle grey, as a camera's own loop would, only halfway.
-        mean = float(np.clip(radiance[::4, ::4].mean(), 1e-3, 50.0))
-        gain = self._scene.lighting.exposure * (0.34 / mean) ** 0.7
-        rgb = expose(radiance * gain, self._scene.sensor, rng)
-        return ImageLayers(rgb, depth, self._semantic[item], item)
+        return ImageLayers(developed(radiance, self._scene, rng), depth, self._semantic[item], item)
 
     def _prepare(self, time_s: float) -> None:
         if self._time == time_s:
@@ -204,6 +200,13 @@ def _air(lighting: Lighting) -> shading_kernels.Air:
     air.fog_density, air.wetness = float(lighting.fog_density), float(lighting.wetness)
     air.cloudiness = float(lighting.cloudiness)
     return air
+
+
+def developed(radiance: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """(H, W, 3) uint8 image of linear radiance as the scene's camera and its exposure control give it."""
+    # Exposure control: bring the mean to a middle grey, as a camera's own loop would, only halfway.
+    mean = float(np.clip(radiance[::4, ::4].mean(), 1e-3, 50.0))
+    return expose(radiance * (scene.lighting.exposure * (0.34 / mean) ** 0.7), scene.sensor, rng)
 
 
 def texture_levels(albedo: np.ndarray) -> list[np.ndarray]:

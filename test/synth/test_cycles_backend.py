@@ -1,0 +1,73 @@
+"""The path-traced backend: the same scene as the fast one shows, seen through the same cameras."""
+
+import numpy as np
+import pytest
+
+from airside_perception.errors import AirsideError
+from airside_perception.synth import generate
+from airside_perception.synth.generate import SynthOptions, run_synth
+from airside_perception.synth.lighting import random_lighting
+from airside_perception.synth.rigs import pinhole
+from airside_perception.synth.scenario import build_scene
+
+
+@pytest.fixture(scope="module")
+def traced(small_rig):
+    pytest.importorskip("bpy", reason="Blender is not installed (extra cycles)")
+    from airside_perception.synth.cycles_backend import CyclesBackend
+
+    scene = build_scene(11, "train", small_rig, 2.0, layout="scatter", condition="clear")
+    return scene, CyclesBackend(scene, samples=4)
+
+
+@pytest.mark.cycles
+def test_both_backends_agree_on_what_is_where(traced, small_rig):
+    _, backend = traced
+    off_axis = pinhole("odd", 120, 96, 1.4, (1.0, 0.3, 2.0), 0.7, 0.15, 0.05)
+    off_axis.intrinsics[0, 2] += 9.0
+    off_axis.intrinsics[1, 1] *= 1.2
+    for camera in (*list(small_rig.cameras.values())[:2], off_axis):
+        labels = backend.render(0.8, camera, np.random.default_rng(0))
+        depth, item = backend.trace_labels(0.8, camera)
+        same = item == labels.item
+        assert same.mean() >= 0.98
+        near = same & (labels.depth > 0)
+        assert np.median(np.abs(depth - labels.depth)[near]) < 0.02
+
+
+@pytest.mark.cycles
+def test_traced_images_show_the_scene_in_its_light(traced, small_rig):
+    scene, backend = traced
+    camera = small_rig.cameras[small_rig.names[0]]
+    clear = backend.render(0.8, camera, np.random.default_rng(0)).rgb
+    assert clear.shape == (camera.height, camera.width, 3)
+    assert 40 < clear.mean() < 220
+    fast = backend._labels.render(0.8, camera, np.random.default_rng(0)).rgb
+    correlation = np.corrcoef(clear.mean(axis=2).ravel(), fast.mean(axis=2).ravel())[0, 1]
+    assert correlation > 0.8
+    night, _ = random_lighting(np.random.default_rng(1), "night")
+    backend.relight(night, scene.sensor)
+    dark = backend.render(0.8, camera, np.random.default_rng(0)).rgb
+    labels = backend.render(0.8, camera, np.random.default_rng(0))
+    sky = labels.item == -2
+    assert dark[sky].mean() < 0.75 * clear[sky].mean()
+
+
+def test_without_blender_the_error_names_the_extra(tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "bpy", None)
+    with pytest.raises(AirsideError, match=r"airside_perception\[cycles\]"):
+        run_synth(SynthOptions(out=tmp_path / "sequence", backend="cycles", progress=False))
+    assert not (tmp_path / "sequence").exists()
+
+
+@pytest.mark.parametrize(("changes", "wrong"), [({"backend": "opengl"}, "--backend"), ({"samples": 0}, "--samples")])
+def test_bad_options_are_refused(tmp_path, changes, wrong):
+    with pytest.raises(AirsideError, match=wrong):
+        run_synth(SynthOptions(out=tmp_path / "sequence", progress=False, **changes))
+
+
+def test_the_fast_backend_is_the_default():
+    assert SynthOptions.backend == "raster"
+    assert generate.BACKENDS == ("raster", "cycles")
