@@ -15,6 +15,7 @@ from pathlib import Path
 from airside_perception.console import (
     add_config_arguments,
     add_json_argument,
+    comma_separated,
     existing_file,
     fields_of,
     positive,
@@ -72,6 +73,12 @@ def _synth_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--raw", action="store_true", help="store raw images instead of JPEG")
     parser.add_argument("--jpeg-quality", type=int, default=90, help="1..100 (default: %(default)s)")
     parser.add_argument("--label-every", type=int, default=1, help="label images and voxels of every n-th frame")
+    parser.add_argument(
+        "--layers",
+        type=comma_separated,
+        default=(),
+        help="also write, separated by commas: instance, normals, object_coordinates, forward_flow, backward_flow",
+    )
     parser.add_argument(
         "--backend", default="raster", help="raster, or cycles: path-traced, slow (default: %(default)s)"
     )

@@ -82,6 +82,11 @@ def sequence_at(path: Path) -> Path:
     return path
 
 
+def comma_separated(text: str) -> tuple[str, ...]:
+    """The parts of "a,b,c"."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def positive(text: str) -> float:
     """argparse type: a finite number above zero."""
     value = float(text)

@@ -45,6 +45,11 @@ class BentCamera:
         """The pinhole's (H, W, 3) radiance as the distorted camera sees it."""
         return self._remap(radiance, cv2.INTER_LINEAR, 0)
 
+    def resample_labels(self, layer: np.ndarray, border: float) -> np.ndarray:
+        """Any (H, W) or (H, W, 3) layer of the pinhole by the nearest pixel, in single precision; what the pinhole
+        doesn't see gets `border`."""
+        return self._remap(layer.astype(np.float32), cv2.INTER_NEAREST, border)
+
     def _remap(self, layer: np.ndarray, interpolation: int, border: float) -> np.ndarray:
         return cv2.remap(
             layer, self._x, self._y, interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=(border,) * 4

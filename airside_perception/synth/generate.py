@@ -22,6 +22,7 @@ from airside_perception.geometry.se3 import matrix_to_quaternion
 from airside_perception.records import GridSpec
 from airside_perception.synth.detections import simulate_detections
 from airside_perception.synth.frames import LabelledFrame, SceneBackend, render_frame
+from airside_perception.synth.pixel_layers import PixelLayers, check_layers, write_layer
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.rigs import PRESETS, preset_rig
 from airside_perception.synth.scenario import build_scene
@@ -48,6 +49,7 @@ class SynthOptions:
         jpeg_quality: None writes raw images.
         label_every: write depth, semantics and occupancy for every n-th frame.
         camera_jitter_s: cameras are stamped off the anchor by up to this much.
+        layers: further truth of every pixel to write, names of pixel_layers.LAYERS.
         backend: "raster" (fast) or "cycles" (path-traced, needs the extra `cycles`).
         samples: paths for each pixel of the cycles backend.
         device: of the rasteriser.
@@ -65,6 +67,7 @@ class SynthOptions:
     jpeg_quality: int | None = 90
     label_every: int = 1
     camera_jitter_s: float = 0.004
+    layers: tuple[str, ...] = ()
     backend: str = "raster"
     samples: int = 14
     device: str = "cpu"
@@ -126,6 +129,7 @@ def _check(options: SynthOptions) -> None:
         raise AirsideError(f"--split: expected train, val or test, got '{options.split}'")
     if options.backend not in BACKENDS:
         raise AirsideError(f"--backend: expected {' or '.join(BACKENDS)}, got '{options.backend}'")
+    check_layers(options.layers)
     if options.samples < 1:
         raise AirsideError(f"--samples: expected at least 1, got {options.samples}")
     if options.backend == "cycles":
@@ -144,11 +148,12 @@ def _check(options: SynthOptions) -> None:
 def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path, on_frame) -> dict[str, object]:
     grid = _grid_spec(GridConfig())
     truth = folder / "ground_truth"
-    for kind in ("depth", "semantic"):
+    for kind in ("depth", "semantic", *options.layers):
         for camera in rig.names:
             (truth / kind / camera).mkdir(parents=True)
     (truth / "occupancy").mkdir()
     backend = make_backend(scene, options)
+    extra = PixelLayers(scene) if options.layers else None
     rng = np.random.default_rng([options.seed, 77])
     frames = round(options.duration_s * options.rate_hz)
     entries = []
@@ -164,6 +169,8 @@ def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path,
             entries.append(_truth_entry(frame))
             if labelled:
                 _write_labels(truth, index, frame)
+                if extra is not None:
+                    _write_layers(truth, index, extra, rig, time_s, options.layers)
             if on_frame is not None:
                 on_frame(index + 1, frames)
     tracks = {"frame_id": "odom", "rate_hz": options.rate_hz, "frames": entries}
@@ -236,3 +243,9 @@ def _write_labels(truth: Path, index: int, frame: LabelledFrame) -> None:
     if frame.occupancy is not None and frame.observed is not None:
         path = truth / "occupancy" / f"{index:04d}.npz"
         np.savez_compressed(path, class_id=frame.occupancy, observed=frame.observed)
+
+
+def _write_layers(truth: Path, index: int, extra: PixelLayers, rig: Rig, time_s: float, names: tuple[str, ...]) -> None:
+    for camera_name, camera in rig.cameras.items():
+        for name, layer in extra.render(time_s, camera, names).items():
+            write_layer(truth / name / camera_name / f"{index:04d}.png", name, layer)
