@@ -64,6 +64,7 @@ setup(
         "scipy",
         "torch>=2.2",
         "tqdm",
+        "trimesh",
         "warp-lang>=1.5",
     ],
     extras_require={

@@ -74,6 +74,9 @@ def _synth_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jpeg-quality", type=int, default=90, help="1..100 (default: %(default)s)")
     parser.add_argument("--label-every", type=int, default=1, help="label images and voxels of every n-th frame")
     parser.add_argument(
+        "--assets", type=Path, metavar="DIR", help="own meshes (GLB, OBJ, PLY, STL), each with a YAML, join the scene"
+    )
+    parser.add_argument(
         "--layers",
         type=comma_separated,
         default=(),
@@ -187,6 +190,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of weights and draws (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto (default: %(default)s)")
+    parser.add_argument("--assets", type=Path, metavar="DIR", help="own meshes join the generated scenes (occupancy)")
     parser.add_argument("--fresh", dest="resume", action="store_false", help="ignore an earlier checkpoint in --out")
 
 
@@ -198,7 +202,14 @@ def _train(args: argparse.Namespace) -> int:
         from airside_perception.training.train_occupancy import TrainingOptions, train
 
         pool = {"pool": str(args.pool), "generators": 0} if args.pool else {"pool": str(out / "pool"), "generators": 1}
+        if args.assets and args.pool:
+            raise AirsideError("--assets: expected without --pool, whose samples exist already; got both")
+        pool["assets"] = str(args.assets or "")
         checkpoint = train(NetworkSpec(), TrainingOptions(**fields_of(TrainingOptions, args, out=str(out), **pool)))
+    elif args.assets:
+        raise AirsideError(
+            "--assets: expected with 'occupancy', got it with 'prior', which trains on procedural assets"
+        )
     else:
         from airside_perception.training.train_prior import PriorTrainingOptions, train_prior
 

@@ -22,6 +22,7 @@ from airside_perception.geometry.se3 import matrix_to_quaternion
 from airside_perception.records import GridSpec
 from airside_perception.synth.detections import simulate_detections
 from airside_perception.synth.frames import LabelledFrame, SceneBackend, render_frame
+from airside_perception.synth.own_assets import load_own_assets
 from airside_perception.synth.pixel_layers import PixelLayers, check_layers, write_layer
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.rigs import PRESETS, preset_rig
@@ -49,6 +50,7 @@ class SynthOptions:
         jpeg_quality: None writes raw images.
         label_every: write depth, semantics and occupancy for every n-th frame.
         camera_jitter_s: cameras are stamped off the anchor by up to this much.
+        assets: folder with own meshes (own_assets.load_own_assets), or None.
         layers: further truth of every pixel to write, names of pixel_layers.LAYERS.
         backend: "raster" (fast) or "cycles" (path-traced, needs the extra `cycles`).
         samples: paths for each pixel of the cycles backend.
@@ -67,6 +69,7 @@ class SynthOptions:
     jpeg_quality: int | None = 90
     label_every: int = 1
     camera_jitter_s: float = 0.004
+    assets: Path | None = None
     layers: tuple[str, ...] = ()
     backend: str = "raster"
     samples: int = 14
@@ -101,7 +104,14 @@ def run_synth(options: SynthOptions, on_frame: Callable[[int, int], None] | None
     _check(options)
     rig = resolve_rig(options.rig)
     scene = build_scene(
-        options.seed, options.split, rig, options.duration_s, options.rate_hz, options.layout, options.condition
+        options.seed,
+        options.split,
+        rig,
+        options.duration_s,
+        options.rate_hz,
+        options.layout,
+        options.condition,
+        load_own_assets(options.assets),
     )
     out = Path(options.out)
     unfinished = out.with_name(f".{out.name}.unfinished")

@@ -102,7 +102,9 @@ class PixelLayers:
         if bent is not None:
             surface = _Surface(
                 bent.resample_labels(surface.item, -2).astype(np.int32),
-                *(bent.resample_labels(each, 0) for each in (surface.point, surface.normal, surface.coordinate)),
+                bent.resample_labels(surface.point, 0),
+                bent.resample_labels(surface.normal, 0),
+                bent.resample_labels(surface.coordinate, 0),
                 [bent.resample_labels(each, 0) for each in surface.moved],
             )
         made: dict[str, np.ndarray] = {

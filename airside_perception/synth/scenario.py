@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from airside_perception.errors import AirsideError
@@ -9,6 +11,7 @@ from airside_perception.geometry.rig import Rig
 from airside_perception.synth.catalogue import SPLITS
 from airside_perception.synth.ground import GroundPainter
 from airside_perception.synth.lighting import CONDITIONS, random_lighting
+from airside_perception.synth.own_assets import OwnAsset
 from airside_perception.synth.routes import drive
 from airside_perception.synth.scatter_layout import fill_scatter
 from airside_perception.synth.scene import Scene, Trajectory
@@ -28,6 +31,7 @@ def build_scene(
     rate_hz: float = 10.0,
     layout: str | None = None,
     condition: str | None = None,
+    own_assets: Sequence[OwnAsset] = (),
 ) -> Scene:
     """Draw one scene.
 
@@ -38,6 +42,7 @@ def build_scene(
         duration_s, rate_hz: time span.
         layout: "stands" or "scatter"; None draws stands for val and test, both for training.
         condition: a name of `lighting.CONDITIONS`; None draws one.
+        own_assets: meshes from files that join in.
 
     Raises:
         AirsideError: unknown split, layout or condition; the message lists the known ones.
@@ -45,7 +50,7 @@ def build_scene(
     _expect("split", split, SPLITS)
     _expect("layout", layout, (None, *LAYOUTS))
     _expect("condition", condition, (None, *CONDITIONS))
-    builder = SceneBuilder(seed, split, duration_s)
+    builder = SceneBuilder(seed, split, duration_s, own_assets)
     rng = builder.rng
     if layout is None:
         layout = "scatter" if split == "train" and rng.random() < 0.45 else "stands"

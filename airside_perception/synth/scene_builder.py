@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from airside_perception.synth.assets import Asset, asset_kinds, make_asset
 from airside_perception.synth.mesh_parts import box
+from airside_perception.synth.own_assets import OwnAsset
 from airside_perception.synth.placement import GroundPlan, SolidSpace
 from airside_perception.synth.routes import followers, walk
 from airside_perception.synth.scene import SceneObject, Trajectory
@@ -25,13 +28,15 @@ class SceneBuilder:
         seed: of all draws.
         split: asset families.
         duration_s: time span over which space is kept free.
+        own: assets from files that join in where the split may show them.
     """
 
-    def __init__(self, seed: int, split: str, duration_s: float):
+    def __init__(self, seed: int, split: str, duration_s: float, own: Sequence[OwnAsset] = ()):
         self.rng = np.random.default_rng([seed, {"train": 0, "val": 1, "test": 2}[split]])
         self.split, self.duration_s = split, duration_s
         self.objects: list[SceneObject] = []
         self.families: set[str] = set()
+        self._own = {each.kind: each for each in own if split in each.splits}
         self._times = np.linspace(0, duration_s, max(int(np.ceil(duration_s / STEP_S)), 1) + 1)
         self._plan = GroundPlan(self._times)
         self._solid = SolidSpace()
@@ -44,12 +49,17 @@ class SceneBuilder:
         self._solid.sweep(self._solid.cells(body, ego, self._times if ego.moves else self._times[:1]))
 
     def asset(self, kind: str, family: str | None = None) -> Asset:
-        """A fresh asset of `kind` from the scene's split."""
+        """A fresh asset of `kind` from the scene's split; half of the time an own one of that subtype."""
+        own = [self._own[kind]] if kind in self._own else [o for o in self._own.values() if o.subtype == kind]
+        if own and (kind in self._own or (family is None and self.rng.random() < 0.5)):
+            chosen = own[int(self.rng.integers(len(own)))]
+            return chosen.make(int(self.rng.integers(2**31)), self.split)
         return make_asset(kind, int(self.rng.integers(2**31)), self.split, family)
 
     def kinds(self, class_name: str) -> tuple[str, ...]:
-        """Kinds of the class that the split may show."""
-        return asset_kinds(class_name, self.split)
+        """Kinds of the class that the split may show, own assets last."""
+        own = tuple(kind for kind, each in self._own.items() if each.class_name == class_name)
+        return asset_kinds(class_name, self.split) + own
 
     def random_asset(self, class_name: str) -> Asset:
         """An asset of any kind of the class."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 
 from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.synth.own_assets import OwnAsset, load_own_assets
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +27,15 @@ class SampleGenerators:
         spec: grid and image size of the samples.
         workers: number of processes; 0 does nothing.
         train_count, val_count: samples per split.
+        assets: folder with own meshes that join the scenes; "": none.
     """
 
-    def __init__(self, pool: str | Path, spec: NetworkSpec, workers: int, train_count: int, val_count: int) -> None:
+    def __init__(
+        self, pool: str | Path, spec: NetworkSpec, workers: int, train_count: int, val_count: int, assets: str = ""
+    ) -> None:
+        load_own_assets(assets or None)  # what is wrong with them shows now and not in a worker
         self._arguments = [
-            (str(pool), spec.to_json(), worker, workers, train_count, val_count) for worker in range(workers)
+            (str(pool), spec.to_json(), worker, workers, train_count, val_count, assets) for worker in range(workers)
         ]
         self._processes: list[BaseProcess] = []
 
@@ -50,24 +56,28 @@ class SampleGenerators:
             process.join(timeout=10.0)
 
 
-def fill_pool(pool: str, spec_json: str, worker: int, workers: int, train_count: int, val_count: int) -> None:
+def fill_pool(
+    pool: str, spec_json: str, worker: int, workers: int, train_count: int, val_count: int, assets: str = ""
+) -> None:
     """Generate this worker's share of both splits (the body of one process)."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     spec = NetworkSpec.from_json(spec_json)
+    own = load_own_assets(assets or None)
     for split, count, frames in (("val", val_count, 2), ("train", train_count, 4)):
         folder = Path(pool) / split
         folder.mkdir(parents=True, exist_ok=True)
         for seed in range(worker, -(-count // frames), workers):
             if not (folder / f"{seed:06d}_{frames - 1}.npz").exists():
-                _write_scene(folder, spec, seed, split, frames)
+                _write_scene(folder, spec, seed, split, frames, own)
 
 
-def _write_scene(folder: Path, spec: NetworkSpec, seed: int, split: str, frames: int) -> None:
+def _write_scene(folder: Path, spec: NetworkSpec, seed: int, split: str, frames: int, own: Sequence[OwnAsset]) -> None:
     from airside_perception.training.occupancy_data import save_sample
     from airside_perception.training.stream import training_samples
 
     try:
-        for index, sample in enumerate(training_samples(seed, split, spec.grid, spec.image_size, frames)):
+        samples = training_samples(seed, split, spec.grid, spec.image_size, frames, own_assets=own)
+        for index, sample in enumerate(samples):
             save_sample(folder / f"{seed:06d}_{index}.npz", sample)
     except Exception:  # one scene that can't be drawn must not end a training run of hours
         logger.exception("generator: seed %d of split %s failed; going on with the next", seed, split)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from airside_perception.geometry.se3 import invert_transform
 from airside_perception.records import GridSpec
 from airside_perception.synth.frames import LabelledFrame, render_frame
 from airside_perception.synth.lighting import random_lighting
+from airside_perception.synth.own_assets import OwnAsset
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.rigs import random_rig
 from airside_perception.synth.scenario import build_scene
@@ -30,6 +31,7 @@ def training_samples(
     image_size: tuple[int, int],
     frames_per_scene: int = 4,
     cameras: int | None = None,
+    own_assets: Sequence[OwnAsset] = (),
 ) -> Iterator[TrainingSample]:
     """Frames of one scene, each with its own rig, light and sensor.
 
@@ -42,9 +44,10 @@ def training_samples(
         image_size: (width, height) of all images, multiples of the label stride.
         frames_per_scene: frames to yield.
         cameras: cameras of each rig; None draws.
+        own_assets: meshes from files that join in.
     """
     rng = np.random.default_rng([seed, 991])
-    scene = build_scene(seed, split, random_rig(rng, image_size, cameras), SCENE_SECONDS)
+    scene = build_scene(seed, split, random_rig(rng, image_size, cameras), SCENE_SECONDS, own_assets=own_assets)
     backend = RasterBackend(scene)
     for index in range(frames_per_scene):
         if index % 2 == 0:

@@ -54,6 +54,7 @@ class TrainingOptions:
         resume: continue from `out/checkpoint.pt` if it exists.
         generators: processes that fill the pool while the network trains (0: somebody else does).
         pool_limit: samples at which the generators stop.
+        assets: folder with own meshes that join the generated scenes; "": none.
         crop_share: first part of the budget, spent on crops around objects: the image part alone learns.
         crop_mix: share of the batches after it that are crops still.
         small_share: part of the budget after it, spent on images of half the size, which cost a quarter.
@@ -77,6 +78,7 @@ class TrainingOptions:
     resume: bool = True
     generators: int = 0
     pool_limit: int = 4000
+    assets: str = ""
     crop_share: float = 0.25
     crop_mix: float = 0.3
     small_share: float = 0.25
@@ -244,7 +246,9 @@ def train(spec: NetworkSpec, options: TrainingOptions) -> Path:
         trainer.restore(checkpoint)
         logger.info("resumed at step %d, %.1f min", trainer.steps, trainer.elapsed_s / 60)
     pool = SamplePool(Path(options.pool) / "train", options.seed + trainer.steps)
-    with SampleGenerators(options.pool, spec, options.generators, options.pool_limit, options.val_samples):
+    with SampleGenerators(
+        options.pool, spec, options.generators, options.pool_limit, options.val_samples, options.assets
+    ):
         _wait_for_samples(pool, options.least_samples)
         _train_until_done(trainer, pool, options, out)
     return checkpoint
