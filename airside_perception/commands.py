@@ -86,6 +86,7 @@ def _synth_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend", default="raster", help="raster, or cycles: path-traced, slow (default: %(default)s)"
     )
     parser.add_argument("--samples", type=int, default=14, help="paths a pixel with cycles (default: %(default)s)")
+    parser.add_argument("--preview", action="store_true", help="also write preview.png, a contact sheet of all layers")
     parser.add_argument("--device", default="cpu", help="device of the rasteriser (default: %(default)s)")
     add_json_argument(parser)
 

@@ -14,6 +14,7 @@ from airside_perception.config import ExplainConfig
 from airside_perception.explain.drawing import BLACK, FAINT, Label, draw_labels, line, mixed
 from airside_perception.explain.residual_strip import residual_strip
 from airside_perception.explain.track_render import TrackRender, base_boxes, render_tracks
+from airside_perception.geometry.boxes import BOX_EDGES
 from airside_perception.geometry.se3 import transform_points
 from airside_perception.records import SceneEstimate, Track
 
@@ -27,7 +28,6 @@ STILL_MPS = 0.2
 _FEWEST_PIXELS = 12
 _LARGE_PIXELS = 700
 _LABEL_PIXELS = 30
-_EDGES = [(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7)]
 _EDGE_STEPS = 12
 
 
@@ -143,7 +143,7 @@ def _draw_boxes(
     corners = transform_points(camera.camera_from_base, corners.reshape(-1, 3)).reshape(corners.shape)
     steps = np.linspace(0, 1, _EDGE_STEPS)[:, None]
     for k, box in zip(hidden, corners, strict=True):
-        edges = np.stack([box[a] + steps * (box[b] - box[a]) for a, b in _EDGES])
+        edges = np.stack([box[a] + steps * (box[b] - box[a]) for a, b in BOX_EDGES])
         pixels, valid = camera.project(edges)
         valid &= edges[..., 2] > 0.1
         if not (valid & camera.contains(pixels)).any():

@@ -24,6 +24,10 @@ def _as_boxes(boxes: ArrayLike) -> np.ndarray:
     return array
 
 
+BOX_EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
+"""Pairs of corners, in the order of `box_corners`, that an edge connects."""
+
+
 def box_corners(boxes: ArrayLike) -> np.ndarray:
     """Corners (N, 8, 3) of boxes (N, 7).
 

@@ -24,6 +24,7 @@ from airside_perception.synth.detections import simulate_detections
 from airside_perception.synth.frames import LabelledFrame, SceneBackend, render_frame
 from airside_perception.synth.own_assets import load_own_assets
 from airside_perception.synth.pixel_layers import PixelLayers, check_layers, write_layer
+from airside_perception.synth.preview import contact_sheet
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.rigs import PRESETS, preset_rig
 from airside_perception.synth.scenario import build_scene
@@ -51,6 +52,7 @@ class SynthOptions:
         label_every: write depth, semantics and occupancy for every n-th frame.
         camera_jitter_s: cameras are stamped off the anchor by up to this much.
         assets: folder with own meshes (own_assets.load_own_assets), or None.
+        preview: also write `preview.png`, a contact sheet of all layers.
         layers: further truth of every pixel to write, names of pixel_layers.LAYERS.
         backend: "raster" (fast) or "cycles" (path-traced, needs the extra `cycles`).
         samples: paths for each pixel of the cycles backend.
@@ -70,6 +72,7 @@ class SynthOptions:
     label_every: int = 1
     camera_jitter_s: float = 0.004
     assets: Path | None = None
+    preview: bool = False
     layers: tuple[str, ...] = ()
     backend: str = "raster"
     samples: int = 14
@@ -166,7 +169,7 @@ def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path,
     extra = PixelLayers(scene) if options.layers else None
     rng = np.random.default_rng([options.seed, 77])
     frames = round(options.duration_s * options.rate_hz)
-    entries = []
+    entries, shown = [], []
     with ApronBagWriter(folder / "bag", rig) as bag:
         bag.write_static(FIRST_STAMP_NS)
         for index in tqdm(
@@ -177,6 +180,8 @@ def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path,
             frame = render_frame(backend, scene, rig, time_s, rng, grid if labelled else None)
             _write_frame_to_bag(bag, scene, frame, options, rng)
             entries.append(_truth_entry(frame))
+            if options.preview and index in (0, frames // 2):
+                shown.append(frame)
             if labelled:
                 _write_labels(truth, index, frame)
                 if extra is not None:
@@ -188,6 +193,9 @@ def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path,
     (folder / "detections.json").write_text(json.dumps(simulate_detections(entries, options.seed)))
     spec = {"origin": grid.origin, "voxel_size": grid.voxel_size, "shape": grid.shape, "frame": grid.frame_id}
     (truth / "occupancy" / "grid.json").write_text(json.dumps(spec))
+    if shown:
+        sheet = contact_sheet(shown, rig, extra or PixelLayers(scene))
+        cv2.imwrite(str(folder / "preview.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     manifest: dict[str, object] = {
         "generator": f"airside_perception {__version__}",
         "seed": options.seed,

@@ -202,3 +202,16 @@ def test_the_command_reports_errors_in_one_line(rig_file, tmp_path, capsys):
     error = capsys.readouterr().err.strip()
     assert len(error.splitlines()) == 1
     assert "four_surround" in error
+
+
+def test_preview_shows_every_layer_of_two_frames(tmp_path, rig_file):
+    out = tmp_path / "s"
+    run_synth(options(out, rig_file, preview=True))
+    sheet = cv2.imread(str(out / "preview.png"))
+    rows, columns = 4, 7
+    assert sheet.shape[1] > columns * 300
+    assert sheet.shape[0] > rows * 200
+    tile = sheet.shape[1] // columns
+    for k in range(columns):
+        column = sheet[40:, k * tile + 10 : (k + 1) * tile - 10]
+        assert len(np.unique(column.reshape(-1, 3), axis=0)) > 3, f"column {k} is empty"
