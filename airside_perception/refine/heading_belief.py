@@ -14,7 +14,7 @@ import numpy as np
 from airside_perception.geometry.se3 import wrap_angle
 from airside_perception.records import Track
 from airside_perception.refine.image_votes import ImageVotes
-from airside_perception.refine.priors import VOTE_SPREAD, ClassSpread
+from airside_perception.refine.priors import ClassSpread
 
 BINS = 144
 
@@ -58,9 +58,10 @@ def facing_evidence(
     for index, (name, track) in enumerate(zip(class_names, tracks, strict=True)):
         yaw = detected_yaw[index]
         facing[index] = spreads[name].heading[0] * np.array([np.cos(yaw), np.sin(yaw)])
-        if votes is not None and votes.count[index] > 0:
+        voted = spreads[name].votes
+        if votes is not None and voted is not None and votes.count[index] > 0:
             trust = votes.count[index] / (votes.count[index] + VOTES_HALF)
-            facing[index] += trust * VOTE_SPREAD[name].heading[0] * votes.heading[index]
+            facing[index] += trust * voted.heading[0] * votes.heading[index]
         if track is not None:
             speed = float(np.hypot(*track.velocity))
             share = min((speed / FULL_SPEED) ** 2, 1.0)
@@ -92,10 +93,11 @@ def heading_beliefs(
     for index, (name, track) in enumerate(zip(class_names, tracks, strict=True)):
         row = belief[index]
         row += spreads[name].heading[1] * np.cos(2 * (GRID - detected_yaw[index]))
-        if votes is not None and votes.count[index] > 0:
+        voted = spreads[name].votes
+        if votes is not None and voted is not None and votes.count[index] > 0:
             trust = votes.count[index] / (votes.count[index] + VOTES_HALF)
             x2, y2 = votes.axis[index]
-            row += trust * VOTE_SPREAD[name].heading[1] * (x2 * np.cos(2 * GRID) + y2 * np.sin(2 * GRID))
+            row += trust * voted.heading[1] * (x2 * np.cos(2 * GRID) + y2 * np.sin(2 * GRID))
         if track is not None:
             row += TRACK_WEIGHT[name] * min(track.hits / TRACK_HITS, 1.0) * np.cos(GRID - track.box[6])
     return belief - belief.max(axis=1, keepdims=True)

@@ -14,8 +14,9 @@ from airside_perception.refine.heading_belief import (
 from airside_perception.refine.image_votes import ImageVotes
 from airside_perception.refine.priors import ClassSpread
 
+VOTES = ClassSpread(0.5, 0.03, 0.3, 0.02, 0.5, (0.1, 0.1, 0.1), (2.4, 5.8))
 SPREAD = {
-    name: ClassSpread(0.5, 0.03, 0.3, 0.02, 0.5, (0.1, 0.1, 0.1), heading)
+    name: ClassSpread(0.5, 0.03, 0.3, 0.02, 0.5, (0.1, 0.1, 0.1), heading, votes=VOTES)
     for name, heading in (("gse", (0.7, 1.5)), ("person", (0.2, 0.1)))
 }
 
