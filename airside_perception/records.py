@@ -223,8 +223,6 @@ class ObjectEstimate:
         cameras: names of the cameras whose pixels entered.
         reasons: reason codes that already arose in refinement ("truncated", "detector_only", ...).
         track_hint: id of the track whose prediction started the refinement, or None.
-        facing: (2,) float64, evidence of this frame for front and back: a heading h is likelier than its opposite by
-            2 (facing[0] cos h + facing[1] sin h) nats; None: none but the box's own yaw.
     """
 
     class_name: str
@@ -241,7 +239,6 @@ class ObjectEstimate:
     cameras: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     track_hint: str | None = None
-    facing: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _check_class("ObjectEstimate", self.class_name)

@@ -40,35 +40,6 @@ MOTION_WEIGHT = {"aircraft": 0.0, "gse": 1.0, "person": 3.0}
 """Nats of cos d for the direction of travel at FULL_SPEED and faster; aircraft are also pushed back."""
 
 
-def facing_evidence(
-    class_names: Sequence[str],
-    detected_yaw: np.ndarray,
-    votes: ImageVotes | None,
-    tracks: Sequence[Track | None],
-    spreads: Mapping[str, ClassSpread],
-) -> np.ndarray:
-    """What this frame says of front and back; arguments as of `heading_beliefs`.
-
-    A track's direction of travel counts, its heading does not: the tracker adds this up over frames itself.
-
-    Returns:
-        (N, 2) float64 nats, see records.ObjectEstimate.facing.
-    """
-    facing = np.zeros((len(class_names), 2))
-    for index, (name, track) in enumerate(zip(class_names, tracks, strict=True)):
-        yaw = detected_yaw[index]
-        facing[index] = spreads[name].heading[0] * np.array([np.cos(yaw), np.sin(yaw)])
-        voted = spreads[name].votes
-        if votes is not None and voted is not None and votes.count[index] > 0:
-            trust = votes.count[index] / (votes.count[index] + VOTES_HALF)
-            facing[index] += trust * voted.heading[0] * votes.heading[index]
-        if track is not None:
-            speed = float(np.hypot(*track.velocity))
-            share = min((speed / FULL_SPEED) ** 2, 1.0)
-            facing[index] += MOTION_WEIGHT[name] * share * track.velocity / max(speed, 1e-9)
-    return facing
-
-
 def heading_beliefs(
     class_names: Sequence[str],
     detected_yaw: np.ndarray,
@@ -88,18 +59,23 @@ def heading_beliefs(
     Returns:
         (N, BINS) float64, largest value of each row 0.
     """
-    facing = facing_evidence(class_names, detected_yaw, votes, tracks, spreads)
-    belief = facing[:, :1] * np.cos(GRID) + facing[:, 1:] * np.sin(GRID)
+    belief = np.zeros((len(class_names), BINS))
     for index, (name, track) in enumerate(zip(class_names, tracks, strict=True)):
         row = belief[index]
-        row += spreads[name].heading[1] * np.cos(2 * (GRID - detected_yaw[index]))
+        (side, axis), difference = spreads[name].heading, GRID - detected_yaw[index]
+        row += side * np.cos(difference) + axis * np.cos(2 * difference)
         voted = spreads[name].votes
         if votes is not None and voted is not None and votes.count[index] > 0:
             trust = votes.count[index] / (votes.count[index] + VOTES_HALF)
-            x2, y2 = votes.axis[index]
-            row += trust * voted.heading[1] * (x2 * np.cos(2 * GRID) + y2 * np.sin(2 * GRID))
+            (x, y), (x2, y2) = votes.heading[index], votes.axis[index]
+            side, axis = voted.heading
+            row += trust * side * (x * np.cos(GRID) + y * np.sin(GRID))
+            row += trust * axis * (x2 * np.cos(2 * GRID) + y2 * np.sin(2 * GRID))
         if track is not None:
             row += TRACK_WEIGHT[name] * min(track.hits / TRACK_HITS, 1.0) * np.cos(GRID - track.box[6])
+            speed = float(np.hypot(*track.velocity))
+            share = min((speed / FULL_SPEED) ** 2, 1.0)
+            row += MOTION_WEIGHT[name] * share * np.cos(GRID - np.arctan2(track.velocity[1], track.velocity[0]))
     return belief - belief.max(axis=1, keepdims=True)
 
 

@@ -15,7 +15,7 @@ from airside_perception.records import Detection3D, NetworkOutput, ObjectEstimat
 from airside_perception.refine.appearance import fit_texture
 from airside_perception.refine.box_estimate import box_only
 from airside_perception.refine.gauss_newton import Solution, solve
-from airside_perception.refine.heading_belief import facing_evidence, heading_beliefs
+from airside_perception.refine.heading_belief import heading_beliefs
 from airside_perception.refine.image_votes import gather_votes
 from airside_perception.refine.occlusion import explain_overlaps
 from airside_perception.refine.priors import NETWORK_SPREAD, ClassSpread, pose_prior
@@ -111,9 +111,7 @@ class Refiner:
         viewpoint = frame.odom_from_base[:3, 3]
         votes = gather_votes(frame, network, detected.boxes(), names) if self.config.image_votes else None
         prior = pose_prior(detected, names, viewpoint, self.spreads, votes, np.stack([s.log_size_std for s in starts]))
-        tracks = [s.track for s in starts]
-        beliefs = heading_beliefs(names, detected.yaw, votes, tracks, self.spreads)
-        facing = facing_evidence(names, detected.yaw, votes, tracks, self.spreads)
+        beliefs = heading_beliefs(names, detected.yaw, votes, [s.track for s in starts], self.spreads)
         views = find_views(
             frame, prior.mean.boxes(), names, network, self.config.crop_size, self.config.cameras_per_object
         )  # fmt: skip
@@ -131,13 +129,12 @@ class Refiner:
                 batch, poses, prior, self.config.iterations, self.config.damping, self.config.budget_ms / 1000
             )
             texture, color_error = fit_texture(batch, solution.poses, len(starts))
-        estimates = [
+        return [
             self._estimate(frame, i, start, shapes[i], solution, views, visible, texture, color_error)
             if i in seen and solution is not None
             else box_only(start.detection, frame, ("detector_only",), self.spreads, start.track)
             for i, start in enumerate(starts)
         ]
-        return [replace(each, facing=facing[i]) for i, each in enumerate(estimates)]
 
     def _estimate(self, frame, index, start, shape, solution, views, visible, texture, color_error) -> ObjectEstimate:
         box = solution.poses.boxes()[index]

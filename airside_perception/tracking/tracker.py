@@ -198,7 +198,7 @@ class Tracker:
             self._parameters(tracklets),
         )
         for (tracklet, index, estimate), turned in zip(matches, flipped, strict=True):
-            tracklet.reasons = tracklet.measured(estimate, index, bool(turned), self.config.score_memory, dt)
+            tracklet.reasons = tracklet.measured(estimate, index, bool(turned), self.config.score_memory)
 
     def _noise(self, estimates: Sequence[ObjectEstimate]) -> np.ndarray:
         """(N, 7, 7) measurement noise of estimates."""

@@ -11,13 +11,10 @@ import numpy as np
 from airside_perception.config import ClassTrackingConfig
 from airside_perception.records import ObjectEstimate, Track
 from airside_perception.tracking.mode_filter import PARKED, ModeFilter
-from airside_perception.tracking.motion import BOX_SIZE, VX, VY, YAW, YAW_RATE
+from airside_perception.tracking.motion import BOX_SIZE, VX, VY, YAW_RATE
 
 _HEADING_MEMORY = 3.0
-"""Most evidence (nats, or sum of scores) that a heading can gather: a lasting turn of opinion wins after a while."""
-
-_FACING_SECONDS = 0.5
-"""What a view says of front and back, it says again in the next frame: so long a look counts once."""
+"""Most evidence (sum of scores) that a heading can gather: a lasting turn of opinion wins after a few frames."""
 
 _CODE_MEMORY = 10.0
 """Weight at which fused codes stop getting stiffer; one fully seen, refined measurement weighs 1."""
@@ -71,27 +68,15 @@ class Tracklet:
         """(7,) current box."""
         return self.kalman.x[:BOX_SIZE]
 
-    def measured(
-        self, estimate: ObjectEstimate, index: int, flipped: bool, score_memory: float, dt: float
-    ) -> tuple[str, ...]:
-        """Take in all of a matched estimate but its box, which the filter has already.
-
-        Args:
-            estimate: the measurement; index: its place among the frame's.
-            flipped: its heading is the opposite of the track's.
-            score_memory: weight of the past in the smoothed score.
-            dt: seconds since the frame before.
-
-        Returns:
-            Reason codes.
-        """
+    def measured(self, estimate: ObjectEstimate, index: int, flipped: bool, score_memory: float) -> tuple[str, ...]:
+        """Take in all of a matched estimate but its box, which the filter has already; returns reason codes."""
         self.score = score_memory * self.score + (1.0 - score_memory) * estimate.score
         self.hits += 1
         self.misses, self.missed_s, self.missed_visible_s = 0, 0.0, 0.0
         self.estimate_index = index
         self.gather_evidence(estimate)
         self.fuse_codes(estimate)
-        return self._weigh_heading(self._heading_vote(estimate, flipped, dt))
+        return self._weigh_heading(flipped, estimate.score)
 
     def gather_evidence(self, estimate: ObjectEstimate) -> None:
         """Confirm the track once it was measured often or surely enough."""
@@ -99,17 +84,9 @@ class Tracklet:
         if self.hits >= self.config.birth_hits or self.evidence >= self.config.birth_evidence:
             self.confirmed = True
 
-    def _heading_vote(self, estimate: ObjectEstimate, flipped: bool, dt: float) -> float:
-        """For the track's front (positive) or back: in nats where the frame has evidence of it, else the score."""
-        if estimate.facing is None or not np.isfinite(estimate.facing).all():
-            return -estimate.score if flipped else estimate.score
-        yaw = self.kalman.x[YAW]
-        nats = 2.0 * float(estimate.facing @ np.array([np.cos(yaw), np.sin(yaw)]))
-        return nats * min(dt / _FACING_SECONDS, 1.0)
-
-    def _weigh_heading(self, vote: float) -> tuple[str, ...]:
+    def _weigh_heading(self, flipped: bool, score: float) -> tuple[str, ...]:
         """Vote on front and back; turn the box round when the votes are against it."""
-        self.heading = min(max(self.heading + vote, -_HEADING_MEMORY), _HEADING_MEMORY)
+        self.heading = min(max(self.heading + (-score if flipped else score), -_HEADING_MEMORY), _HEADING_MEMORY)
         if self.heading >= 0.0:
             return ()
         self.kalman.turn_round()

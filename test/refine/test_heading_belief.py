@@ -4,10 +4,7 @@ from refine_scenes import VAN, Thing, track
 
 from airside_perception.geometry import wrap_angle
 from airside_perception.refine.heading_belief import (
-    BINS,
-    GRID,
     LARGEST_STD,
-    facing_evidence,
     heading_beliefs,
     peaks,
 )
@@ -80,13 +77,3 @@ def test_a_flat_belief_says_nothing_and_stays_finite():
 def test_peaks_lie_between_the_bins():
     for yaw in np.linspace(-3, 3, 11):
         assert wrap_angle(peaks(belief_of(yaw), 3.0, 1)[0][0] - yaw) == pytest.approx(0.0, abs=2e-3)
-
-
-def test_facing_is_the_belief_in_a_heading_over_its_opposite():
-    yaw, seen, other = 0.4, votes_for(2.0, count=9.0), votes_for(0.9)
-    for votes in (None, seen, other):
-        facing = facing_evidence(["gse"], np.array([yaw]), votes, [None], SPREAD)[0]
-        belief = belief_of(yaw, votes)
-        half = BINS // 2
-        odds = 2 * (facing[0] * np.cos(GRID) + facing[1] * np.sin(GRID))
-        np.testing.assert_allclose(odds, belief - np.roll(belief, half), atol=1e-9)

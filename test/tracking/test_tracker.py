@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from airside_perception.config import TrackingConfig, load_config
-from airside_perception.geometry import wrap_angle
 from airside_perception.records import ObjectEstimate
 from airside_perception.tracking import Tracker
 
@@ -277,18 +276,3 @@ def test_options_may_change_between_frames():
     tracker.config = load_config(overrides={"tracking.gse.max_coast_s": 0.2}).tracking
     frames = run(tracker, [[]] * 4, first=5)
     assert [len(frame) for frame in frames] == [1, 1, 0, 0]
-
-
-def test_evidence_of_front_and_back_adds_up_over_frames():
-    def frames(facing):
-        return [[estimate("gse", 0, 0, 0.3, facing=np.asarray(facing, float))] for _ in range(40)]
-
-    back = run(Tracker(), frames(-0.4 * np.array([np.cos(0.3), np.sin(0.3)])))
-    headings = [tracks[0].box[6] for tracks in back if tracks]
-    assert abs(wrap_angle(headings[-1] - 0.3 - np.pi)) < 0.01
-    turns = sum(abs(wrap_angle(b - a)) > 1 for a, b in zip(headings, headings[1:], strict=False))
-    assert turns <= 1
-    front = run(Tracker(), frames(0.4 * np.array([np.cos(0.3), np.sin(0.3)])))
-    assert all(abs(wrap_angle(tracks[0].box[6] - 0.3)) < 0.01 for tracks in front if tracks)
-    nothing = run(Tracker(), frames([np.nan, 0.0]))
-    assert abs(wrap_angle(nothing[-1][0].box[6] - 0.3)) < 0.01
