@@ -66,7 +66,7 @@ NETWORK_SPREAD = _with_votes(
 )
 """Errors of the shipped network's boxes. Like the table below found on generated `val` sequences, never on `test`, by
 evaluation.refiner_errors; votes are widened until their share beside a detection is the one that errs least. Those of
-aircraft are of the weights before these: on `val` they refined positions better than the narrower ones measured anew."""
+aircraft were measured with the weights before these: on `val` they refined better than narrower ones measured anew."""
 
 OUTSIDE_SPREAD = _with_votes(
     {
