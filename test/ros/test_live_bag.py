@@ -141,7 +141,8 @@ def test_markers_follow_the_tractor_in_odom(live):
         stamp_ns = box.header.stamp.sec * 10**9 + box.header.stamp.nanosec
         position = [box.pose.position.x, box.pose.position.y, box.pose.position.z]
         assert box.header.frame_id == "odom"
-        np.testing.assert_allclose(position, object_position(stamp_ns), atol=0.3)
+        # It may still be thought to stand at first, and is then a step behind.
+        np.testing.assert_allclose(position, object_position(stamp_ns), atol=0.45)
         np.testing.assert_allclose([box.scale.x, box.scale.y, box.scale.z], [3.5, 1.5, 1.8], atol=0.05)
     arrow = next(m for m in live.received["tracks/markers"][-1].markers if m.ns == "velocity")
     assert arrow.type == Marker.ARROW
