@@ -144,7 +144,7 @@ class ClassTrackingConfig:
     sideways_std: float = option(0.3, "Velocity across the heading; 0: any", unit="m/s", range=(0, 50))
     initial_speed_std: float = option(3.0, "Speed of a new track", unit="m/s", range=(0.01, 50))
     initial_yaw_rate_std: float = option(0.3, "Yaw rate of a new track", unit="rad/s", range=(0.001, 10))
-    parked_share: float = option(0.6, "Probability that a new track is parked; 0: none ever is", range=(0, 1))
+    parked_share: float = option(0.6, "Probability that a new track is parked", range=(0, 1))
     stays_parked_s: float = option(60.0, "Mean time until what is parked moves", unit="s", range=(0.1, 1e5))
     stays_moving_s: float = option(20.0, "Mean time until what moves stops", unit="s", range=(0.1, 1e5))
     restart_speed_std: float = option(1.0, "Speed of what was parked and moves", unit="m/s", range=(0.01, 50))
