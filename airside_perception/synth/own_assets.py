@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,15 @@ def load_own_assets(folder: str | Path | None) -> tuple[OwnAsset, ...]:
     folder = Path(folder)
     if not folder.is_dir():
         raise AirsideError(f"--assets {folder}: expected a folder with meshes ({', '.join(SUFFIXES)}), found none")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    paths = sorted(
+        (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES),
+        key=lambda path: (path.stem, path.suffix),
+    )
     if not paths:
         raise AirsideError(f"--assets {folder}: expected meshes ({', '.join(SUFFIXES)}) in it, found none")
+    for first, second in pairwise(paths):
+        if first.stem == second.stem:
+            raise AirsideError(f"--assets {folder}: expected one mesh a name, got {first.name} and {second.name}")
     return tuple(load_own_asset(path) for path in paths)
 
 

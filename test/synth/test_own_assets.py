@@ -159,3 +159,10 @@ def test_wrong_meshes_are_refused_with_what_to_do(tmp_path):
     write(tmp_path, "ball.ply", sphere, size=[2.0, 2.0, 2.0])
     with pytest.raises(AirsideError, match="simplify the model"):
         load_own_assets(tmp_path)
+
+
+def test_two_meshes_of_one_name_are_refused(tmp_path):
+    write(tmp_path, "loader.glb")
+    write(tmp_path, "loader.ply")
+    with pytest.raises(AirsideError, match=r"got loader\.glb and loader\.ply"):
+        load_own_assets(tmp_path)
