@@ -181,6 +181,7 @@ class Pipeline:
             explanations=explanations,
             image_semantics=network.image_semantics if network is not None else {},
             timing_ms=timing,
+            tentative=tuple(self._tracker.tentative()),
         )
 
     def _perceive(self, frame: RigFrame) -> NetworkOutput | None:

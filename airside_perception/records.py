@@ -337,6 +337,7 @@ class SceneEstimate:
         explanations: one per track.
         image_semantics: see NetworkOutput.
         timing_ms: stage name -> milliseconds; "frame" is the whole step.
+        tentative: tracks that are not confirmed yet (odom): for displays, never for planning.
     """
 
     stamp_ns: int
@@ -348,3 +349,4 @@ class SceneEstimate:
     explanations: tuple[Explanation, ...]
     image_semantics: Mapping[str, np.ndarray] = field(default_factory=dict)
     timing_ms: Mapping[str, float] = field(default_factory=dict)
+    tentative: tuple[Track, ...] = ()

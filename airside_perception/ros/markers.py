@@ -49,14 +49,17 @@ class TrackMarkers:
         self._displayed: dict[tuple[str, int], Marker] = {}
         self._meshes: dict[str, _MarkerMesh] = {}
 
-    def build(self, scene: SceneEstimate, with_meshes: bool = False) -> MarkerArray:
+    def build(self, scene: SceneEstimate, with_meshes: bool = False, with_tentative: bool = False) -> MarkerArray:
         """Markers of all tracks, and a DELETE for each marker shown before and gone now.
 
         Namespaces are box, outline, label, velocity, trail, mesh; the id of a track is the same in all
-        of them and never used again for another track. The markers are valid until the next call.
+        of them and never used again for another track. Tentative tracks are faint outlines in a namespace
+        of their own. The markers are valid until the next call.
         """
         head = header(scene.stamp_ns, scene.frame.frame_id)
         markers = [marker for track in scene.tracks for marker in self._track_markers(track, head, with_meshes)]
+        if with_tentative:
+            markers += [self._outline("tentative", track, head, 0.35) for track in scene.tentative]
         now = {(marker.ns, marker.id): marker for marker in markers}
         gone = [
             Marker(header=head, ns=namespace, id=number, action=Marker.DELETE)
@@ -91,11 +94,7 @@ class TrackMarkers:
         box = self._marker("box", track, head, Marker.CUBE, 0.12 if mesh else 0.35)
         box.pose, box.scale = box_pose(track.box), vector(track.box[3:6])
         yield box
-        outline = self._marker("outline", track, head, Marker.LINE_LIST, 1.0)
-        outline.pose, outline.scale.x = box_pose(track.box), 0.06
-        corners = _points(_CORNERS * track.box[3:6])
-        outline.points = [corners[index] for index in _OUTLINE]
-        yield outline
+        yield self._outline("outline", track, head, 1.0)
         yield self._label(track, head)
         if np.hypot(*track.velocity) >= SLOWEST_ARROW_MPS:
             yield self._arrow(track, head)
@@ -107,6 +106,13 @@ class TrackMarkers:
             yield trail
         if mesh:
             yield mesh
+
+    def _outline(self, namespace: str, track: Track, head: Header, alpha: float) -> Marker:
+        outline = self._marker(namespace, track, head, Marker.LINE_LIST, alpha)
+        outline.pose, outline.scale.x = box_pose(track.box), 0.06
+        corners = _points(_CORNERS * track.box[3:6])
+        outline.points = [corners[index] for index in _OUTLINE]
+        return outline
 
     def _label(self, track: Track, head: Header) -> Marker:
         label = self._marker("label", track, head, Marker.TEXT_VIEW_FACING, 1.0)

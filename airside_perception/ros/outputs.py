@@ -57,7 +57,9 @@ class Outputs:
         """Send everything that follows from one scene; each message carries the scene's stamp."""
         stamp, frame_id = scene.stamp_ns, scene.frame.frame_id
         if self._markers.get_subscription_count():
-            self._markers.publish(self._track_markers.build(scene, self.config.ros.publish_meshes))
+            options = self.config.ros
+            markers = self._track_markers.build(scene, options.publish_meshes, options.publish_rejected)
+            self._markers.publish(markers)
         if self._detections is not None:
             self._detections.publish(messages.detection_array(scene.tracks, stamp, frame_id))
         if scene.occupancy is not None:

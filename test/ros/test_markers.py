@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,23 @@ def test_coasting_tracks_are_pale_and_say_so():
     pale = by_namespace(TrackMarkers().build(make_scene((make_track(state="coasting"),))))
     assert pale["box"].color.a == pytest.approx(0.4 * bright["box"].color.a)
     assert pale["label"].text.endswith("coasting")
+
+
+def test_tentative_tracks_are_faint_outlines_and_only_on_demand():
+    scene = replace(make_scene((make_track("a"),)), tentative=(make_track("b", state="tentative"),))
+    markers = TrackMarkers()
+    assert not any(m.ns == "tentative" for m in markers.build(scene).markers)
+    shown = markers.build(scene, with_tentative=True).markers
+    (faint,) = [m for m in shown if m.ns == "tentative"]
+    (sure,) = [m for m in shown if m.ns == "outline"]
+    assert faint.type == Marker.LINE_LIST
+    assert faint.color.a < 0.5 * sure.color.a
+    assert faint.id != sure.id
+    confirmed = markers.build(
+        replace(scene, tracks=(*scene.tracks, make_track("b")), tentative=()), False, True
+    ).markers
+    assert [(m.ns, m.id) for m in confirmed if m.action == Marker.DELETE] == [("tentative", faint.id)]
+    assert any(m.ns == "box" and m.id == faint.id for m in confirmed)
 
 
 def test_clear_removes_everything():
