@@ -20,6 +20,7 @@ class ImageOutput(NamedTuple):
     semantics: Tensor
     depth: Tensor
     objects: Tensor
+    object_features: Tensor
 
 
 class RawOutput(NamedTuple):
@@ -32,6 +33,7 @@ class RawOutput(NamedTuple):
         semantics: (N, 7, H/4, W/4) logits.
         depth: (N, bins, H/8, W/8) logits.
         objects: (N, 9, H/8, W/8), see network_spec.OBJECT_CHANNELS; meaningful where an object is seen.
+        object_features: (N, C, H/8, W/8), what `objects` is read from; training asks it more.
     """
 
     voxels: Tensor
@@ -40,6 +42,7 @@ class RawOutput(NamedTuple):
     semantics: Tensor
     depth: Tensor
     objects: Tensor
+    object_features: Tensor
 
 
 class OccupancyNetwork(nn.Module):
@@ -92,14 +95,16 @@ class OccupancyNetwork(nn.Module):
         features = self.lift_head(torch.cat([stride4, votes], dim=1))
         bev = self.lift(features, answer.depth, feature_index, depth_index, depth_fraction, slot_weight)
         voxels, heatmap, boxes = self.decoder(bev)
-        return RawOutput(voxels, heatmap, boxes, answer.semantics, answer.depth, answer.objects)
+        return RawOutput(voxels, heatmap, boxes, *answer)
 
     def look(self, images: Tensor, geometry: Tensor) -> tuple[ImageOutput, Tensor]:
         """The image part alone; arguments as in `forward`. Returns its logits and the features at stride 4."""
         x = normalise_images(images).contiguous(memory_format=torch.channels_last)
         stride4, stride8 = self.encoder(x, geometry)
         aware = torch.cat([stride8, functional.avg_pool2d(geometry, 2).to(stride8.dtype)], dim=1)
-        return ImageOutput(self.semantic_head(stride4), self.depth_head(aware), self.object_head(aware)), stride4
+        hidden, read_out = self.object_head
+        features = hidden(aware)
+        return ImageOutput(self.semantic_head(stride4), self.depth_head(aware), read_out(features), features), stride4
 
     def lift(
         self,

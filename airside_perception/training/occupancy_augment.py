@@ -35,7 +35,8 @@ def mirror(sample: TrainingSample, grid: GridSpec) -> TrainingSample:
     boxes = sample.boxes.copy()
     boxes[:, 1] *= -1
     boxes[:, 6] *= -1
-    return TrainingSample(
+    return replace(
+        sample,
         images=np.ascontiguousarray(sample.images[:, :, ::-1]),
         cameras=tuple(mirror_camera(camera) for camera in sample.cameras),
         depth=np.ascontiguousarray(sample.depth[:, :, ::-1]),
@@ -43,8 +44,6 @@ def mirror(sample: TrainingSample, grid: GridSpec) -> TrainingSample:
         occupancy=np.ascontiguousarray(sample.occupancy[:, ::-1]),
         observed=np.ascontiguousarray(sample.observed[:, ::-1]),
         boxes=boxes,
-        box_class=sample.box_class,
-        box_visibility=sample.box_visibility,
         box_velocity=sample.box_velocity * np.array([1, -1], sample.box_velocity.dtype),
     )
 

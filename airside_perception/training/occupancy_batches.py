@@ -41,6 +41,7 @@ class Batch:
     box_weight: Tensor
     objects: Tensor
     object_weight: Tensor
+    kinds: Tensor
 
     def network_inputs(self) -> tuple[Tensor, ...]:
         """The arguments of OccupancyNetwork.forward."""
@@ -83,8 +84,9 @@ def make_batch(samples: Sequence[TrainingSample], spec: NetworkSpec) -> Batch:
         heatmap_mask=stack([center.heatmap_mask for center in centers]),
         boxes=stack([center.boxes for center in centers]),
         box_weight=stack([center.box_weight for center in centers]),
-        objects=torch.from_numpy(np.concatenate([target for target, _ in objects])),
-        object_weight=torch.from_numpy(np.concatenate([weight for _, weight in objects])),
+        objects=torch.from_numpy(np.concatenate([target for target, _, _ in objects])),
+        object_weight=torch.from_numpy(np.concatenate([weight for _, weight, _ in objects])),
+        kinds=torch.from_numpy(np.concatenate([kind for _, _, kind in objects])),
     )
 
 

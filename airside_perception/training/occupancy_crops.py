@@ -46,6 +46,7 @@ class CropBatch:
     semantic: Tensor
     objects: Tensor
     object_weight: Tensor
+    kinds: Tensor
 
     def to(self, device: torch.device | str) -> CropBatch:
         return CropBatch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
@@ -64,8 +65,9 @@ def make_crop_batch(samples: Sequence[TrainingSample], spec: NetworkSpec) -> Cro
         geometry=stack([pixel_geometry(sample.cameras, sized) for sample in samples]),
         depth=stack([depth_target(sample.depth) for sample in samples]),
         semantic=stack([sample.semantic for sample in samples]),
-        objects=stack([target for target, _ in objects]),
-        object_weight=stack([weight for _, weight in objects]),
+        objects=stack([target for target, _, _ in objects]),
+        object_weight=stack([weight for _, weight, _ in objects]),
+        kinds=stack([kind for _, _, kind in objects]),
     )
 
 

@@ -38,6 +38,7 @@ class TrainingSample:
         box_class: (M,) uint8 index into OBJECT_CLASSES.
         box_visibility: (M,) float32 visible fraction in the best camera.
         box_velocity: (M, 2) float32 m/s in base_link axes (over ground).
+        box_kind: (M,) str, the generator's subtype; "" where unknown.
     """
 
     images: np.ndarray
@@ -50,6 +51,7 @@ class TrainingSample:
     box_class: np.ndarray
     box_visibility: np.ndarray
     box_velocity: np.ndarray
+    box_kind: np.ndarray
 
     def __post_init__(self) -> None:
         count, height, width = self.images.shape[:3]
@@ -63,6 +65,7 @@ class TrainingSample:
             "box_class": ((len(self.boxes),), self.box_class),
             "box_visibility": ((len(self.boxes),), self.box_visibility),
             "box_velocity": ((len(self.boxes), 2), self.box_velocity),
+            "box_kind": ((len(self.boxes),), self.box_kind),
         }
         for name, (shape, array) in wanted.items():
             if tuple(array.shape) != tuple(shape):
@@ -93,6 +96,7 @@ def save_sample(path: str | os.PathLike[str], sample: TrainingSample, jpeg_quali
         box_class=sample.box_class.astype(np.uint8),
         box_visibility=sample.box_visibility.astype(np.float32),
         box_velocity=sample.box_velocity.astype(np.float32),
+        box_kind=sample.box_kind.astype(np.str_),
     )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.write_bytes(buffer.getvalue())
@@ -114,7 +118,8 @@ def load_sample(path: str | os.PathLike[str]) -> TrainingSample:
         shape = fields["occupancy"].shape
         observed = np.unpackbits(fields["observed"], count=int(np.prod(shape))).astype(bool).reshape(shape)
         cameras = tuple(_camera_from_dict(entry) for entry in json.loads(fields["cameras"].tobytes()))
-        names = ("depth", "semantic", "occupancy", "boxes", "box_class", "box_visibility", "box_velocity")
+        names = ("depth", "semantic", "occupancy", "boxes", "box_class", "box_visibility", "box_velocity", "box_kind")
+        fields.setdefault("box_kind", np.full(len(fields["boxes"]), ""))
         return TrainingSample(
             images=images, cameras=cameras, observed=observed, **{name: fields[name] for name in names}
         )

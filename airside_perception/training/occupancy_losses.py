@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from airside_perception.occupancy.network import ImageOutput, RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.training.object_kinds import object_kinds
 from airside_perception.training.occupancy_batches import Batch
 from airside_perception.training.occupancy_crops import CropBatch
 
@@ -22,6 +23,7 @@ LOSS_WEIGHTS = {
     "heatmap": 1.0,
     "box": 0.5,
     "object": 0.5,
+    "kind": 0.5,
 }
 
 
@@ -65,6 +67,7 @@ class OccupancyLoss(nn.Module):
         classes = len(spec.semantic_names)
         self.voxel_balance = ClassBalance(classes, power=0.4, limit=6.0)
         self.semantic_balance = ClassBalance(classes, power=0.33, limit=4.0)
+        self.kind_head = nn.Linear(spec.encoder_channels[1], len(object_kinds()))
 
     def forward(self, output: RawOutput, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Returns: the weighted sum (scalar) and each unweighted term as a float."""
@@ -87,6 +90,7 @@ class OccupancyLoss(nn.Module):
             "object": box_loss(
                 output.objects.float()[:, None], batch.objects[:, None], batch.object_weight[:, None], OBJECT_HEADING
             ),
+            "kind": self._kind_term(output.object_features, batch),
         }
 
     def _weighted(self, terms: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
@@ -115,6 +119,14 @@ class OccupancyLoss(nn.Module):
     def _semantic_term(self, logits: Tensor, labels: Tensor) -> Tensor:
         weight = self.semantic_balance.update(labels.reshape(-1))
         return functional.cross_entropy(logits, labels, weight=weight)
+
+    def _kind_term(self, features: Tensor, batch: Batch | CropBatch) -> Tensor:
+        """Cross-entropy of the kinds of the cells that show an object of known kind."""
+        known = batch.kinds >= 0
+        logits = self.kind_head(features.permute(0, 2, 3, 1)[known].float())
+        each = functional.cross_entropy(logits, batch.kinds[known], reduction="none")
+        weight = batch.object_weight[known]
+        return (each * weight).sum() / weight.sum().clamp(min=1.0)
 
     def _depth_term(self, logits: Tensor, batch: Batch | CropBatch) -> Tensor:
         """Cross-entropy with the two neighbouring bins; things weigh three times as much as ground and sky."""

@@ -8,6 +8,7 @@ from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
 from airside_perception.geometry.cameras import Camera
 from airside_perception.occupancy.heading import encode_heading
 from airside_perception.occupancy.network_spec import DEPTH_STRIDE, LIFT_STRIDE, OBJECT_CHANNELS
+from airside_perception.training.object_kinds import UNKNOWN_KIND, kind_labels
 from airside_perception.training.occupancy_data import TrainingSample
 
 SKIN = 0.15
@@ -16,7 +17,7 @@ SKIN = 0.15
 LEAST_RANGE = 0.5
 
 
-def object_targets(sample: TrainingSample) -> tuple[np.ndarray, np.ndarray]:
+def object_targets(sample: TrainingSample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw the boxes of a sample into its images.
 
     Every cell's surface point (from the depth label) is looked up in the boxes of its semantic class; where
@@ -26,24 +27,31 @@ def object_targets(sample: TrainingSample) -> tuple[np.ndarray, np.ndarray]:
         sample: with depth and semantic labels at LIFT_STRIDE.
 
     Returns:
-        (N, OBJECT_CHANNELS, H/8, W/8) float32 in the layout of network_spec.OBJECT_CHANNELS and
+        (N, OBJECT_CHANNELS, H/8, W/8) float32 in the layout of network_spec.OBJECT_CHANNELS,
         (N, H/8, W/8) float32 weights, 0 where no object is seen; the cells of an object share weight
-        sqrt(count), so that near ones do not drown far ones.
+        sqrt(count), so that near ones do not drown far ones,
+        and (N, H/8, W/8) int64 kinds, see object_kinds.kind_labels.
     """
     step = DEPTH_STRIDE // LIFT_STRIDE
     count, height, width = sample.semantic[:, ::step, ::step].shape
     targets = np.zeros((count, OBJECT_CHANNELS, height, width), np.float32)
     weights = np.zeros((count, height, width), np.float32)
+    kinds = np.full((count, height, width), UNKNOWN_KIND)
+    box_kinds = kind_labels(sample.box_kind)
     for index, camera in enumerate(sample.cameras):
         semantic = sample.semantic[index, ::step, ::step]
         depth = sample.depth[index, ::step, ::step]
         for class_id, name in enumerate(OBJECT_CLASSES):
-            boxes = sample.boxes[sample.box_class == class_id].astype(np.float64)
+            of_class = sample.box_class == class_id
+            boxes = sample.boxes[of_class].astype(np.float64)
             rows, columns = np.nonzero((semantic == SEMANTIC_OF_CLASS[name]) & (depth > 0))
             if len(boxes) and len(rows):
                 pixels = np.stack([columns, rows], 1) * DEPTH_STRIDE + LIFT_STRIDE // 2
-                _draw(camera, boxes, pixels, rows, columns, depth[rows, columns], targets[index], weights[index])
-    return targets, weights
+                owner = _draw(
+                    camera, boxes, pixels, rows, columns, depth[rows, columns], targets[index], weights[index]
+                )
+                kinds[index, rows, columns] = np.append(box_kinds[of_class], UNKNOWN_KIND)[owner]
+    return targets, weights, kinds
 
 
 def _draw(
@@ -55,16 +63,16 @@ def _draw(
     depth_cm: np.ndarray,
     targets: np.ndarray,
     weights: np.ndarray,
-) -> None:
-    """Write the targets of the cells of one class in one image (in place)."""
+) -> np.ndarray:
+    """Write the targets of the cells of one class in one image (in place); returns each cell's box, -1 for none."""
     rays = camera.unproject(pixels.astype(np.float64))
     forward = np.maximum(rays[:, 2], 1e-3)
     directions = rays @ camera.base_from_camera[:3, :3].T
     points = camera.position + directions * (depth_cm / 100.0 / forward)[:, None]
-    owner = _owners(points, boxes)
+    all_owners = owner = _owners(points, boxes)
     found = owner >= 0
     if not found.any():
-        return
+        return all_owners
     rows, columns, owner, directions = rows[found], columns[found], owner[found], directions[found]
     bearing = np.arctan2(directions[:, 1], directions[:, 0])
     own = boxes[owner]
@@ -78,6 +86,7 @@ def _draw(
     ]
     targets[:, rows, columns] = np.stack(values)
     weights[rows, columns] = 1.0 / np.sqrt(np.bincount(owner, minlength=len(boxes)))[owner]
+    return all_owners
 
 
 def _owners(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -79,4 +79,5 @@ def _to_sample(rig: Rig, frame: LabelledFrame) -> TrainingSample:
         box_class=np.array([OBJECT_CLASSES.index(o["class"]) for o in frame.objects], np.uint8),
         box_visibility=frame.best_visibility.astype(np.float32),
         box_velocity=velocity @ rotation.T,
+        box_kind=np.array([o["subtype"] for o in frame.objects], np.str_),
     )

@@ -20,6 +20,7 @@ from torch import nn
 from airside_perception.errors import AirsideError
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.training.object_kinds import object_kinds
 from airside_perception.training.occupancy_batches import Batch, stream_batches
 from airside_perception.training.occupancy_crops import CropBatch
 from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample
@@ -102,8 +103,9 @@ class OccupancyTrainer:
             logger.info("started from %s: %d tensors anew", options.initial, _load_matching(network, options.initial))
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.loss = OccupancyLoss(spec).to(self.device)
-        decayed = [p for p in network.parameters() if p.ndim > 1]
-        plain = [p for p in network.parameters() if p.ndim <= 1]
+        learned = [*network.parameters(), *self.loss.parameters()]
+        decayed = [p for p in learned if p.ndim > 1]
+        plain = [p for p in learned if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98))
         self._norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -176,6 +178,7 @@ class OccupancyTrainer:
         state = {
             "spec": self.network.spec.to_json(),
             "contract": CONTRACT,
+            "kinds": list(object_kinds()),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -194,6 +197,10 @@ class OccupancyTrainer:
         state = torch.load(path, map_location=self.device, weights_only=True)
         if state["spec"] != self.network.spec.to_json():
             raise AirsideError(f"{path}: checkpoint of another network spec; choose another --out or pass --no-resume")
+        if state.get("kinds") != list(object_kinds()):
+            raise AirsideError(
+                f"{path}: made with other kinds of objects; start from it with --initial instead"
+            )
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -57,6 +57,7 @@ def drawn_sample(seed=0, count=4, distortion=()):
         box_class=np.ones(1, np.uint8),
         box_visibility=np.ones(1, np.float32),
         box_velocity=np.array([[1.0, 0.5]], np.float32),
+        box_kind=np.array(["bus"]),
     )
 
 

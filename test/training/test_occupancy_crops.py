@@ -38,6 +38,7 @@ def test_a_frame_without_objects_gives_background():
         box_class=np.zeros(0, np.uint8),
         box_visibility=np.zeros(0, np.float32),
         box_velocity=np.zeros((0, 2), np.float32),
+        box_kind=np.array([], np.str_),
     )
     crops = crop_sample(TrainingSample(**fields), np.random.default_rng(0), count=4)
     assert len(crops.images) == 4
@@ -50,7 +51,7 @@ def test_the_image_part_learns_from_crops():
     assert (batch.object_weight > 0).any()
     network = OccupancyNetwork(SPEC)
     loss = OccupancyLoss(SPEC)
-    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam([*network.parameters(), *loss.parameters()], lr=3e-3)
     totals = []
     for _ in range(12):
         seen, _ = network.look(batch.images, batch.geometry)
@@ -59,7 +60,7 @@ def test_the_image_part_learns_from_crops():
         total.backward()
         optimizer.step()
         totals.append(float(total.detach()))
-    assert set(terms) == {"semantic", "depth", "object"}
+    assert set(terms) == {"semantic", "depth", "object", "kind"}
     assert totals[-1] < 0.6 * totals[0]
     assert network.decoder.enter[0][0].weight.grad is None, "the ground plane is not touched"
     assert terms["object"] == pytest.approx(float(terms["object"]))

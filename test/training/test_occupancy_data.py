@@ -7,6 +7,7 @@ from airside_perception.geometry.boxes import box_corners, points_in_boxes
 from airside_perception.occupancy.heading import decode_heading
 from airside_perception.occupancy.network_spec import OBJECT_CHANNELS
 from airside_perception.records import GridSpec
+from airside_perception.training.object_kinds import UNKNOWN_KIND, object_kinds
 from airside_perception.training.occupancy_augment import augment, drop_camera, mirror, turn
 from airside_perception.training.occupancy_batches import make_batch
 from airside_perception.training.occupancy_data import (
@@ -24,7 +25,7 @@ def test_samples_survive_the_disk(tmp_path):
     sample = drawn_sample(3, distortion=(-0.1, 0.01, 0.001, 0.002, 0.0))
     save_sample(tmp_path / "a.npz", sample)
     loaded = load_sample(tmp_path / "a.npz")
-    for name in ("depth", "semantic", "occupancy", "observed", "boxes", "box_class", "box_velocity"):
+    for name in ("depth", "semantic", "occupancy", "observed", "boxes", "box_class", "box_velocity", "box_kind"):
         assert np.array_equal(getattr(loaded, name), getattr(sample, name)), name
     assert np.abs(loaded.images.astype(int) - sample.images).mean() < 4.0
     for ours, theirs in zip(sample.cameras, loaded.cameras, strict=True):
@@ -104,7 +105,9 @@ def test_object_targets_point_to_the_box(size):
     """Range, bearing and heading that every cell is told lead back to the one box of the scene."""
     sample = resize_sample(drawn_sample(5), size)
     assert sample.images.shape[1:3] == size[::-1]
-    targets, weights = object_targets(sample)
+    targets, weights, kinds = object_targets(sample)
+    assert set(kinds[weights > 0]) == {object_kinds().index("bus")}
+    assert set(kinds[weights == 0]) == {UNKNOWN_KIND}
     assert targets.shape == (4, OBJECT_CHANNELS, size[1] // 8, size[0] // 8)
     x, y, _, length, width, height, yaw = sample.boxes[0]
     found = 0
