@@ -24,22 +24,25 @@ class TestSequence:
         seed: of the generator.
         rig: preset name.
         duration_s, rate_hz: length and frame rate.
+        backend: renderer, a name of `synth.BACKENDS`.
     """
 
     seed: int
     rig: str
     duration_s: float
     rate_hz: float
+    backend: str = "raster"
 
     @property
     def name(self) -> str:
         """Name of the folder."""
-        return f"test_{self.seed}_{self.rig}_{self.duration_s:g}s_{self.rate_hz:g}hz"
+        other = "" if self.backend == "raster" else f"_{self.backend}"
+        return f"test_{self.seed}_{self.rig}_{self.duration_s:g}s_{self.rate_hz:g}hz{other}"
 
 
-def held_out_sequences(count: int, duration_s: float, rate_hz: float) -> list[TestSequence]:
+def held_out_sequences(count: int, duration_s: float, rate_hz: float, backend: str = "raster") -> list[TestSequence]:
     """The first `count` sequences of the benchmark."""
-    return [TestSequence(FIRST_SEED + k, RIGS[k % len(RIGS)], duration_s, rate_hz) for k in range(count)]
+    return [TestSequence(FIRST_SEED + k, RIGS[k % len(RIGS)], duration_s, rate_hz, backend) for k in range(count)]
 
 
 def generated(sequence: TestSequence, work: Path, progress: bool = True) -> Path:
@@ -53,7 +56,7 @@ def generated(sequence: TestSequence, work: Path, progress: bool = True) -> Path
     """
     folder = work / sequence.name
     if folder.exists():
-        wanted = {"seed": sequence.seed, "split": "test", "rig": sequence.rig}
+        wanted = {"seed": sequence.seed, "split": "test", "rig": sequence.rig, "backend": sequence.backend}
         found = manifest(folder)
         if {name: found.get(name) for name in wanted} != wanted:
             raise AirsideError(f"{folder}: expected a sequence of {wanted}, found {found}; remove it")
@@ -68,6 +71,7 @@ def generated(sequence: TestSequence, work: Path, progress: bool = True) -> Path
         duration_s=sequence.duration_s,
         rate_hz=sequence.rate_hz,
         label_every=2,
+        backend=sequence.backend,
         progress=progress,
     )
     run_synth(options)

@@ -42,6 +42,7 @@ from airside_perception.pipeline import Pipeline, grid_spec
 from airside_perception.prior import ObjectPrior
 from airside_perception.records import NetworkOutput, RigFrame
 from airside_perception.resources import find_file
+from airside_perception.synth.generate import BACKENDS
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,8 @@ def _summary(parts: list[SequenceScores], max_range: float) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("out/bench/accuracy"), help="sequences and results go here")
-    parser.add_argument("--sequences", type=int, default=4, help="how many (default: %(default)s)")
+    parser.add_argument("--sequences", type=int, default=8, help="how many (default: %(default)s)")
+    parser.add_argument("--backend", choices=BACKENDS, default="raster", help="renderer (default: %(default)s)")
     parser.add_argument("--duration", type=float, default=10.0, help="seconds of each (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=5.0, help="frames per second (default: %(default)s)")
     parser.add_argument("--max-range", type=float, default=40.0, help="score up to this many metres (default: 40)")
@@ -206,8 +208,9 @@ def _run(arguments: argparse.Namespace) -> int:
     machine = describe_machine()
     options = _options(arguments)
     read_config(arguments)
-    wanted = held_out_sequences(arguments.sequences, arguments.duration, arguments.rate)
-    sequences = [generated(sequence, arguments.work) for sequence in wanted]
+    wanted = held_out_sequences(arguments.sequences, arguments.duration, arguments.rate, arguments.backend)
+    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
+        sequences = list(pool.map(generated, wanted, [arguments.work] * len(wanted)))
     if arguments.only_generate:
         return 0
     summaries = run_all(sequences, arguments.work, options, arguments.max_range, arguments.jobs)
