@@ -195,6 +195,7 @@ FLUID_TRUCK_KINDS = {
         {
             "front_turret_basket": Family("train", {"turret": "front", "basket": "open"}),
             "front_turret_cabin": Family("train", {"turret": "front", "basket": "cabin"}),
+            "rear_turret_basket": Family("val", {"turret": "rear", "basket": "open"}),
             "rear_turret_cabin": Family("test", {"turret": "rear", "basket": "cabin"}),
         },
         _deicer,
