@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from airside_perception.synth.assets import Asset, asset_kinds, make_asset
+from airside_perception.synth.episodes import EGO_AHEAD, EGO_HEIGHT, EGO_LENGTH, EGO_WIDTH
 from airside_perception.synth.mesh_parts import box
 from airside_perception.synth.own_assets import OwnAsset
 from airside_perception.synth.placement import GroundPlan, SolidSpace
 from airside_perception.synth.routes import followers, walk
 from airside_perception.synth.scene import SceneObject, Trajectory
 
-EGO_LENGTH, EGO_WIDTH, EGO_HEIGHT, EGO_AHEAD = 4.0, 2.0, 2.6, 0.7
-"""Space of the own vehicle, metres; its middle lies `EGO_AHEAD` before base_link."""
 EGO_CLEARANCE = 0.6
 """Metres that others keep from the own vehicle on every side."""
 STEP_S = 0.25
