@@ -37,8 +37,10 @@ class Asset:
         split: "train", "val" or "test".
         mesh: rest pose, x forward, metres; its axis-aligned bounding box is centred at the origin.
         size: (3,) float64 edge lengths of that box; the object stands on the ground at z = size[2] / 2.
-        animate: stride phase in 0..1 to a mesh of the same topology in the same frame, or None.
+        animate: phase in 0..1 of a cycle to a mesh of the same topology in the same frame, or None.
             A stride reaches beyond the rest pose's box in x.
+        cycle_s: seconds of a cycle that runs by the clock (a marshaller's arms); 0 where the phase goes with
+            the ground covered (legs).
         anchors: named points (3,) in the mesh's frame.
     """
 
@@ -50,6 +52,7 @@ class Asset:
     mesh: Mesh
     size: FloatArray
     animate: Callable[[float], Mesh] | None = None
+    cycle_s: float = 0.0
     anchors: dict[str, FloatArray] = field(default_factory=dict)
 
 
@@ -136,6 +139,7 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None, vari
         mesh=mesh,
         size=mesh.size.astype(np.float64),
         animate=None if animate is None else posed,
+        cycle_s=build.cycle_s,
         anchors={
             name: (np.asarray(point, dtype=np.float64) + offset) * factors for name, point in build.anchors.items()
         },

@@ -20,12 +20,14 @@ class Build:
     Attributes:
         mesh: the asset in its rest pose.
         anchors: named points (3,) of that frame: doors, hitches, engine intakes, bridge heads.
-        animate: stride phase in 0..1 to a mesh of the same topology, or None for rigid assets.
+        animate: phase in 0..1 of a cycle to a mesh of the same topology, or None for rigid assets.
+        cycle_s: seconds of a cycle that runs by the clock; 0 where the phase goes with the ground covered.
     """
 
     mesh: Mesh
     anchors: dict[str, Any] = field(default_factory=dict)
     animate: Callable[[float], Mesh] | None = None
+    cycle_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ class SceneBuilder:
         for _ in range(count):
             asset = self.random_asset("person")
             start = np.asarray(center) + self.rng.normal(0, spread, 2)
-            if asset.animate is not None and self.rng.random() < 0.65:
+            if asset.animate is not None and asset.cycle_s == 0 and self.rng.random() < 0.65:
                 path = walk(self.rng, start, self.duration_s, self.rng.normal(1.35, 0.2))
             else:
                 path = Trajectory.standing(start[0], start[1], self.rng.uniform(-np.pi, np.pi))

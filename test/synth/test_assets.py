@@ -5,6 +5,7 @@ import pytest
 
 from airside_perception.synth.assets import asset_kinds, families, make_asset, structure_kinds
 from airside_perception.synth.mesh_parts import MATERIALS, Mesh
+from airside_perception.synth.people import ACTIVITIES
 
 CLASSES = ("aircraft", "gse", "person", "obstacle", "structure")
 KINDS = sorted({kind for name in CLASSES for split in ("train", "val", "test") for kind in asset_kinds(name, split)})
@@ -24,9 +25,13 @@ SIZES = {
     "towbar": ((3.9, 5.1), (0.25, 0.4), (0.3, 0.5)),
     "container": ((1.8, 2.15), (1.4, 1.75), (1.2, 1.7)),
     "service_van": ((4.0, 6.1), (1.7, 2.2), (1.5, 2.9)),
-    "person_walking": ((0.25, 0.7), (0.4, 0.75), (1.5, 2.0)),
-    "person_standing": ((0.25, 1.1), (0.4, 1.1), (1.45, 2.2)),
-    "person_crouching": ((0.6, 1.5), (0.4, 1.0), (0.9, 1.6)),
+    "person_walking": ((0.25, 0.7), (0.35, 0.8), (1.5, 2.05)),
+    "person_standing": ((0.25, 1.1), (0.35, 1.3), (1.45, 2.2)),
+    "person_crouching": ((0.6, 1.5), (0.4, 1.0), (0.8, 1.6)),
+    "person_kneeling": ((0.7, 1.7), (0.4, 1.0), (1.0, 1.6)),
+    "person_marshalling": ((0.25, 0.7), (0.5, 2.9), (1.45, 2.75)),
+    "person_pushing": ((0.55, 1.2), (0.4, 0.9), (1.35, 2.0)),
+    "person_carrying": ((0.35, 1.1), (0.4, 0.95), (1.45, 2.05)),
     "cone": ((0.25, 0.4), (0.25, 0.4), (0.45, 1.05)),
     "chock": ((0.1, 0.3), (0.28, 0.7), (0.1, 0.2)),
     "bag": ((0.15, 0.85), (0.15, 0.5), (0.15, 0.85)),
@@ -117,7 +122,7 @@ def test_stretched_walkers_keep_their_stride_in_frame():
 
 
 def test_triangle_budgets():
-    budget = {"aircraft": 8500, "gse": 3000, "person": 1000, "obstacle": 300, "structure": 4000}
+    budget = {"aircraft": 8500, "gse": 3000, "person": 1300, "obstacle": 300, "structure": 4000}
     for kind, family, split in every_family():
         asset = make_asset(kind, 3, split, family)
         assert len(asset.mesh.faces) <= budget[asset.class_name], asset.name
@@ -166,9 +171,36 @@ def test_walking_keeps_topology_and_swings_the_legs():
     assert max(feet) > 0.6 > min(feet)
 
 
-def test_only_walkers_animate():
+def test_every_activity_has_a_kind_and_moves_as_promised():
+    assert {f"person_{activity}" for activity in ACTIVITIES} == set(asset_kinds("person", "train"))
+    steps, waves = {"person_walking", "person_pushing", "person_carrying"}, {"person_marshalling"}
     for kind in KINDS:
-        assert (make_asset(kind, 0, "train").animate is not None) == (kind == "person_walking")
+        asset = make_asset(kind, 0, "train")
+        assert (asset.animate is not None) == (kind in steps | waves), kind
+        assert (asset.cycle_s > 0.5) == (kind in waves), kind
+
+
+@pytest.mark.parametrize("activity", ["marshalling", "pushing", "carrying"])
+def test_cycles_close_and_stay_near_their_box(activity):
+    for seed in range(12):
+        asset = make_asset(f"person_{activity}", seed, "train")
+        moved = 0.0
+        for phase in (0.0, 0.25, 0.5, 0.8):
+            mesh = asset.animate(phase)
+            np.testing.assert_array_equal(mesh.faces, asset.mesh.faces)
+            assert is_closed(mesh)
+            assert np.all(np.abs(mesh.vertices[:, 1:]) <= 0.56 * asset.size[1:] + 0.02), asset.name
+            moved = max(moved, float(np.abs(mesh.vertices - asset.mesh.vertices).max()))
+        assert moved > 0.1, asset.name
+        np.testing.assert_allclose(asset.animate(0.0).vertices, asset.animate(1.0).vertices, atol=1e-5)
+
+
+def test_pushing_hands_are_before_the_body_at_the_height_of_a_handle():
+    for seed in range(8):
+        asset = make_asset("person_pushing", seed, "test")
+        forward, _, height = asset.anchors["hands"] + (0.0, 0.0, asset.size[2] / 2)
+        assert 0.15 < forward < 0.6
+        assert 0.75 < height < 1.4
 
 
 def test_anchors_lie_on_the_asset():

@@ -8,6 +8,7 @@ import torch
 from airside_perception.errors import AirsideError
 from airside_perception.prior import ObjectPrior, fit_codes
 from airside_perception.prior.texture_decoder import TextureDecoder
+from airside_perception.synth.assets import asset_kinds
 from airside_perception.synth.mesh_parts import box, merge
 from airside_perception.training.prior_data import LATTICES, LatticeSpec, draw_assets, prepare_asset
 from airside_perception.training.prior_distance import inside_nodes, signed_distance, subdivide, to_lattice
@@ -100,7 +101,7 @@ def tiny(tmp_path_factory) -> PriorTrainingOptions:
     """Options that train one class in two seconds."""
     out = tmp_path_factory.mktemp("prior")
     fit = FitOptions(shape_size=6, texture_size=4, rounds=3, batch=4, points=32)
-    return PriorTrainingOptions(out=out, steps=6, assets={"person": 6}, variants={"person": 1}, fit=fit)
+    return PriorTrainingOptions(out=out, steps=6, assets={"person": 7}, variants={"person": 1}, fit=fit)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def test_training_writes_weights_that_decode_and_a_curve(tiny, trained):
     assert prior.class_names == ("person",)
     assert (prior.shape_size, prior.texture_size) == (6, 4)
     prototypes = prior.prototypes("person")
-    assert {p.name for p in prototypes} == {"person_walking", "person_standing", "person_crouching"}
+    assert {p.name for p in prototypes} == set(asset_kinds("person", "train"))
     mesh = prior.decode("person", prototypes[0].shape, prototypes[0].texture)
     assert not mesh.fallback
     assert 500 < len(mesh.faces) < 2500
