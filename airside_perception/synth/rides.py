@@ -66,7 +66,7 @@ class Ride:
         return self.shifted(time_s - self.end_s)
 
     def trajectory(self, duration_s: float) -> Trajectory:
-        """From a second before the scene to a second after it; stands before the ride's first knot and after its last."""
+        """From a second before the scene to a second after it; stands still before the ride and after it."""
         times = np.arange(-1.0, duration_s + 1.0 + 1e-9, 1 / KNOTS_HZ)
         columns = [np.interp(times, self.knots[:, 0], self.knots[:, k]) for k in (1, 2, 3)]
         return Trajectory(times, np.stack(columns[:2], axis=1), columns[2])
@@ -85,9 +85,7 @@ def plan_ride(
     pieces, time, yaw = [], 0.0, None
     for index, leg in enumerate(legs):
         first, last = index == 0, index == len(legs) - 1
-        moments, distances = _timetable(
-            leg, start_speed if first else 0.0, end_speed if last else 0.0, acceleration
-        )
+        moments, distances = _timetable(leg, start_speed if first else 0.0, end_speed if last else 0.0, acceleration)
         places = leg.path.places(distances)
         places[:, 2] += np.pi if leg.reverse else 0.0
         if yaw is not None:  # the same heading may be a whole turn away on the next path

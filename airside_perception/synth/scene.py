@@ -82,7 +82,6 @@ class SceneObject:
         lift: metres between the ground and the lowest point of the asset.
         stride: metres walked per animation cycle; 0 when walking does not animate the asset.
         phase: animation phase at the first knot, 0..1.
-        tempo: animation cycles per second that pass without walking, as of waving arms.
         changes: (from this second on, the asset that is seen), in time order: a walker who crouches. All of one
             topology and one class; before the first it is `asset`.
     """
@@ -93,7 +92,6 @@ class SceneObject:
     lift: float = 0.0
     stride: float = 0.0
     phase: float = 0.0
-    tempo: float = 0.0
     changes: Sequence[tuple[float, Asset]] = ()
 
     @property
@@ -104,7 +102,7 @@ class SceneObject:
     @property
     def deforms(self) -> bool:
         """True where the mesh changes with time."""
-        return bool(self.changes) or (self.asset.animate is not None and (self.stride > 0 or self.tempo > 0))
+        return bool(self.changes) or (self.asset.animate is not None and (self.stride > 0 or self.asset.cycle_s > 0))
 
     def asset_at(self, time_s: float) -> Asset:
         """The asset that is seen at `time_s`."""
@@ -114,10 +112,10 @@ class SceneObject:
     def mesh(self, time_s: float) -> Mesh:
         """The asset's mesh at `time_s`, box-centred, metres."""
         asset = self.asset_at(time_s)
-        if asset.animate is None or (self.stride <= 0 and self.tempo <= 0):
+        if asset.animate is None or (asset.cycle_s <= 0 and self.stride <= 0):
             return asset.mesh
-        walked = self.trajectory.travelled(time_s) / self.stride if self.stride > 0 else 0.0
-        return asset.animate((self.phase + walked + self.tempo * time_s) % 1.0)
+        cycles = time_s / asset.cycle_s if asset.cycle_s > 0 else self.trajectory.travelled(time_s) / self.stride
+        return asset.animate((self.phase + cycles) % 1.0)
 
     def pose(self, time_s: float) -> np.ndarray:
         """(4, 4) float64 world_from_object (box centre)."""

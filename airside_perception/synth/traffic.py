@@ -12,6 +12,7 @@ from airside_perception.synth.paths import Path, rounded_path
 from airside_perception.synth.rides import ACCELERATION, speed_bound
 from airside_perception.synth.scene import Trajectory
 from airside_perception.synth.scene_builder import SceneBuilder
+from airside_perception.synth.turnaround import Stand
 
 DRIVERS = ("bus", "fuel_truck", "catering_truck", "pushback_tractor", "baggage_tractor", "deicer", "service_van")
 """Kinds that drive on the service road."""
@@ -46,25 +47,25 @@ class _Vehicle:
     present: np.ndarray
 
 
-def road_traffic(builder: SceneBuilder, ego: Trajectory, road_edge: float, closed_at: float | None = None) -> None:
+def road_traffic(builder: SceneBuilder, ego: Trajectory, road_edge: float, crossed: Stand | None = None) -> None:
     """Traffic on the road along y = 0 and on the ways beside it.
 
     Args:
         builder: of the scene.
         ego: drivers keep their distance to the own vehicle, too.
         road_edge: half width of the road, metres.
-        closed_at: x of the middle of a crossing that an aircraft uses; traffic waits before it.
+        crossed: stand whose aircraft crosses the road; traffic waits outside its span.
     """
     rng = builder.rng
     drivers = [kind for kind in DRIVERS if kind in builder.kinds("gse")]
     lanes = [Lane(-0.5 * road_edge, 1.0, (3.5, 8.0)), Lane(0.5 * road_edge, -1.0, (3.5, 8.0))]
     lanes += [Lane(y, -np.sign(y), (1.4, 2.8)) for y in (6.0, -6.5, -9.0) if rng.random() < 0.4]
     for lane in lanes:
-        _fill_lane(builder, lane, drivers, ego, closed_at)
+        _fill_lane(builder, lane, drivers, ego, crossed)
 
 
 def _fill_lane(
-    builder: SceneBuilder, lane: Lane, drivers: Sequence[str], ego: Trajectory, closed_at: float | None
+    builder: SceneBuilder, lane: Lane, drivers: Sequence[str], ego: Trajectory, crossed: Stand | None
 ) -> None:
     """Vehicles of one lane, from the foremost to the last."""
     rng = builder.rng
@@ -81,11 +82,11 @@ def _fill_lane(
         tail = long / 2 + 3.9 * count_of_dollies
         path = _way(rng, lane, start, long)
         stop = None
-        if closed_at is not None:
-            stop = lane.direction * closed_at - 1.0
+        if crossed is not None:
+            stop = lane.direction * crossed.x - crossed.span / 2 - 3.0
         elif rng.random() < 0.15:
             stop = start + rng.uniform(8, 40)
-        dwell = np.inf if closed_at is not None else rng.uniform(1.5, 6.0)
+        dwell = np.inf if crossed is not None else rng.uniform(1.5, 6.0)
         travelled = _follow(path, rng.uniform(*lane.cruise), long / 2, start, ahead, times, stop, dwell)
         places = path.places(travelled + start + _REACH)
         trajectory = Trajectory(times, places[:, :2], places[:, 2])
