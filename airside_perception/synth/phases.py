@@ -104,15 +104,13 @@ def _hitch_tractor(builder: SceneBuilder, aircraft: Asset, path: Trajectory) -> 
     if not {"pushback_tractor", "towbar"} <= set(builder.kinds("gse")):
         return
     tractor, bar = builder.asset("pushback_tractor"), builder.asset("towbar")
-    gear = (
-        float(aircraft.anchors["nose_gear"][0]) if "nose_gear" in aircraft.anchors else 0.38 * float(aircraft.size[0])
-    )
+    gear = float(aircraft.anchors.get("nose_gear", 0.38 * aircraft.size)[0])
     nose = towards_motion(carried(path, gear, 0.0, np.pi))
     long = float(bar.size[0])
     # The tractor must keep before the nose cone.
     beyond = float(aircraft.size[0]) / 2 - gear + 0.4
     middle_of_bar, middle_of_tractor = followers(
-        nose, [long / 2 + 0.3, max(long + 0.3, beyond) + float(tractor.size[0]) / 2]
+        nose, [long / 2 + 0.3, max(long + 0.5, beyond) + float(tractor.size[0]) / 2]
     )
     builder.add(bar, middle_of_bar, force=True)
     builder.add(tractor, middle_of_tractor, force=True)
@@ -123,7 +121,8 @@ def _receive(builder: SceneBuilder, active: ActiveStand) -> None:
     rng, stand = builder.rng, active.stand
     ahead = stand.length / 2 + rng.uniform(6.5, 10.0)
     (marshaller,) = builder.figure("marshalling")
-    builder.stand_at(marshaller, *stand.at(ahead, rng.normal(0, 0.6)), stand.yaw + np.pi + rng.normal(0, 0.05), 0.15)
+    x, y = stand.at(ahead, rng.normal(0, 0.6))
+    builder.stand_at(marshaller, x, y, stand.yaw + np.pi + rng.normal(0, 0.05), 0.15)
     for side in rng.permutation([-1.0, 1.0]):
         _set_chock(builder, stand, float(side), active.still_at + rng.uniform(0.5, 3.0))
     begin = active.still_at + rng.uniform(2.0, 5.0)
@@ -174,7 +173,8 @@ def _see_off(builder: SceneBuilder, active: ActiveStand) -> None:
         add_errand(builder, Errand(path, names, ()))
     for place in _some_places(builder, stand, 4):
         away = np.sign(place.left or 1.0) * (stand.span / 2 + rng.uniform(5, 8))
-        builder.stand_at(builder.asset(place.kind), *stand.at(rng.uniform(-0.3, 0.3) * stand.length, away), stand.yaw)
+        x, y = stand.at(rng.uniform(-0.3, 0.3) * stand.length, away)
+        builder.stand_at(builder.asset(place.kind), x, y, stand.yaw)
 
 
 def _sets_off(path: Trajectory) -> float:
@@ -234,9 +234,8 @@ def _loading(builder: SceneBuilder, active: ActiveStand) -> None:
     for carrier in range(int(rng.integers(1, 4))):
         dolly = stand.at(place.ahead - 1.5 - 3.0 * carrier, beside + 1.5)
         belt = stand.at(place.ahead - 1.3 - 0.8 * carrier, foot + 1.0 + 0.6 * carrier)
-        task = errand(
-            [dolly, belt, dolly, belt, dolly], [(2.0, "standing")] * 4, 1.1, arrive + rng.uniform(0, 5), "carrying"
-        )
+        begin = arrive + rng.uniform(0, 5)
+        task = errand([dolly, belt, dolly, belt, dolly], [(2.0, "standing")] * 4, 1.1, begin, "carrying")
         add_errand(builder, task)
     for other in docking_places(stand):
         if other.kind in builder.kinds("gse") and other != place and rng.random() < 0.6 * other.chance:
@@ -260,31 +259,16 @@ def drive_up(
     out = np.sign(place.left) * rng.uniform(12, 20)
     for step in STEPS_BACK:
         ahead, left = place.ahead + error, place.left + np.sign(place.left) * step
-        corner = stand.at(ahead, left + out)
+        corner, door = stand.at(ahead, left + out), stand.at(ahead, left)
         diamond = stand.at(ahead, left + np.sign(out) * _CREEP_M)
-        entry = stand.at(-stand.length / 2 - 40, left + out)
-        ride = plan_ride(
-            [
-                Leg(rounded_path([entry, corner, diamond], 6.5), rng.uniform(1.6, 2.7)),
-                Leg(
-                    rounded_path([diamond, stand.at(ahead, left)], 1.0),
-                    rng.uniform(0.4, 0.7),
-                    pause_s=rng.uniform(0.6, 2),
-                ),
-            ],
-            start_speed=1.5,
-        )
-        if begin_s is not None:
-            # It has waited at the side of the stand, not on the road.
-            wait = plan_ride(
-                [
-                    Leg(rounded_path([stand.at(ahead - 12, left + out), corner, diamond], 6.5), 2.0),
-                    Leg(rounded_path([diamond, stand.at(ahead, left)], 1.0), 0.6, pause_s=1.0),
-                ]
-            )
-            ride = wait.shifted(begin_s)
-        elif arrive_s is not None:
-            ride = ride.ending_at(arrive_s)
+        # Who is to begin has waited at the side of the stand; who is to arrive comes all the way from the road.
+        entry = stand.at(-stand.length / 2 - 40 if begin_s is None else ahead - 12, left + out)
+        legs = [
+            Leg(rounded_path([entry, corner, diamond], 6.5), rng.uniform(1.6, 2.7)),
+            Leg(rounded_path([diamond, door], 1.0), rng.uniform(0.4, 0.7), pause_s=rng.uniform(0.6, 2)),
+        ]
+        ride = plan_ride(legs, start_speed=1.5 if begin_s is None else 0.0)
+        ride = ride.shifted(begin_s) if begin_s is not None else ride.ending_at(arrive_s or 0.0)
         if builder.add(asset, ride.trajectory(builder.duration_s)):
             return True
     return False
@@ -297,17 +281,12 @@ def drive_away(builder: SceneBuilder, stand: Stand, place: Docking, begin_s: flo
     out = np.sign(place.left) * rng.uniform(9, 13)
     for step in STEPS_BACK:
         left = place.left + np.sign(place.left) * step
-        away = stand.at(place.ahead, left + out)
+        door, away = stand.at(place.ahead, left), stand.at(place.ahead, left + out)
         turned = stand.at(place.ahead + 8.0, left + out)
         road = stand.at(-stand.length / 2 - 60.0, left + out)
-        ride = plan_ride(
-            [
-                Leg(
-                    rounded_path([stand.at(place.ahead, left), away, turned], 5.5), rng.uniform(0.7, 1.3), reverse=True
-                ),
-                Leg(rounded_path([turned, road], 5.0), rng.uniform(1.6, 2.7), pause_s=rng.uniform(0.8, 2.0)),
-            ]
-        )
+        back = Leg(rounded_path([door, away, turned], 5.5), rng.uniform(0.7, 1.3), reverse=True)
+        off = Leg(rounded_path([turned, road], 5.0), rng.uniform(1.6, 2.7), pause_s=rng.uniform(0.8, 2.0))
+        ride = plan_ride([back, off])
         if builder.add(asset, ride.shifted(begin_s).trajectory(builder.duration_s)):
             return True
     return False

@@ -115,28 +115,29 @@ class SightLines:
         """(M, C, P) bool: which lines, (M, C, P, 3) world at times (M,), the mesh of one object blocks."""
         thing = self._objects[index]
         own = np.stack([invert_transform(thing.pose(time)) for time in times])
-        ends_of_lines = [
+        first, last = (
             np.einsum("mij,mcpj->mcpi", own[:, :3, :3], lines) + own[:, None, None, :3, 3] for lines in (starts, ends)
-        ]
-        crossing = _crosses_box(*ends_of_lines, thing.asset.size)
+        )
+        crossing = _crosses_box(first, last, thing.asset.size)
         hits = np.zeros(crossing.shape, bool)
         if crossing.any():
-            first, last = (
-                wp.array(np.ascontiguousarray(lines[crossing], np.float32), dtype=wp.vec3, device="cpu")
-                for lines in ends_of_lines
-            )
-            result = wp.zeros(len(first), dtype=wp.int32, device="cpu")
-            wp.launch(lines_blocked, len(first), [self._mesh(index).id, first, last, result], device="cpu")
+            result: wp.array = wp.zeros(int(crossing.sum()), dtype=wp.int32, device="cpu")
+            arguments = [self._mesh(index).id, _vectors(first[crossing]), _vectors(last[crossing]), result]
+            wp.launch(lines_blocked, len(result), arguments, device="cpu")
             hits[crossing] = result.numpy() > 0
         return hits
 
     def _mesh(self, index: int) -> wp.Mesh:
         if index not in self._meshes:
             mesh = self._objects[index].asset.mesh
-            vertices = wp.array(np.ascontiguousarray(mesh.vertices, np.float32), dtype=wp.vec3, device="cpu")
-            corners = wp.array(np.ascontiguousarray(mesh.faces.ravel(), np.int32), dtype=wp.int32, device="cpu")
-            self._meshes[index] = wp.Mesh(vertices, corners)
+            corners: wp.array = wp.array(mesh.faces.ravel().astype(np.int32), dtype=wp.int32, device="cpu")
+            self._meshes[index] = wp.Mesh(_vectors(mesh.vertices), corners)
         return self._meshes[index]
+
+
+def _vectors(points: np.ndarray) -> wp.array:
+    """(N,) Warp vectors of (N, 3) points."""
+    return wp.array(np.ascontiguousarray(points, np.float32), dtype=wp.vec3, device="cpu")
 
 
 def _points_in(target: SceneObject, time_s: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from airside_perception.synth.turnaround import Stand
 
 DRIVERS = ("bus", "fuel_truck", "catering_truck", "pushback_tractor", "baggage_tractor", "deicer", "service_van")
 """Kinds that drive on the service road."""
-BRAKING = 1.4
+BRAKING = 1.2
 """m/s2, the most that traffic brakes with."""
 _STEP_S, _WARM_UP_S = 0.1, 2.0
 _HEADWAY_S, _STANDSTILL_M = 1.2, 2.5

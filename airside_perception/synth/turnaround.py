@@ -78,9 +78,9 @@ def serve_aircraft(builder: SceneBuilder, stand: Stand) -> None:
         if place.kind in builder.kinds("gse") and rng.random() < place.chance:
             dock(builder, stand, place)
     if rng.random() < 0.7:
-        start = stand.at(-0.22 * stand.length, -(stand.half_fuselage + rng.uniform(10, 13)))
+        x, y = stand.at(-0.22 * stand.length, -(stand.half_fuselage + rng.uniform(10, 13)))
         yaw = stand.yaw + rng.choice([0, np.pi]) + rng.normal(0, 0.1)
-        builder.baggage_train(Trajectory.standing(*start, yaw))
+        builder.baggage_train(Trajectory.standing(x, y, yaw))
     set_cones(builder, stand)
     near = stand.at(rng.uniform(-0.3, 0.55) * stand.length, -(stand.half_fuselage + 6))
     people_about(builder, near, 4.0, int(rng.integers(1, 5)))

@@ -99,7 +99,7 @@ def people_about(builder: SceneBuilder, center: np.ndarray, spread: float, count
         manner = rng.random()
         if manner < 0.35:
             asset = builder.random_asset("person")
-            builder.add(asset, Trajectory.standing(*start, rng.uniform(-np.pi, np.pi)), margin=0.15)
+            builder.add(asset, Trajectory.standing(start[0], start[1], rng.uniform(-np.pi, np.pi)), margin=0.15)
         elif manner < 0.6:
             asset = builder.asset("person_carrying" if rng.random() < 0.25 else "person_walking")
             builder.add(asset, walk(rng, start, builder.duration_s, rng.normal(1.35, 0.2)), margin=0.15)
@@ -132,9 +132,8 @@ def _visit(builder: SceneBuilder, start: np.ndarray) -> None:
         onward = goal + rng.normal(0, 8, 2)
         looks = (rng.uniform(2, 7), str(rng.choice(["standing", "crouching", "kneeling"])))
         speed = float(np.clip(rng.normal(1.35, 0.15), 0.9, 1.8))
-        task = errand(
-            [start, goal, onward], [looks, (1.0, "standing")], speed, rng.uniform(-6, 0.4 * builder.duration_s)
-        )
+        begin = rng.uniform(-6, 0.4 * builder.duration_s)
+        task = errand([start, goal, onward], [looks, (1.0, "standing")], speed, begin)
         if add_errand(builder, task):
             return
 
