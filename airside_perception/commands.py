@@ -68,7 +68,11 @@ def _synth_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rig", default="four_surround", help="preset or rig YAML (default: %(default)s)")
     parser.add_argument("--duration", dest="duration_s", type=positive, default=10.0, help="seconds (default: 10)")
     parser.add_argument("--rate", dest="rate_hz", type=positive, default=10.0, help="frames per second (default: 10)")
-    parser.add_argument("--layout", help="stands or scatter; default: drawn by the seed")
+    parser.add_argument(
+        "--layout",
+        help="stands, scatter, turnaround or one of its phases: arrival, pushback, docking, loading, departure; "
+        "default: drawn by the seed",
+    )
     parser.add_argument("--condition", help="clear, low_sun, overcast, fog, wet or night; default: drawn by the seed")
     parser.add_argument("--raw", action="store_true", help="store raw images instead of JPEG")
     parser.add_argument("--jpeg-quality", type=int, default=90, help="1..100 (default: %(default)s)")

@@ -110,7 +110,9 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None, vari
     candidates = [name for name, entry in spec.families.items() if entry.split == split]
     if not candidates:
         raise ValueError(f"asset kind {kind!r} has no family in split {split!r}; see asset_kinds()")
-    kind_key = zlib.crc32(kind.encode())
+    # A person looks the same in every activity: one seed and family are one figure.
+    is_person = spec.class_name == "person"
+    kind_key = zlib.crc32(b"person" if is_person else kind.encode())
     if family is None:
         family = candidates[int(np.random.default_rng([kind_key, seed]).integers(len(candidates)))]
     elif family not in candidates:
@@ -120,6 +122,8 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None, vari
     rng = np.random.default_rng([kind_key, zlib.crc32(family.encode()), seed])
     varied = varied and split == "train"
     build = spec.build(rng, {**spec.families[family].style, "varied": varied})
+    if is_person:
+        rng = np.random.default_rng([kind_key, zlib.crc32(family.encode()), seed, 1])
     mesh, centre = weathered(build.mesh, rng, WEAR[spec.class_name]).centred()
     factors = stretch_factors(rng, spec.class_name) if varied else np.ones(3)
     mesh = mesh.scaled(factors)

@@ -178,7 +178,7 @@ class CyclesBackend:
 
         for item, holder in zip(self._scene.objects, self._objects, strict=True):
             holder.matrix_world = mathutils.Matrix(item.pose(time_s).tolist())
-            if item.asset.animate is not None and item.stride > 0:
+            if item.deforms:
                 mesh = item.mesh(time_s)
                 holder.data.vertices.foreach_set("co", np.ascontiguousarray(mesh.vertices, np.float32).ravel())
                 holder.data.update()

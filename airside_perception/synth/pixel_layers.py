@@ -170,7 +170,7 @@ class PixelLayers:
     def _coordinates(self, time_s: float) -> np.ndarray:
         """(V, 3) place of each vertex in its object's box."""
         return np.concatenate(
-            [np.clip(o.mesh(time_s).vertices / o.asset.size + 0.5, 0.0, 1.0) for o in self._scene.objects]
+            [np.clip(o.mesh(time_s).vertices / o.asset_at(time_s).size + 0.5, 0.0, 1.0) for o in self._scene.objects]
         )
 
     def _flow(self, camera: Camera, now: float, then: float, point: np.ndarray, moved: np.ndarray) -> np.ndarray:

@@ -41,6 +41,27 @@ def rectangles_overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return overlap
 
 
+def rectangles_gap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Metres between oriented rectangles; 0 where they share area.
+
+    Args:
+        a, b: (..., 5) x, y, length, width, yaw; broadcastable.
+
+    Returns:
+        (...) float64.
+    """
+    a, b = np.broadcast_arrays(a, b)
+    gap = np.full(a.shape[:-1], np.inf)
+    # Two convex outlines are nearest at a corner of one of them.
+    for rectangle, corners in ((a, _corners(b)), (b, _corners(a))):
+        offset = corners - rectangle[..., None, :2]
+        cosine, sine = np.cos(rectangle[..., 4])[..., None], np.sin(rectangle[..., 4])[..., None]
+        along = np.abs(cosine * offset[..., 0] + sine * offset[..., 1]) - rectangle[..., None, 2] / 2
+        across = np.abs(cosine * offset[..., 1] - sine * offset[..., 0]) - rectangle[..., None, 3] / 2
+        gap = np.minimum(gap, np.hypot(np.maximum(along, 0), np.maximum(across, 0)).min(axis=-1))
+    return np.where(rectangles_overlap(a, b), 0.0, gap)
+
+
 class GroundPlan:
     """Which ground is taken, over the sampled times of a scene.
 

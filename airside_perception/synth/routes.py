@@ -18,7 +18,7 @@ def drive(
 
     Args:
         start: (x, y, yaw) at time 0.
-        speeds: m/s; one value, or several that are passed through at equal spacing in time.
+        speeds: m/s, negative backwards; one value, or several that are passed through at equal spacing in time.
         yaw_rates: (S,) rad/s, one for each equal part of the time.
         duration_s: length of the drive; the path also reaches 1 s before and after it.
         rate_hz: knots per second.
@@ -28,7 +28,7 @@ def drive(
     speed = np.interp(times, np.linspace(0, duration_s, len(speeds)), speeds)
     part = np.clip((times / max(duration_s, 1e-6) * len(yaw_rates)).astype(int), 0, len(yaw_rates) - 1)
     # What stands does not turn.
-    turning = np.asarray(yaw_rates, float)[part] * np.minimum(speed / 0.5, 1.0)
+    turning = np.asarray(yaw_rates, float)[part] * np.minimum(np.abs(speed) / 0.5, 1.0)
     yaw = start[2] + np.concatenate([[0.0], np.cumsum(turning[:-1] / rate_hz)])
     steps = (speed / rate_hz)[:, None] * np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
     positions = np.concatenate([np.zeros((1, 2)), np.cumsum(steps[:-1], axis=0)])
@@ -39,14 +39,47 @@ def drive(
     return Trajectory(times, positions, yaw + turn)
 
 
-def traffic_speeds(rng: np.random.Generator) -> np.ndarray:
-    """(5,) m/s over a scene: cruising, slowing down for something, coming to a halt or driving off."""
-    cruise = rng.uniform(1.5, 6.5)
-    manner = rng.random()
+def traffic_speeds(
+    rng: np.random.Generator, duration_s: float, cruise: tuple[float, float] = (1.5, 6.5), acceleration: float = 1.0
+) -> np.ndarray:
+    """Speeds over a scene: cruising, slowing down for something, coming to a halt or driving off.
+
+    Args:
+        rng: random source.
+        duration_s: seconds that the speeds cover.
+        cruise: lowest and highest speed to drive at, m/s.
+        acceleration: m/s2 that no change exceeds.
+
+    Returns:
+        (S,) m/s at equal spacing in time.
+    """
+    pace, manner = rng.uniform(*cruise), rng.random()
+    times = np.linspace(0.0, duration_s, max(int(duration_s / 0.2), 4) + 1)
     if manner < 0.55:
-        return cruise * np.exp(rng.normal(0, 0.08, 5))
-    profile = {0: [1.0, 0.9, 0.45, 0.4, 0.8], 1: [1.0, 0.85, 0.5, 0.0, 0.0], 2: [0.0, 0.0, 0.5, 0.9, 1.0]}
-    return cruise * np.array(profile[int(rng.integers(3))])
+        wobble = np.interp(times, np.linspace(0, duration_s, 5), rng.normal(0, 0.08, 5))
+        return _limited(pace * np.exp(wobble), times, acceleration)
+    shares = ([1.0, 0.9, 0.45, 0.4, 0.8], [1.0, 0.85, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.9, 1.0])[int(rng.integers(3))]
+    return _limited(pace * np.interp(times, np.linspace(0, duration_s, 5), shares), times, acceleration)
+
+
+def _limited(speeds: np.ndarray, times: np.ndarray, acceleration: float) -> np.ndarray:
+    """The largest speeds below `speeds` (S,) that change no faster than `acceleration`."""
+    change = acceleration * times
+    from_left = np.minimum.accumulate(speeds - change) + change
+    return np.minimum(from_left, (np.minimum.accumulate((speeds + change)[::-1])[::-1]) - change)
+
+
+def towards_motion(path: Trajectory) -> Trajectory:
+    """The same places, heading where it goes; where it stands it keeps the heading before, at first its own."""
+    steps = np.diff(path.positions, axis=0)
+    goes = np.linalg.norm(steps, axis=1) > 1e-4
+    if not goes.any():
+        return path
+    course = np.arctan2(steps[:, 1], steps[:, 0])
+    # A path's own heading is right where it first stands.
+    course = np.concatenate([[path.yaws[0]], course])
+    known = np.concatenate([[0], np.where(goes, np.arange(1, len(course)), 0)])
+    return Trajectory(path.times, path.positions, np.unwrap(course[np.maximum.accumulate(known)]))
 
 
 def followers(leader: Trajectory, spacings: list[float]) -> list[Trajectory]:

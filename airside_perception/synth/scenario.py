@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.rig import Rig
 from airside_perception.synth.catalogue import SPLITS
+from airside_perception.synth.ego_routes import scatter_route
 from airside_perception.synth.ground import GroundPainter
 from airside_perception.synth.lighting import CONDITIONS, random_lighting
 from airside_perception.synth.own_assets import OwnAsset
-from airside_perception.synth.routes import drive
+from airside_perception.synth.phases import PHASES
 from airside_perception.synth.scatter_layout import fill_scatter
-from airside_perception.synth.scene import Scene, Trajectory
+from airside_perception.synth.scene import Scene
 from airside_perception.synth.scene_builder import SceneBuilder
 from airside_perception.synth.sensor import random_sensor
 from airside_perception.synth.stand_layout import fill_stands
 
-LAYOUTS = ("stands", "scatter")
-"""Names of the layouts."""
+LAYOUTS = ("stands", "scatter", "turnaround", *PHASES)
+"""Names of the layouts: stands with whatever goes on there, anything anywhere, or stands on one of which a phase of
+a turnaround goes on (drawn, or the one that is named)."""
 
 
 def build_scene(
@@ -40,7 +40,7 @@ def build_scene(
         split: asset families to use: "train", "val" or "test".
         rig: cameras of the own vehicle.
         duration_s, rate_hz: time span.
-        layout: "stands" or "scatter"; None draws stands for val and test, both for training.
+        layout: a name of `LAYOUTS`; None draws stands for val and test, stands or scatter for training.
         condition: a name of `lighting.CONDITIONS`; None draws one.
         own_assets: meshes from files that join in.
 
@@ -55,9 +55,13 @@ def build_scene(
     if layout is None:
         layout = "scatter" if split == "train" and rng.random() < 0.45 else "stands"
     painter = GroundPainter(rng, (0.0, 0.0))
-    ego = _ego_route(rng, duration_s, layout)
-    builder.reserve_ego(ego)
-    (fill_scatter if layout == "scatter" else fill_stands)(builder, painter, ego)
+    if layout == "scatter":
+        ego = scatter_route(rng, duration_s)
+        builder.reserve_ego(ego)
+        fill_scatter(builder, painter, ego)
+    else:
+        phase = str(rng.choice(PHASES)) if layout == "turnaround" else layout
+        ego = fill_stands(builder, painter, rig, phase if phase in PHASES else None)
     for _ in range(int(rng.integers(4, 40))):
         x, y, radius, strength = rng.uniform((-70, -70, 0.5, 0.55), (70, 70, 6.0, 1.1))
         painter.stain(x, y, radius, strength)
@@ -75,6 +79,7 @@ def build_scene(
         duration_s,
         rate_hz,
         tuple(sorted(builder.families)),
+        layout,
     )
 
 
@@ -82,19 +87,3 @@ def _expect(what: str, value: str | None, known: tuple[str | None, ...]) -> None
     if value not in known:
         names = ", ".join(name for name in known if name is not None)
         raise AirsideError(f"--{what}: expected one of {names}, got '{value}'")
-
-
-def _ego_route(rng: np.random.Generator, duration_s: float, layout: str) -> Trajectory:
-    """The vehicle drives along the service road (y about 0) on the right, with bends or a stop now and then."""
-    speed = 0.0 if rng.random() < 0.08 else rng.uniform(1.5, 5.0)
-    bends = rng.normal(0, 0.10, 4) if rng.random() < 0.6 else np.zeros(4)
-    half = speed * duration_s / 2
-    if layout == "scatter":
-        yaw, across = rng.uniform(-np.pi, np.pi), rng.uniform(-3, 3)
-    else:
-        # Swerves that cancel out: a service road has kerbs.
-        bends = bends - bends.mean()
-        yaw = 0.0 if rng.random() < 0.5 else np.pi
-        across = (-1.9 if yaw == 0.0 else 1.9) + rng.normal(0, 0.4)
-    start = (-half * np.cos(yaw), across - half * np.sin(yaw), yaw)
-    return drive(start, speed, bends, duration_s)

@@ -5,7 +5,10 @@ The world frame of a scene is its `odom` frame: z up, the apron is the plane z =
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +16,9 @@ from airside_perception.geometry.rig import Rig
 from airside_perception.geometry.se3 import pose_from_xyz_yaw, wrap_angle
 from airside_perception.synth.assets import Asset
 from airside_perception.synth.mesh import Mesh
+
+if TYPE_CHECKING:
+    from airside_perception.synth.episodes import Episode
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,10 @@ class SceneObject:
         asset: geometry, class and family.
         trajectory: of the box centre, on the ground.
         lift: metres between the ground and the lowest point of the asset.
-        stride: metres walked per animation cycle; 0 when the asset does not animate.
+        stride: metres walked per animation cycle; 0 when walking does not animate the asset.
         phase: animation phase at the first knot, 0..1.
+        changes: (from this second on, the asset that is seen), in time order: a walker who crouches. All of one
+            topology and one class; before the first it is `asset`.
     """
 
     object_id: str
@@ -84,22 +92,41 @@ class SceneObject:
     lift: float = 0.0
     stride: float = 0.0
     phase: float = 0.0
+    changes: Sequence[tuple[float, Asset]] = ()
+
+    @property
+    def still(self) -> bool:
+        """True where neither pose nor mesh ever change."""
+        return not self.trajectory.moves and not self.deforms
+
+    @property
+    def deforms(self) -> bool:
+        """True where the mesh changes with time."""
+        return bool(self.changes) or (self.asset.animate is not None and (self.stride > 0 or self.asset.cycle_s > 0))
+
+    def asset_at(self, time_s: float) -> Asset:
+        """The asset that is seen at `time_s`."""
+        seen = [asset for start, asset in self.changes if start <= time_s]
+        return seen[-1] if seen else self.asset
 
     def mesh(self, time_s: float) -> Mesh:
         """The asset's mesh at `time_s`, box-centred, metres."""
-        if self.asset.animate is None or self.stride <= 0:
-            return self.asset.mesh
-        return self.asset.animate((self.phase + self.trajectory.travelled(time_s) / self.stride) % 1.0)
+        asset = self.asset_at(time_s)
+        if asset.animate is None or (asset.cycle_s <= 0 and self.stride <= 0):
+            return asset.mesh
+        cycles = time_s / asset.cycle_s if asset.cycle_s > 0 else self.trajectory.travelled(time_s) / self.stride
+        return asset.animate((self.phase + cycles) % 1.0)
 
     def pose(self, time_s: float) -> np.ndarray:
         """(4, 4) float64 world_from_object (box centre)."""
         x, y, yaw = self.trajectory.at(time_s)
-        return pose_from_xyz_yaw(x, y, self.lift + self.asset.size[2] / 2, yaw)
+        return pose_from_xyz_yaw(x, y, self.lift + self.asset_at(time_s).size[2] / 2, yaw)
 
     def box(self, time_s: float) -> np.ndarray:
         """(7,) float64 world box: x, y, z, length, width, height, yaw."""
         x, y, yaw = self.trajectory.at(time_s)
-        return np.array([x, y, self.lift + self.asset.size[2] / 2, *self.asset.size, yaw])
+        size = self.asset_at(time_s).size
+        return np.array([x, y, self.lift + size[2] / 2, *size, yaw])
 
 
 @dataclass(frozen=True)
@@ -169,6 +196,7 @@ class Scene:
         ground, lighting, sensor: look.
         duration_s, rate_hz: time span from 0.
         families: kind/family of all assets in it, sorted.
+        layout: name of the layout that drew it.
     """
 
     seed: int
@@ -182,6 +210,14 @@ class Scene:
     duration_s: float
     rate_hz: float = 10.0
     families: tuple[str, ...] = field(default_factory=tuple)
+    layout: str = ""
+
+    @cached_property
+    def episodes(self) -> tuple[Episode, ...]:
+        """Occlusions and near misses, found in the geometry; see `episodes.find_episodes`."""
+        from airside_perception.synth.episodes import find_episodes
+
+        return find_episodes(self)
 
     def odom_from_base(self, time_s: float) -> np.ndarray:
         """(4, 4) float64 pose of the vehicle at `time_s`."""

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from airside_perception.geometry.se3 import invert_transform, pose_from_xyz_yaw, transform_points
 from airside_perception.synth.assets import Asset, asset_kinds, make_asset
+from airside_perception.synth.episodes import EGO_AHEAD, EGO_HEIGHT, EGO_LENGTH, EGO_WIDTH
 from airside_perception.synth.mesh_parts import box
 from airside_perception.synth.own_assets import OwnAsset
 from airside_perception.synth.placement import GroundPlan, SolidSpace
-from airside_perception.synth.routes import followers, walk
+from airside_perception.synth.rides import carried
+from airside_perception.synth.routes import followers
 from airside_perception.synth.scene import SceneObject, Trajectory
 
-EGO_LENGTH, EGO_WIDTH, EGO_HEIGHT, EGO_AHEAD = 4.0, 2.0, 2.6, 0.7
-"""Space of the own vehicle, metres; its middle lies `EGO_AHEAD` before base_link."""
 EGO_CLEARANCE = 0.6
 """Metres that others keep from the own vehicle on every side."""
 STEP_S = 0.25
@@ -72,6 +73,8 @@ class SceneBuilder:
         margin: float = 0.3,
         footprint: tuple[float, float] | None = None,
         force: bool = False,
+        changes: Sequence[tuple[float, Asset]] = (),
+        lift: float = 0.0,
     ) -> bool:
         """Place an asset if its space is free.
 
@@ -82,6 +85,8 @@ class SceneBuilder:
             footprint: (length, width) on the ground; None takes those of the box. Wings and
                 bridges reach over others' ground.
             force: place it anyway.
+            changes: see `SceneObject`.
+            lift: metres above the ground.
 
         Returns:
             True where it was placed.
@@ -89,20 +94,22 @@ class SceneBuilder:
         length, width = footprint or (float(asset.size[0]), float(asset.size[1]))
         if not force and not self._plan.fits(trajectory, length, width, margin):
             return False
-        cells = self._solid.cells(asset.mesh, trajectory, self._times if trajectory.moves else self._times[:1])
+        cells = self._solid.cells(asset.mesh, trajectory, self._solid_times(asset, trajectory))
         if not force and not self._solid.free(cells, not trajectory.moves):
             return False
         self._plan.take(trajectory, length, width)
         (self._solid.sweep if trajectory.moves else self._solid.fill)(cells)
-        self.families.add(asset.name.rsplit("/", 1)[0])
-        walking = asset.animate is not None and trajectory.moves
+        self.families.update(seen.name.rsplit("/", 1)[0] for seen in (asset, *(later for _, later in changes)))
+        steps = any(seen.animate is not None and seen.cycle_s == 0 for seen in (asset, *(a for _, a in changes)))
         self.objects.append(
             SceneObject(
                 f"{asset.class_name}_{len(self.objects):03d}",
                 asset,
                 trajectory,
-                stride=float(self.rng.uniform(1.25, 1.6)) if walking else 0.0,
+                lift,
+                stride=float(self.rng.uniform(1.25, 1.6)) if steps and trajectory.moves else 0.0,
                 phase=float(self.rng.random()),
+                changes=tuple(changes),
             )
         )
         return True
@@ -111,29 +118,75 @@ class SceneBuilder:
         """Place a standing asset."""
         return self.add(asset, Trajectory.standing(x, y, yaw), margin, force=force)
 
-    def people(self, center: np.ndarray, spread: float, count: int) -> None:
-        """People around a place, about half of them walking."""
-        for _ in range(count):
-            asset = self.random_asset("person")
-            start = np.asarray(center) + self.rng.normal(0, spread, 2)
-            if asset.animate is not None and asset.cycle_s == 0 and self.rng.random() < 0.65:
-                path = walk(self.rng, start, self.duration_s, self.rng.normal(1.35, 0.2))
-            else:
-                path = Trajectory.standing(start[0], start[1], self.rng.uniform(-np.pi, np.pi))
-            self.add(asset, path, margin=0.15)
+    def free(self, asset: Asset, trajectory: Trajectory, margin: float = 0.3) -> bool:
+        """True where `add` would place the asset."""
+        if not self._plan.fits(trajectory, float(asset.size[0]), float(asset.size[1]), margin):
+            return False
+        cells = self._solid.cells(asset.mesh, trajectory, self._solid_times(asset, trajectory))
+        return self._solid.free(cells, not trajectory.moves)
 
-    def baggage_train(self, leader: Trajectory) -> bool:
-        """A baggage tractor with 1 to 4 dollies behind it, as many as the ground is free for."""
+    def _solid_times(self, asset: Asset, trajectory: Trajectory) -> np.ndarray:
+        """Times at which its solid space is looked at: seldom for aircraft, which have many faces and are slow."""
+        if not trajectory.moves:
+            return self._times[:1]
+        return self._times[:: 3 if asset.class_name == "aircraft" else 1]
+
+    def ego_fits(self, ego: Trajectory) -> bool:
+        """True where the own vehicle could drive `ego` among what has been placed so far."""
+        length, width = EGO_LENGTH + 2 * EGO_CLEARANCE, EGO_WIDTH + 2 * EGO_CLEARANCE
+        middle = carried(ego, EGO_AHEAD, 0.0)
+        body = box((0, 0, EGO_HEIGHT / 2), (length, width, EGO_HEIGHT), (0, 0, 0))
+        times = self._times if ego.moves else self._times[:1]
+        if not self._plan.fits(middle, length, width, 0.2):
+            return False
+        if not self._solid.free(self._solid.cells(body, middle, times), standing=False):
+            return False
+        return all(self._passes(ego, thing) for thing in self.objects if _reaches_over_others(thing))
+
+    def _passes(self, ego: Trajectory, thing: SceneObject) -> bool:
+        """True where no vertex of a moving aircraft comes into the own vehicle's space."""
+        half = np.array([EGO_LENGTH, EGO_WIDTH, EGO_HEIGHT]) / 2 + EGO_CLEARANCE
+        for time in self._times:
+            base_from_world = invert_transform(pose_from_xyz_yaw(*ego.at(time)[:2], 0.0, ego.at(time)[2]))
+            points = transform_points(base_from_world @ thing.pose(time), thing.asset.mesh.vertices)
+            if (np.abs(points - [EGO_AHEAD, 0, EGO_HEIGHT / 2]) < half).all(axis=1).any():
+                return False
+        return True
+
+    def figure(self, *activities: str) -> list[Asset]:
+        """One person in several activities, names of `people.ACTIVITIES`."""
+        seed = int(self.rng.integers(2**31))
+        kinds = [f"person_{activity}" for activity in activities]
+        first = make_asset(kinds[0], seed, self.split)
+        return [first, *(make_asset(kind, seed, self.split, first.family) for kind in kinds[1:])]
+
+    def baggage_train(self, leader: Trajectory, count: int | None = None, tractor: Asset | None = None) -> bool:
+        """A baggage tractor with dollies behind it, as many as the ground is free for.
+
+        Args:
+            leader: path of the tractor's centre.
+            count: of dollies; None draws 1 to 5 for a train that stands, 4 to 6 for one that moves.
+            tractor: None draws one.
+
+        Returns:
+            True where the tractor was placed.
+        """
         if not {"baggage_tractor", "baggage_dolly"} <= set(self.kinds("gse")):
             return False
-        tractor = self.asset("baggage_tractor")
+        tractor = tractor or self.asset("baggage_tractor")
         if not self.add(tractor, leader):
             return False
+        if count is None:
+            count = int(self.rng.integers(4, 7) if leader.moves else self.rng.integers(1, 6))
         dolly = self.asset("baggage_dolly")
         gap = 0.35
         first = (tractor.size[0] + dolly.size[0]) / 2 + gap
-        spacings = [first + k * (dolly.size[0] + gap) for k in range(int(self.rng.integers(1, 5)))]
-        for path in followers(leader, spacings):
+        for path in followers(leader, [first + k * (dolly.size[0] + gap) for k in range(count)]):
             if not self.add(self.asset("baggage_dolly", dolly.family), path, margin=0.02):
                 break
         return True
+
+
+def _reaches_over_others(thing: SceneObject) -> bool:
+    """A moving aircraft: its wings and engines sweep ground that its footprint leaves free."""
+    return thing.asset.class_name == "aircraft" and thing.trajectory.moves

@@ -75,7 +75,7 @@ class GeometryCache:
             placed = self._standing.get(index)
             if placed is None:
                 placed = self._place(index, time_s)
-                if not self._scene.objects[index].trajectory.moves:
+                if self._scene.objects[index].still:
                     self._standing[index] = placed
             vertices.append(placed[0])
             normals.append(placed[1])

@@ -2,74 +2,138 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from airside_perception.geometry.rig import Rig
 from airside_perception.synth.assets import Asset
+from airside_perception.synth.ego_routes import ego_on_stands
 from airside_perception.synth.ground import GroundPainter
 from airside_perception.synth.markings import paint_road, paint_stand, paint_taxiway
-from airside_perception.synth.routes import drive, traffic_speeds
+from airside_perception.synth.near_misses import add_near_miss
+from airside_perception.synth.occlusion_plans import add_occlusion
+from airside_perception.synth.phases import PHASES, ActiveStand, perform, prepare
 from airside_perception.synth.scene import Trajectory
 from airside_perception.synth.scene_builder import SceneBuilder
-from airside_perception.synth.turnaround import serve_aircraft
+from airside_perception.synth.traffic import road_traffic
+from airside_perception.synth.turnaround import Stand, serve_aircraft
+from airside_perception.synth.walkers import people_about, push_cart
 
-DRIVERS = ("bus", "fuel_truck", "catering_truck", "pushback_tractor", "baggage_tractor", "deicer", "service_van")
-"""Kinds that drive on the service road."""
 WALLS = ("terminal", "hangar", "shed")
 """Structures that line the back of the stands."""
 
 
-def fill_stands(builder: SceneBuilder, painter: GroundPainter, ego: Trajectory) -> None:
-    """One or two rows of stands beside the road at y = 0, equipment, traffic, people and buildings."""
+def fill_stands(builder: SceneBuilder, painter: GroundPainter, rig: Rig, phase: str | None = None) -> Trajectory:
+    """One or two rows of stands beside the road at y = 0, equipment, traffic, people and buildings.
+
+    Args:
+        builder, painter: what to fill.
+        rig: cameras for which occlusions are planned.
+        phase: a name of `PHASES`, what goes on at one stand near the middle; None draws one, or none.
+
+    Returns:
+        The own vehicle's path.
+    """
     rng = builder.rng
     edge = paint_road(painter, rng)
-    both_sides = rng.random() < 0.15
-    _row_of_stands(builder, painter, 1.0, edge)
-    if both_sides:
-        _row_of_stands(builder, painter, -1.0, edge)
-    else:
+    if phase is None:
+        phase = str(rng.choice(PHASES)) if rng.random() < 0.5 else ""
+    with_taxiway = phase in ("arrival", "pushback") or rng.random() < 0.85
+    nose_to_road = phase not in PHASES and rng.random() < 0.4
+    row = _Row(1.0, nose_to_road, rng.uniform(7.0, 12.0), edge)
+    active = None
+    if not nose_to_road:
+        active = _active_stand(builder, row, phase)
+    ego = ego_on_stands(builder, active, edge)
+    builder.reserve_ego(ego)
+    _row_of_stands(builder, painter, row, active)
+    if with_taxiway:
         paint_taxiway(painter, rng, -1.0)
-    _road_traffic(builder)
+    else:
+        _row_of_stands(builder, painter, _Row(-1.0, rng.random() < 0.4, rng.uniform(7.0, 12.0), edge), None)
+    closed = active is not None and active.crosses(edge, builder.duration_s)
+    road_traffic(builder, ego, edge, active.stand if active is not None and closed else None)
+    if rng.random() < 0.35:
+        add_near_miss(builder, ego)
     for _ in range(int(rng.integers(1, 3))):
         _park_equipment(builder, rng.uniform(-50, 40), -(edge + rng.uniform(2.0, 5.0)))
-    if not both_sides:
+    if with_taxiway:
         _far_side(builder)
+    if builder.duration_s >= 4.0 and rng.random() < 0.6:
+        add_occlusion(builder, ego, rig)
     for _ in range(int(rng.integers(3, 7))):
-        builder.people(np.array([rng.uniform(-45, 45), rng.uniform(-14, 30)]), 4.0, int(rng.integers(1, 4)))
+        people_about(builder, np.array([rng.uniform(-45, 45), rng.uniform(-14, 30)]), 4.0, int(rng.integers(1, 4)))
+    if rng.random() < 0.4:
+        x, y = rng.uniform((-25, 5), (25, 14))
+        push_cart(builder, [(x, y), (x + rng.choice([-1, 1]) * rng.uniform(12, 20), y + rng.normal(0, 2))])
     middle = ego.at(builder.duration_s / 2)
-    builder.people(np.array(middle[:2]), 12.0, int(rng.integers(3, 8)))
+    people_about(builder, np.array(middle[:2]), 12.0, int(rng.integers(3, 8)))
     for _ in range(int(rng.integers(2, 10))):
         x, y, yaw = rng.uniform((-40, -40, -3), (40, 40, 3))
         builder.stand_at(builder.random_asset("obstacle"), x, y, yaw)
+    return ego
 
 
-def _row_of_stands(builder: SceneBuilder, painter: GroundPainter, side: float, edge: float) -> None:
-    """Aircraft side by side on one side of the road (sign of y, half width `edge`), buildings behind them."""
-    rng = builder.rng
-    nose_to_road = rng.random() < 0.4
-    yaw = side * (-np.pi / 2 if nose_to_road else np.pi / 2)
-    clearance = rng.uniform(7.0, 12.0)
-    parked: list[tuple[float, float, Asset]] = []
-    x, depth = rng.uniform(-75, -55), 0.0
+@dataclass(frozen=True)
+class _Row:
+    """Stands on one side of the road (sign of y): where noses point, the gap to the road, the road's half width."""
+
+    side: float
+    nose_to_road: bool
+    clearance: float
+    edge: float
+
+    @property
+    def yaw(self) -> float:
+        return self.side * (-np.pi / 2 if self.nose_to_road else np.pi / 2)
+
+    def stand(self, builder: SceneBuilder, aircraft: Asset, x: float) -> Stand:
+        """A stand whose middle is at x, the aircraft's nearer end before the road."""
+        y = self.side * (self.clearance + aircraft.size[0] / 2 + builder.rng.uniform(0, 2))
+        return Stand(x, float(y), self.yaw, aircraft)
+
+
+def _active_stand(builder: SceneBuilder, row: _Row, phase: str) -> ActiveStand | None:
+    aircraft = builder.random_asset("aircraft")
+    stand = row.stand(builder, aircraft, float(builder.rng.uniform(-12, 12)))
+    return prepare(builder, stand, phase)
+
+
+def _row_of_stands(builder: SceneBuilder, painter: GroundPainter, row: _Row, active: ActiveStand | None) -> None:
+    """Aircraft side by side on one side of the road, buildings behind them, and what goes on around them."""
+    rng, side = builder.rng, row.side
+    parked: list[Stand] = []
+    stands = [active.stand] if active is not None else []
+    x = rng.uniform(-75, -55)
     while x < 70:
+        if active is not None and abs(x - active.stand.x) <= active.stand.span / 2 + 4.5:
+            x = active.stand.x + active.stand.span / 2 + rng.uniform(4.5, 14.0)
+            continue
         aircraft = builder.random_asset("aircraft")
-        length, span, _ = aircraft.size
+        span = float(aircraft.size[1])
         if rng.random() < 0.15:
             x += rng.uniform(20, 35)
             continue
-        center = (x + span / 2, side * (clearance + length / 2 + rng.uniform(0, 2)))
-        depth = max(depth, abs(center[1]) + length / 2)
-        path = Trajectory.standing(*center, yaw)
-        if builder.add(aircraft, path, 0.0, footprint=(float(length), 0.13 * float(length))):
-            parked.append((*center, aircraft))
-            paint_stand(painter, rng, (*center, yaw), length, span, edge)
-        x += span + rng.uniform(4.5, 14.0)
-    wall = depth + rng.uniform(8, 25)
+        stand = row.stand(builder, aircraft, x + span / 2)
+        beside = active is None or abs(stand.x - active.stand.x) > (span + active.stand.span) / 2 + 4.5
+        if beside and builder.add(aircraft, stand.path, 0.0, footprint=stand.footprint):
+            parked.append(stand)
+        x += (span if beside else 6.0) + rng.uniform(4.5, 14.0)
+    stands += parked
+    depth = max([abs(stand.y) + stand.length / 2 for stand in stands], default=0.0)
+    # The own vehicle may drive round the nose of the active aircraft.
+    wall = max(depth + rng.uniform(8, 25), active.stand.y + active.stand.length / 2 + 13 if active is not None else 0.0)
+    for stand in stands:
+        paint_stand(painter, rng, (stand.x, stand.y, stand.yaw), stand.length, stand.span, row.edge)
     _buildings(builder, side, wall)
-    if not nose_to_road:
+    if not row.nose_to_road:
         _bridges(builder, parked, side, wall)
     _masts_and_fences(builder, side, wall)
-    for center_x, center_y, aircraft in parked:
-        serve_aircraft(builder, center_x, center_y, yaw, aircraft)
+    if active is not None:
+        perform(builder, active)
+    for stand in parked:
+        serve_aircraft(builder, stand)
 
 
 def _buildings(builder: SceneBuilder, side: float, wall: float, chance: float = 1.0) -> None:
@@ -86,22 +150,22 @@ def _buildings(builder: SceneBuilder, side: float, wall: float, chance: float = 
         x += width + (0.5 if rng.random() < 0.6 else rng.uniform(5, 30))
 
 
-def _bridges(builder: SceneBuilder, parked: list[tuple[float, float, Asset]], side: float, wall: float) -> None:
+def _bridges(builder: SceneBuilder, parked: list[Stand], side: float, wall: float) -> None:
     """Jet bridges from the terminal to the left of the noses that point to it."""
     rng = builder.rng
     if "jet_bridge" not in builder.kinds("structure"):
         return
-    for x, y, aircraft in parked:
+    for stand in parked:
         if rng.random() < 0.4:
             continue
         bridge = builder.asset("jet_bridge")
         length, width, _ = bridge.size
-        beside = side * (0.06 * aircraft.size[0] + width / 2 + 0.6)
-        nose = abs(y) + aircraft.size[0] / 2
+        beside = side * (0.06 * stand.length + width / 2 + 0.6)
+        nose = abs(stand.y) + stand.length / 2
         # The head reaches back beside the first door, unless the bridge is too short for that.
-        middle = max(nose - 0.14 * aircraft.size[0] + length / 2, wall - 1.0 - length / 2)
+        middle = max(nose - 0.14 * stand.length + length / 2, wall - 1.0 - length / 2)
         if middle + length / 2 < wall + 1.0:
-            path = Trajectory.standing(x - beside, side * middle, -side * np.pi / 2)
+            path = Trajectory.standing(stand.x - beside, side * middle, -side * np.pi / 2)
             builder.add(bridge, path, 0.0, footprint=(2.0, 2.0))
 
 
@@ -135,20 +199,3 @@ def _park_equipment(builder: SceneBuilder, x: float, front: float) -> None:
         y = front - asset.size[0] / 2 - abs(rng.normal(0, 0.3))
         builder.stand_at(asset, x, y, yaw + rng.normal(0, 0.04))
         x += asset.size[1] / 2
-
-
-def _road_traffic(builder: SceneBuilder) -> None:
-    """Vehicles and trains in the road's lanes and on the ways beside it; they slow down and stop like traffic."""
-    rng = builder.rng
-    drivers = [kind for kind in DRIVERS if kind in builder.kinds("gse")]
-    for _ in range(int(rng.integers(4, 9))):
-        lane = rng.choice([-2.2, 2.2, -6.5, 6.0, -9.0])
-        bends = rng.normal(0, 0.05, 4) if rng.random() < 0.25 else np.zeros(4)
-        speeds = traffic_speeds(rng)
-        pulls_train = rng.random() < 0.4
-        vehicle = builder.asset(str(rng.choice(drivers)))
-        for _ in range(3):
-            start = (rng.uniform(-55, 55), lane + rng.normal(0, 0.15), 0.0 if lane < 0 else np.pi)
-            path = drive(start, speeds, bends, builder.duration_s)
-            if builder.baggage_train(path) if pulls_train else builder.add(vehicle, path, margin=0.4):
-                break
