@@ -15,11 +15,12 @@ import numpy as np
 
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.cameras import Camera
-from airside_perception.synth.bent_camera import BentCamera
+from airside_perception.synth.bent_camera import BentCameras, pixel_rays
 from airside_perception.synth.cycles_materials import (
     ALBEDO,
     build_ground_material,
     build_materials,
+    remove_material,
     set_sky,
     set_sun,
 )
@@ -62,7 +63,7 @@ class CyclesBackend:
     def __init__(self, scene: Scene, samples: int = SAMPLES, threads: int = 0):
         self._bpy = load_blender()
         self._scene, self._labels = scene, RasterBackend(scene)
-        self._bent: dict[str, BentCamera] = {}
+        self._bent = BentCameras()
         self._objects: list[Any] = []
         self._folder = tempfile.TemporaryDirectory(prefix="airside_cycles_")
         with _quiet():
@@ -85,12 +86,9 @@ class CyclesBackend:
         if camera.is_linear:
             radiance = self._trace(time_s, camera)
         else:
-            bent = self._bent.get(camera.name)
-            if bent is None or bent.camera is not camera:
-                bent = self._bent[camera.name] = BentCamera(camera)
-            linear = self._trace(time_s, bent.pinhole)
-            radiance = bent.resample_image(linear)
-        rgb = developed(self._hazy(radiance, labels.depth, camera), self._scene, rng)
+            bent = self._bent.of(camera)
+            radiance = bent.resample_image([self._trace(time_s, face) for face in bent.faces])
+        rgb = developed(radiance, self._scene, rng)
         return ImageLayers(rgb, labels.depth, labels.semantic, labels.item)
 
     def trace_labels(self, time_s: float, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
@@ -131,10 +129,11 @@ class CyclesBackend:
     def _light(self) -> None:
         set_sky(self._bpy, self._scene.lighting)
         set_sun(self._bpy, self._scene.lighting)
-        self._ground.data.materials.clear()
-        self._ground.data.materials.append(
-            build_ground_material(self._bpy, self._scene.ground, self._scene.lighting.wetness)
-        )
+        laid = self._ground.data.materials
+        for material in list(laid):
+            laid.clear()
+            remove_material(self._bpy, material)
+        laid.append(build_ground_material(self._bpy, self._scene.ground, self._scene.lighting.wetness))
 
     def _upload(self, item: SceneObject, index: int) -> Any:
         bpy, mesh = self._bpy, item.asset.mesh
@@ -204,9 +203,12 @@ class CyclesBackend:
         holder.matrix_world = mathutils.Matrix(world.tolist())
 
     def _trace(self, time_s: float, camera: Camera) -> np.ndarray:
-        """(H, W, 3) float32 linear radiance."""
+        """(H, W, 3) float32 linear radiance of a linear camera, seen through the air."""
         with _quiet():
-            return self._render_passes(time_s, camera, ("Image",))["Image"]
+            radiance = self._render_passes(time_s, camera, ("Image",))["Image"]
+        if self._scene.lighting.fog_density <= 0.0:
+            return radiance
+        return self._hazy(radiance, self._labels.depth(time_s, camera), camera)
 
     def _render_passes(
         self, time_s: float, camera: Camera, names: tuple[str, ...], samples: int | None = None
@@ -258,21 +260,10 @@ class CyclesBackend:
 
     def _hazy(self, radiance: np.ndarray, depth: np.ndarray, camera: Camera) -> np.ndarray:
         """Fog over the traced image, by the length of each ray."""
-        density = self._scene.lighting.fog_density
-        if density <= 0.0:
-            return radiance
-        rays = _ray_lengths(camera)
-        clear = np.where(depth > 0, np.exp(-density * depth * rays), 1.0)[..., None]
+        rays = pixel_rays(camera)
+        lengths = np.where(depth > 0, depth / rays[..., 2], 0.0)
+        clear = np.exp(-self._scene.lighting.fog_density * lengths)[..., None]
         return (radiance * clear + np.asarray(self._scene.lighting.sky_horizon) * (1 - clear)).astype(np.float32)
-
-
-def _ray_lengths(camera: Camera) -> np.ndarray:
-    """(H, W) metres along each pixel's ray for a metre along the optical axis."""
-    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    rays = camera.unproject(np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(float))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        lengths = np.linalg.norm(rays, axis=1) / np.maximum(rays[:, 2], 1e-3)
-    return np.nan_to_num(lengths, nan=1.0).reshape(camera.height, camera.width)
 
 
 @contextlib.contextmanager

@@ -113,6 +113,15 @@ def build_ground_material(bpy: Any, texture: GroundTexture, wetness: float) -> A
     return material
 
 
+def remove_material(bpy: Any, material: Any) -> None:
+    """Free a material that nothing uses any more, and the images that only it showed."""
+    images = {node.image for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeTexImage"}
+    bpy.data.materials.remove(material)
+    for image in images:
+        if image is not None and not image.users:
+            bpy.data.images.remove(image)
+
+
 def _mapped(nodes: Any, links: Any, value: Any, source: tuple[float, float], target: tuple[float, float]) -> Any:
     """A value mapped linearly from one range to another, clamped."""
     node = nodes.new("ShaderNodeMapRange")

@@ -14,7 +14,7 @@ from airside_perception.geometry.cameras import Camera
 from airside_perception.rendering import rasterize
 from airside_perception.rendering.warp_runtime import start_warp
 from airside_perception.synth import shading_kernels
-from airside_perception.synth.bent_camera import BentCamera
+from airside_perception.synth.bent_camera import BentCameras
 from airside_perception.synth.scene import Lighting, Scene, SensorStyle
 from airside_perception.synth.scene_geometry import GeometryCache, SceneGeometry, semantic_lookup
 from airside_perception.synth.sensor import expose
@@ -30,7 +30,7 @@ class ImageLayers:
 
     Attributes:
         rgb: (H, W, 3) uint8.
-        depth: (H, W) float32 optical-axis metres, 0 = sky.
+        depth: (H, W) float32 optical-axis metres, 0 = sky, or 90 degrees and more off the axis of a fisheye.
         semantic: (H, W) uint8 ids of classes.SEMANTIC_NAMES.
         item: (H, W) int32 index into scene.objects; -1 ground, -2 sky.
     """
@@ -57,7 +57,7 @@ class RasterBackend:
         self._semantic = np.concatenate([semantic_lookup(scene), [0, GROUND]]).astype(np.uint8)
         self._levels = [torch.from_numpy(level).to(self._device) for level in texture_levels(scene.ground.albedo)]
         self._air = _air(scene.lighting)
-        self._bent: dict[str, BentCamera] = {}
+        self._bent = BentCameras()
         self._time: float | None = None
 
     def relight(self, lighting: Lighting, sensor: SensorStyle) -> None:
@@ -82,11 +82,16 @@ class RasterBackend:
         if camera.is_linear:
             radiance, depth, item = self._render_linear(time_s, camera)
         else:
-            bent = self._bent.get(camera.name)
-            if bent is None or bent.camera is not camera:
-                bent = self._bent[camera.name] = BentCamera(camera)
-            radiance, depth, item = bent.resample(*self._render_linear(time_s, bent.pinhole))
+            bent = self._bent.of(camera)
+            radiances, depths, items = zip(*(self._render_linear(time_s, face) for face in bent.faces), strict=True)
+            radiance, depth = bent.resample_image(radiances), bent.resample_depth(depths)
+            item = bent.resample_labels(items, -2).astype(np.int32)
         return ImageLayers(developed(radiance, self._scene, rng), depth, self._semantic[item], item)
+
+    def depth(self, time_s: float, camera: Camera) -> np.ndarray:
+        """(H, W) float32 optical-axis depth of a linear camera of the vehicle, metres, 0 = sky."""
+        self._prepare(time_s)
+        return self._render_linear(time_s, camera)[1]
 
     def _prepare(self, time_s: float) -> None:
         if self._time == time_s:

@@ -53,6 +53,18 @@ def test_traced_images_show_the_scene_in_its_light(traced, small_rig):
     assert dark[sky].mean() < 0.75 * clear[sky].mean()
 
 
+@pytest.mark.cycles
+def test_relighting_leaves_nothing_behind(traced):
+    import bpy
+
+    scene, backend = traced
+    counts = []
+    for _ in range(3):
+        backend.relight(scene.lighting, scene.sensor)
+        counts.append([len(getattr(bpy.data, kind)) for kind in ("materials", "images", "worlds", "lights", "objects")])
+    assert counts[0] == counts[1] == counts[2]
+
+
 def test_without_blender_the_error_names_the_extra(tmp_path, monkeypatch):
     import sys
 

@@ -1,11 +1,9 @@
-"""From radiance to bytes: tone, noise, vignette, saturation; lights and rigs that it looks through."""
+"""From radiance to bytes: tone, noise, vignette, saturation; and the lights it looks at."""
 
 import numpy as np
 import pytest
 
-from airside_perception.errors import AirsideError
 from airside_perception.synth.lighting import CONDITIONS, random_lighting
-from airside_perception.synth.rigs import PRESETS, preset_rig, random_rig, rotation_from_angles
 from airside_perception.synth.scene import SensorStyle
 from airside_perception.synth.sensor import expose, random_sensor
 
@@ -88,31 +86,3 @@ def test_night_is_darker_and_noisier_than_day():
     assert night.read_noise > day.read_noise
     light = {name: random_lighting(np.random.default_rng(1), name)[0] for name in ("clear", "night")}
     assert light["night"].sky_zenith.max() < 0.1 * light["clear"].sky_zenith.max()
-
-
-def test_random_rigs_look_around():
-    for seed in range(20):
-        rig = random_rig(np.random.default_rng(seed), (640, 384), cameras=4)
-        axes = np.array([camera.base_from_camera[:3, 2] for camera in rig.cameras.values()])
-        bearings = np.sort(np.degrees(np.arctan2(axes[:, 1], axes[:, 0])))
-        gaps = np.diff([*bearings, bearings[0] + 360])
-        assert gaps.max() < 115
-        assert np.all(np.abs(axes[:, 2]) < 0.45)
-        assert {(c.width, c.height) for c in rig.cameras.values()} == {(640, 384)}
-
-
-def test_angles_of_a_mounting():
-    np.testing.assert_allclose(rotation_from_angles(np.pi / 2, 0, 0)[:, 2], [0, 1, 0], atol=1e-12)
-    down = rotation_from_angles(0, 0.3, 0)[:, 2]
-    np.testing.assert_allclose(down, [np.cos(0.3), 0, -np.sin(0.3)], atol=1e-12)
-    np.testing.assert_allclose(rotation_from_angles(0, 0, 0)[:, 0], [0, -1, 0], atol=1e-12)  # image right is -y
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_load(name):
-    assert len(preset_rig(name).names) == {"four_surround": 4, "six_surround": 6}[name]
-
-
-def test_an_unknown_preset_lists_the_known():
-    with pytest.raises(AirsideError, match="four_surround, six_surround, got 'five'"):
-        preset_rig("five")
