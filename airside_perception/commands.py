@@ -69,7 +69,13 @@ def _synth_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--duration", dest="duration_s", type=positive, default=10.0, help="seconds (default: 10)")
     parser.add_argument("--rate", dest="rate_hz", type=positive, default=10.0, help="frames per second (default: 10)")
     parser.add_argument("--layout", help="stands or scatter; default: drawn by the seed")
-    parser.add_argument("--condition", help="clear, low_sun, overcast, fog, wet or night; default: drawn by the seed")
+    parser.add_argument(
+        "--condition",
+        help="clear, low_sun, overcast, fog, wet, night, dusk or snow; default: drawn by the seed",
+    )
+    parser.add_argument(
+        "--look", default="realistic", help="realistic, or randomised: made-up textures and lights (default: realistic)"
+    )
     parser.add_argument("--raw", action="store_true", help="store raw images instead of JPEG")
     parser.add_argument("--jpeg-quality", type=int, default=90, help="1..100 (default: %(default)s)")
     parser.add_argument("--label-every", type=int, default=1, help="label images and voxels of every n-th frame")

@@ -88,7 +88,7 @@ class CyclesBackend:
         else:
             bent = self._bent.of(camera)
             radiance = bent.resample_image([self._trace(time_s, face) for face in bent.faces])
-        rgb = developed(radiance, self._scene, rng)
+        rgb = developed(radiance, self._scene, rng, camera.name)
         return ImageLayers(rgb, labels.depth, labels.semantic, labels.item)
 
     def trace_labels(self, time_s: float, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
