@@ -20,10 +20,14 @@ from airside_perception.synth.cycles_materials import (
     ALBEDO,
     build_ground_material,
     build_materials,
+    coated,
     remove_material,
+    set_glow,
+    set_lamps,
     set_sky,
     set_sun,
 )
+from airside_perception.synth.lamps import MOST, scene_lamps
 from airside_perception.synth.mesh import Mesh
 from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers, RasterBackend, developed
 from airside_perception.synth.scene import Lighting, Scene, SceneObject, SensorStyle
@@ -133,7 +137,8 @@ class CyclesBackend:
         for material in list(laid):
             laid.clear()
             remove_material(self._bpy, material)
-        laid.append(build_ground_material(self._bpy, self._scene.ground, self._scene.lighting.wetness))
+        laid.append(build_ground_material(self._bpy, self._scene.ground, self._scene.lighting))
+        set_glow(self._materials, self._scene.lighting.glow)
 
     def _upload(self, item: SceneObject, index: int) -> Any:
         bpy, mesh = self._bpy, item.asset.mesh
@@ -145,8 +150,9 @@ class CyclesBackend:
         data.vertices.foreach_set("co", np.ascontiguousarray(mesh.vertices, np.float32).ravel())
         data.loops.foreach_set("vertex_index", np.ascontiguousarray(mesh.faces, np.int32).ravel())
         data.polygons.foreach_set("loop_start", np.arange(0, mesh.faces.size, 3, dtype=np.int32))
+        pattern = self._scene.patterns[index] if self._scene.patterns else None
         for material in self._materials:
-            data.materials.append(material)
+            data.materials.append(material if pattern is None else coated(bpy, material, pattern))
         data.polygons.foreach_set("material_index", mesh.face_materials.astype(np.int32))
         colors = data.color_attributes.new(ALBEDO, "FLOAT_COLOR", "CORNER")
         corner = np.ones((len(mesh.faces), 3, 4), np.float32)
@@ -206,9 +212,9 @@ class CyclesBackend:
         """(H, W, 3) float32 linear radiance of a linear camera, seen through the air."""
         with _quiet():
             radiance = self._render_passes(time_s, camera, ("Image",))["Image"]
-        if self._scene.lighting.fog_density <= 0.0:
+        if self._scene.lighting.fog_density <= 0.0 and self._scene.lighting.mist <= 0.0:
             return radiance
-        return self._hazy(radiance, self._labels.depth(time_s, camera), camera)
+        return self._hazy(radiance, self._labels.depth(time_s, camera), time_s, camera)
 
     def _render_passes(
         self, time_s: float, camera: Camera, names: tuple[str, ...], samples: int | None = None
@@ -216,6 +222,7 @@ class CyclesBackend:
         """Render and read the wanted passes back through files: a background render has no other way out."""
         bpy, scene = self._bpy, self._bpy.context.scene
         self._pose_objects(time_s)
+        set_lamps(bpy, scene_lamps(self._scene, time_s), MOST)
         self._point_camera(time_s, camera)
         layer = scene.view_layers[0]
         layer.use_pass_z, layer.use_pass_object_index = "Depth" in names, "IndexOB" in names
@@ -258,12 +265,22 @@ class CyclesBackend:
         pixels = values.reshape(height, width, -1)[::-1]
         return np.ascontiguousarray(pixels[..., :3] if name == "Image" else pixels[..., 0])
 
-    def _hazy(self, radiance: np.ndarray, depth: np.ndarray, camera: Camera) -> np.ndarray:
-        """Fog over the traced image, by the length of each ray."""
-        rays = pixel_rays(camera)
+    def _hazy(self, radiance: np.ndarray, depth: np.ndarray, time_s: float, camera: Camera) -> np.ndarray:
+        """Fog, and mist near the ground, over the traced image, as in the fast backend's `haze`."""
+        light, rays = self._scene.lighting, pixel_rays(camera)
         lengths = np.where(depth > 0, depth / rays[..., 2], 0.0)
-        clear = np.exp(-self._scene.lighting.fog_density * lengths)[..., None]
-        return (radiance * clear + np.asarray(self._scene.lighting.sky_horizon) * (1 - clear)).astype(np.float32)
+        swallowed = light.fog_density * lengths
+        if light.mist > 0.0:
+            pose = self._scene.odom_from_base(time_s) @ camera.base_from_camera
+            start = max(float(pose[2, 3]), 0.0)
+            end = np.maximum(start + lengths * (rays @ pose[2, :3]), 0.0)
+            low, high = (
+                np.minimum(start, end) / 2,
+                np.maximum(np.maximum(start, end) / 2, np.minimum(start, end) / 2 + 0.01),
+            )
+            swallowed = swallowed + light.mist * lengths * (np.exp(-low) - np.exp(-high)) / (high - low)
+        clear = np.exp(-swallowed)[..., None]
+        return (radiance * clear + np.asarray(light.sky_horizon) * (1 - clear)).astype(np.float32)
 
 
 @contextlib.contextmanager

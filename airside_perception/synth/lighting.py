@@ -137,7 +137,7 @@ def _night(rng: np.random.Generator, lighting: Lighting) -> Lighting:
         sun_color=tint * rng.uniform(0.1, 0.8),
         ambient_color=tint * rng.uniform(0.03, 0.16),
         sky_zenith=np.array([0.006, 0.008, 0.014]),
-        sky_horizon=np.array([0.03, 0.03, 0.035]) * rng.uniform(0.5, 2.5),
+        sky_horizon=np.array([0.03, 0.03, 0.035]) * rng.uniform(0.2, 1.2),
         fog_density=float(rng.uniform(0.0, 0.002)),
         wetness=float(rng.uniform(0.3, 0.9)) if wet else 0.0,
         rain=float(rng.uniform(0.1, 0.8)) if rainy else 0.0,
