@@ -164,13 +164,17 @@ def snow_covered(texture: GroundTexture, snow: float) -> np.ndarray:
         (rows, columns, 3) uint8.
     """
     rows, columns = texture.albedo.shape[:2]
+    # Drifts are broad: a quarter of the texels is enough for them.
+    coarse = cv2.resize(texture.albedo, (columns // 4, rows // 4), interpolation=cv2.INTER_AREA)
     rng = np.random.default_rng(20250117)
-    drifts = sum(s * smooth_noise(rng, (rows, columns), cells) for cells, s in ((14, 0.5), (60, 0.3), (260, 0.25)))
-    red, green, _ = cv2.split(texture.albedo)
-    grass = cv2.blur((green > 1.2 * red.astype(np.float32)).astype(np.float32), (9, 9))
-    lies = np.clip((drifts + 1.9 * snow - 1.05 + 1.6 * grass) * 2.5, 0.0, 0.97)[..., None].astype(np.float32)
-    white = np.array([200.0, 206.0, 216.0], np.float32) * (1 + 0.05 * drifts[..., None]).astype(np.float32)
-    return (texture.albedo * (1 - lies) + np.minimum(white, 255.0) * lies).astype(np.uint8)
+    drifts = np.zeros(coarse.shape[:2], np.float32)
+    for cells, strength in ((14, 0.5), (60, 0.3), (260, 0.25)):
+        drifts += strength * smooth_noise(rng, drifts.shape, cells)
+    grass = cv2.blur((coarse[..., 1] > 1.2 * coarse[..., 0].astype(np.float32)).astype(np.float32), (3, 3))
+    lies = np.clip((drifts + (1.9 * snow - 1.05) + 1.6 * grass) * 2.5, 0.0, 0.97)
+    white = np.clip(np.float32([200.0, 206.0, 216.0]) * (1 + 0.05 * drifts[..., None]), 0, 255).astype(np.uint8)
+    lies, white = (cv2.resize(each, (columns, rows), interpolation=cv2.INTER_LINEAR) for each in (lies, white))
+    return cv2.blendLinear(texture.albedo, white, 1 - lies, lies)
 
 
 def _seven_segments() -> dict[str, list[tuple[tuple[int, int], tuple[int, int]]]]:

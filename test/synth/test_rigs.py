@@ -139,6 +139,23 @@ def test_boxes_that_nothing_hides_are_wholly_visible_to_a_fisheye(wide):
     assert np.all(visible / amodal > 0.9)
 
 
+@pytest.mark.parametrize("lens", ["plumb_bob", "rational_polynomial", "equidistant"])
+def test_pixels_are_taken_from_where_their_rays_point(lens):
+    for seed in range(4):
+        camera = next(iter(random_rig(np.random.default_rng(seed), (322, 199), 1, lens).cameras.values()))
+        bent, rays = BentCamera(camera), pixel_rays(camera) @ camera.base_from_camera[:3, :3].T
+        columns = [np.meshgrid(np.arange(face.width), np.arange(face.height)) for face in bent.faces]
+        u, v = (bent.resample_labels([each[k] for each in columns], -2) for k in (0, 1))
+        number = bent.resample_labels([np.full(c[0].shape, k) for k, c in enumerate(columns)], -2)
+        assert number.min() >= 0
+        off = np.zeros(number.shape)
+        for k, face in enumerate(bent.faces):
+            pixels, _ = face.project(rays @ face.base_from_camera[:3, :3])
+            away = np.abs(pixels - np.stack([u, v], axis=-1)).max(axis=-1)
+            off = np.where(number == k, away, off)
+        assert off.max() < 0.56  # the nearest pixel, and what interpolated rays add
+
+
 def test_labels_of_a_fisheye_are_never_blended(wide):
     _, camera, _, _ = wide
     bent = BentCamera(camera)
