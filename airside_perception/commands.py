@@ -73,7 +73,13 @@ def _synth_arguments(parser: argparse.ArgumentParser) -> None:
         help="stands, scatter, turnaround or one of its phases: arrival, pushback, docking, loading, departure; "
         "default: drawn by the seed",
     )
-    parser.add_argument("--condition", help="clear, low_sun, overcast, fog, wet or night; default: drawn by the seed")
+    parser.add_argument(
+        "--condition",
+        help="clear, low_sun, overcast, fog, wet, night, dusk or snow; default: drawn by the seed",
+    )
+    parser.add_argument(
+        "--look", default="realistic", help="realistic, or randomised: made-up textures and lights (default: realistic)"
+    )
     parser.add_argument("--raw", action="store_true", help="store raw images instead of JPEG")
     parser.add_argument("--jpeg-quality", type=int, default=90, help="1..100 (default: %(default)s)")
     parser.add_argument("--label-every", type=int, default=1, help="label images and voxels of every n-th frame")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import invert_transform, matrix_to_quaternion, transform_points
 from airside_perception.records import GridSpec
 from airside_perception.rendering import rasterize
+from airside_perception.synth.bent_camera import BentCamera
 from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers
 from airside_perception.synth.scene import Scene
 from airside_perception.synth.scene_geometry import SceneGeometry, semantic_lookup
@@ -49,20 +51,36 @@ def pixel_counts(
     amodal = visible.astype(np.float64)
     if not len(wanted):
         return visible, amodal
-    small = camera.resized(camera.width // _AMODAL_STRIDE, camera.height // _AMODAL_STRIDE)
-    camera_from_odom = invert_transform(odom_from_base @ camera.base_from_camera)
-    clip = small.clip_positions(transform_points(camera_from_odom, geometry.vertices), NEAR, FAR)
+    if camera.is_linear:
+        small = camera.resized(camera.width // _AMODAL_STRIDE, camera.height // _AMODAL_STRIDE)
+        alone = _alone(geometry, odom_from_base, small, wanted).sum(dim=(1, 2)).numpy()
+    else:
+        bent = _small_bent(camera)
+        drawn = [_alone(geometry, odom_from_base, face, wanted).numpy() for face in bent.faces]
+        alone = np.array([bent.resample_labels(each, 0).sum() for each in zip(*drawn, strict=True)])
+    amodal[wanted] = np.maximum(alone * _AMODAL_STRIDE**2, visible[wanted])
+    return visible, amodal
+
+
+@lru_cache(maxsize=16)
+def _small_bent(camera: Camera) -> BentCamera:
+    """A distorted camera at the resolution of amodal counts; kept, as a sequence asks for it in every frame."""
+    return BentCamera(camera.resized(camera.width // _AMODAL_STRIDE, camera.height // _AMODAL_STRIDE))
+
+
+def _alone(geometry: SceneGeometry, odom_from_base: np.ndarray, camera: Camera, wanted: np.ndarray) -> torch.Tensor:
+    """(len(wanted), H, W) bool: the pixels of a linear camera that show each object, with no other there."""
+    clip = camera.clip_matrix(NEAR, FAR) @ invert_transform(odom_from_base @ camera.base_from_camera)
+    matrix = clip.astype(np.float32)
     ranges = np.stack([geometry.face_ranges[wanted], np.diff(geometry.face_ranges)[wanted]], axis=1)
     raster = rasterize(
-        torch.from_numpy(np.ascontiguousarray(clip, np.float32)),
+        torch.from_numpy(np.ascontiguousarray(geometry.vertices @ matrix[:, :3].T + matrix[:, 3])),
         torch.from_numpy(geometry.faces),
-        (small.height, small.width),
+        (camera.height, camera.width),
         ranges=torch.from_numpy(ranges),
         cull_backfaces=True,
     )
-    alone = (raster[..., 3] > 0).sum(dim=(1, 2)).numpy() * _AMODAL_STRIDE**2
-    amodal[wanted] = np.maximum(alone, visible[wanted])
-    return visible, amodal
+    return raster[..., 3] > 0
 
 
 def object_truth(

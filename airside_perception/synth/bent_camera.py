@@ -1,75 +1,157 @@
-"""Cameras with distortion: rendered by a wider pinhole at the same place, then resampled."""
+"""Cameras with distortion: rendered by linear cameras at the same place, then resampled.
+
+A narrow view takes one wider pinhole. A fisheye takes faces of a cube about its optical centre, each cut down
+to what the lens sees of it, so that no angle is out of reach: pixels may look backward.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from airside_perception.geometry.cameras import Camera
 
-WIDEST = float(np.radians(150))
-"""Widest view of the pinhole behind it; pixels of a fisheye beyond that stay black, without labels."""
+WIDEST_PINHOLE = float(np.tan(np.radians(55)))
+"""Largest slope of a ray to the optical axis that one pinhole serves; beyond, a cube costs fewer pixels."""
+MARGIN = 4
+"""Pixels that linear cameras reach beyond what is needed of them, for interpolation."""
+
+_LEAST_EXTENT = 1e-3
+_STEP = 4
+_AXES = np.array([[0, 0, 1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, -1]], np.float64)
+"""Optical axes of a cube's faces in the optical frame of the lens: ahead, right, left, down, up, back."""
 
 
 class BentCamera:
-    """A camera that is not linear, and the way from a pinhole's pixels to its own.
+    """A camera that is not linear, and the way from linear cameras' pixels to its own.
 
     Attributes:
         camera: the distorted camera.
-        pinhole: a linear camera at the same place that sees all that `camera` sees, up to `WIDEST`.
+        faces: linear cameras at the same place that together see all that `camera` sees.
+        seen: (H, W) bool, pixels that the lens model can draw; the rest stays black and without labels.
+        axis_scale: (H, W) float32 metres along the camera's optical axis for each metre along that of the face
+            which a pixel is taken from; not positive where the pixel looks to the side or backward.
     """
 
     def __init__(self, camera: Camera):
         self.camera = camera
-        self.pinhole = covering_pinhole(camera)
-        columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-        rays = camera.unproject(np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(float))
-        pixels, valid = self.pinhole.project(rays)
-        valid &= np.isfinite(rays).all(axis=1)
-        pixels = np.where(valid[:, None], pixels, -10.0).reshape(camera.height, camera.width, 2).astype(np.float32)
-        self._x, self._y = np.ascontiguousarray(pixels[..., 0]), np.ascontiguousarray(pixels[..., 1])
+        shape = (camera.height, camera.width)
+        rays, seen = _lens_rays(camera)
+        one = np.abs(rays[:, :2]).max(axis=1) <= WIDEST_PINHOLE * rays[:, 2]
+        face_of = np.zeros(len(rays), int) if one[seen].all() else np.argmax(rays @ _AXES.T, axis=1)
+        x, y = np.full(len(rays), -10.0), np.full(len(rays), -10.0)
+        scale = np.ones(len(rays))
+        faces: list[Camera] = []
+        self._tops: list[int] = []
+        top = 0
+        for number in np.unique(face_of[seen]):
+            own = np.flatnonzero(seen & (face_of == number))
+            turn = _turn(number)
+            local = rays[own] @ turn
+            face = _covering(camera, turn, local[:, :2] / local[:, 2:])
+            found, _ = face.project(local)
+            x[own], y[own] = found[:, 0], found[:, 1] + top
+            scale[own] = rays[own, 2] / local[:, 2]
+            faces.append(face)
+            self._tops.append(top)
+            top += face.height
+        self.faces = tuple(faces)
+        self.seen = seen.reshape(shape)
+        self.axis_scale = scale.reshape(shape).astype(np.float32)
+        self._x, self._y = x.reshape(shape).astype(np.float32), y.reshape(shape).astype(np.float32)
 
-    def resample(
-        self, radiance: np.ndarray, depth: np.ndarray, item: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The pinhole's (H, W, 3), (H, W), (H, W) layers as the distorted camera sees them; depth stays along
-        the shared optical axis."""
-        labels = item.astype(np.float32)
-        return (
-            self._remap(radiance, cv2.INTER_LINEAR, 0),
-            self._remap(depth, cv2.INTER_NEAREST, 0),
-            self._remap(labels, cv2.INTER_NEAREST, -2).astype(np.int32),
-        )
+    def resample_image(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """The faces' (h, w, 3) radiance as the distorted camera sees it, (H, W, 3)."""
+        return self._remap(images, cv2.INTER_LINEAR, 0)
 
-    def resample_image(self, radiance: np.ndarray) -> np.ndarray:
-        """The pinhole's (H, W, 3) radiance as the distorted camera sees it."""
-        return self._remap(radiance, cv2.INTER_LINEAR, 0)
+    def resample_depth(self, depths: Sequence[np.ndarray]) -> np.ndarray:
+        """(H, W) depth along the camera's own optical axis by the nearest pixel of the faces' (h, w) depths;
+        0 where there is none, which is so of all that lies 90 degrees or more off the axis."""
+        return np.maximum(self._remap(depths, cv2.INTER_NEAREST, 0) * self.axis_scale, 0.0)
 
-    def resample_labels(self, layer: np.ndarray, border: float) -> np.ndarray:
-        """Any (H, W) or (H, W, 3) layer of the pinhole by the nearest pixel, in single precision; what the pinhole
-        doesn't see gets `border`."""
-        return self._remap(layer.astype(np.float32), cv2.INTER_NEAREST, border)
+    def resample_labels(self, layers: Sequence[np.ndarray], border: float) -> np.ndarray:
+        """Any (h, w) or (h, w, 3) layer of the faces by the nearest pixel, in single precision; pixels that show
+        nothing get `border`."""
+        return self._remap([layer.astype(np.float32) for layer in layers], cv2.INTER_NEAREST, border)
 
-    def _remap(self, layer: np.ndarray, interpolation: int, border: float) -> np.ndarray:
+    def _remap(self, layers: Sequence[np.ndarray], interpolation: int, border: float) -> np.ndarray:
+        sheet = layers[0] if len(layers) == 1 else self._sheet(layers)
         return cv2.remap(
-            layer, self._x, self._y, interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=(border,) * 4
+            sheet, self._x, self._y, interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=(border,) * 4
         )
 
+    def _sheet(self, layers: Sequence[np.ndarray]) -> np.ndarray:
+        """All faces below each other in one image."""
+        rows, columns = sum(layer.shape[0] for layer in layers), max(layer.shape[1] for layer in layers)
+        sheet = np.zeros((rows, columns, *layers[0].shape[2:]), layers[0].dtype)
+        for layer, top in zip(layers, self._tops, strict=True):
+            sheet[top : top + layer.shape[0], : layer.shape[1]] = layer
+        return sheet
 
-def covering_pinhole(camera: Camera, margin_px: int = 4) -> Camera:
-    """A distortion-free camera at the same place that sees all that `camera` sees (up to `WIDEST`)."""
-    u, v = np.linspace(0, camera.width - 1, 33), np.linspace(0, camera.height - 1, 33)
-    right, bottom = np.full(33, camera.width - 1.0), np.full(33, camera.height - 1.0)
-    sides = [(u, 0 * u), (u, bottom), (0 * v, v), (right, v)]
-    rays = camera.unproject(np.concatenate([np.stack(side, axis=1) for side in sides]))
-    limit = np.tan(WIDEST / 2)
-    with np.errstate(invalid="ignore"):
-        slopes = np.abs(rays[:, :2] / np.maximum(rays[:, 2:], 1e-3))
-    # A fisheye may not be able to unproject its corners at all.
-    reach = np.clip(np.nan_to_num(slopes, nan=limit), 0, limit).max(axis=0)
-    focal = float(camera.intrinsics[0, 0])
-    width = int(2 * np.ceil(min(reach[0] * focal, 1.6 * camera.width))) + 2 * margin_px
-    height = int(2 * np.ceil(min(reach[1] * focal, 1.6 * camera.height))) + 2 * margin_px
-    fx, fy = (width / 2 - margin_px) / reach[0], (height / 2 - margin_px) / reach[1]
-    intrinsics = np.array([[fx, 0, (width - 1) / 2], [0, fy, (height - 1) / 2], [0, 0, 1.0]])
-    return Camera(camera.name, width, height, intrinsics, camera.base_from_camera)
+
+class BentCameras:
+    """Keeps the `BentCamera` of each distorted camera of a rig between frames."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, BentCamera] = {}
+
+    def of(self, camera: Camera) -> BentCamera:
+        """The `BentCamera` of `camera`, made again where its name stands for another camera now."""
+        bent = self._known.get(camera.name)
+        if bent is None or bent.camera is not camera:
+            bent = self._known[camera.name] = BentCamera(camera)
+        return bent
+
+
+def pixel_rays(camera: Camera) -> np.ndarray:
+    """(H, W, 3) float64 unit viewing rays of all pixels in the optical frame."""
+    pixels = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), axis=-1)
+    return camera.unproject(pixels.reshape(-1, 2).astype(float)).reshape(camera.height, camera.width, 3)
+
+
+def _lens_rays(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """(H * W, 3) unit rays of a lens's pixels and (H * W,) bool, pixels that the model can draw.
+
+    Inverting a distortion takes many steps: it is done at every fourth pixel, and rays between are interpolated,
+    which is a few hundredths of a pixel off at most.
+    """
+    u, v = (np.arange(-(-(size - 1) // _STEP) + 1) * _STEP for size in (camera.width, camera.height))
+    knots = np.stack(np.meshgrid(u, v), axis=-1).astype(float)
+    rays = camera.unproject(knots)
+    back, valid = camera.project(rays)
+    # Pixels beyond the lens's circle unproject to its border and don't come back.
+    if not np.all(valid & (np.abs(back - knots).max(axis=-1) < 0.5)):
+        exact = pixel_rays(camera).reshape(-1, 3)
+        pixels = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), axis=-1).reshape(-1, 2)
+        back, valid = camera.project(exact)
+        return exact, valid & (np.abs(back - pixels).max(axis=1) < 0.5)
+    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    places = [(each / _STEP).astype(np.float32) for each in (columns, rows)]
+    between = cv2.remap(rays.astype(np.float32), *places, cv2.INTER_LINEAR).reshape(-1, 3).astype(np.float64)
+    between /= np.sqrt((between**2).sum(axis=1, keepdims=True))
+    return between, np.ones(len(between), bool)
+
+
+def _turn(face: int) -> np.ndarray:
+    """(3, 3) rotation from the frame of a cube's face to the optical frame; its columns are the face's axes."""
+    forward = _AXES[face]
+    down = np.array([0.0, 1.0, 0.0]) if abs(forward[1]) < 0.5 else np.array([0.0, 0.0, -forward[1]])
+    return np.stack([np.cross(down, forward), down, forward], axis=1)
+
+
+def _covering(camera: Camera, turn: np.ndarray, slopes: np.ndarray) -> Camera:
+    """A linear camera, turned by `turn`, that sees rays of the given (N, 2) slopes as sharply as `camera` sees its
+    middle, but with no more than twice its pixels."""
+    low, high = slopes.min(axis=0), slopes.max(axis=0)
+    extent = np.maximum(high - low, _LEAST_EXTENT)
+    focal = np.array([camera.intrinsics[0, 0], camera.intrinsics[1, 1]])
+    most = 2 * max(camera.width, camera.height)
+    size = np.ceil(np.minimum(extent * focal, most)).astype(int) + 1
+    fx, fy = (size - 1) / extent
+    width, height = (int(each) + 2 * MARGIN for each in size)
+    intrinsics = np.array([[fx, 0, MARGIN - low[0] * fx], [0, fy, MARGIN - low[1] * fy], [0, 0, 1.0]])
+    pose = camera.base_from_camera.copy()
+    pose[:3, :3] = pose[:3, :3] @ turn
+    return Camera(camera.name, width, height, intrinsics, pose)

@@ -15,14 +15,19 @@ import numpy as np
 
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.cameras import Camera
-from airside_perception.synth.bent_camera import BentCamera
+from airside_perception.synth.bent_camera import BentCameras, pixel_rays
 from airside_perception.synth.cycles_materials import (
     ALBEDO,
     build_ground_material,
     build_materials,
+    coated,
+    remove_material,
+    set_glow,
+    set_lamps,
     set_sky,
     set_sun,
 )
+from airside_perception.synth.lamps import MOST, scene_lamps
 from airside_perception.synth.mesh import Mesh
 from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers, RasterBackend, developed
 from airside_perception.synth.scene import Lighting, Scene, SceneObject, SensorStyle
@@ -62,7 +67,7 @@ class CyclesBackend:
     def __init__(self, scene: Scene, samples: int = SAMPLES, threads: int = 0):
         self._bpy = load_blender()
         self._scene, self._labels = scene, RasterBackend(scene)
-        self._bent: dict[str, BentCamera] = {}
+        self._bent = BentCameras()
         self._objects: list[Any] = []
         self._folder = tempfile.TemporaryDirectory(prefix="airside_cycles_")
         with _quiet():
@@ -85,12 +90,9 @@ class CyclesBackend:
         if camera.is_linear:
             radiance = self._trace(time_s, camera)
         else:
-            bent = self._bent.get(camera.name)
-            if bent is None or bent.camera is not camera:
-                bent = self._bent[camera.name] = BentCamera(camera)
-            linear = self._trace(time_s, bent.pinhole)
-            radiance = bent.resample_image(linear)
-        rgb = developed(self._hazy(radiance, labels.depth, camera), self._scene, rng)
+            bent = self._bent.of(camera)
+            radiance = bent.resample_image([self._trace(time_s, face) for face in bent.faces])
+        rgb = developed(radiance, self._scene, rng, camera.name)
         return ImageLayers(rgb, labels.depth, labels.semantic, labels.item)
 
     def trace_labels(self, time_s: float, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
@@ -131,10 +133,12 @@ class CyclesBackend:
     def _light(self) -> None:
         set_sky(self._bpy, self._scene.lighting)
         set_sun(self._bpy, self._scene.lighting)
-        self._ground.data.materials.clear()
-        self._ground.data.materials.append(
-            build_ground_material(self._bpy, self._scene.ground, self._scene.lighting.wetness)
-        )
+        laid = self._ground.data.materials
+        for material in list(laid):
+            laid.clear()
+            remove_material(self._bpy, material)
+        laid.append(build_ground_material(self._bpy, self._scene.ground, self._scene.lighting))
+        set_glow(self._materials, self._scene.lighting.glow)
 
     def _upload(self, item: SceneObject, index: int) -> Any:
         bpy, mesh = self._bpy, item.asset.mesh
@@ -146,8 +150,9 @@ class CyclesBackend:
         data.vertices.foreach_set("co", np.ascontiguousarray(mesh.vertices, np.float32).ravel())
         data.loops.foreach_set("vertex_index", np.ascontiguousarray(mesh.faces, np.int32).ravel())
         data.polygons.foreach_set("loop_start", np.arange(0, mesh.faces.size, 3, dtype=np.int32))
+        pattern = self._scene.patterns[index] if self._scene.patterns else None
         for material in self._materials:
-            data.materials.append(material)
+            data.materials.append(material if pattern is None else coated(bpy, material, pattern))
         data.polygons.foreach_set("material_index", mesh.face_materials.astype(np.int32))
         colors = data.color_attributes.new(ALBEDO, "FLOAT_COLOR", "CORNER")
         corner = np.ones((len(mesh.faces), 3, 4), np.float32)
@@ -204,9 +209,12 @@ class CyclesBackend:
         holder.matrix_world = mathutils.Matrix(world.tolist())
 
     def _trace(self, time_s: float, camera: Camera) -> np.ndarray:
-        """(H, W, 3) float32 linear radiance."""
+        """(H, W, 3) float32 linear radiance of a linear camera, seen through the air."""
         with _quiet():
-            return self._render_passes(time_s, camera, ("Image",))["Image"]
+            radiance = self._render_passes(time_s, camera, ("Image",))["Image"]
+        if self._scene.lighting.fog_density <= 0.0 and self._scene.lighting.mist <= 0.0:
+            return radiance
+        return self._hazy(radiance, self._labels.depth(time_s, camera), time_s, camera)
 
     def _render_passes(
         self, time_s: float, camera: Camera, names: tuple[str, ...], samples: int | None = None
@@ -214,6 +222,7 @@ class CyclesBackend:
         """Render and read the wanted passes back through files: a background render has no other way out."""
         bpy, scene = self._bpy, self._bpy.context.scene
         self._pose_objects(time_s)
+        set_lamps(bpy, scene_lamps(self._scene, time_s), MOST)
         self._point_camera(time_s, camera)
         layer = scene.view_layers[0]
         layer.use_pass_z, layer.use_pass_object_index = "Depth" in names, "IndexOB" in names
@@ -256,23 +265,22 @@ class CyclesBackend:
         pixels = values.reshape(height, width, -1)[::-1]
         return np.ascontiguousarray(pixels[..., :3] if name == "Image" else pixels[..., 0])
 
-    def _hazy(self, radiance: np.ndarray, depth: np.ndarray, camera: Camera) -> np.ndarray:
-        """Fog over the traced image, by the length of each ray."""
-        density = self._scene.lighting.fog_density
-        if density <= 0.0:
-            return radiance
-        rays = _ray_lengths(camera)
-        clear = np.where(depth > 0, np.exp(-density * depth * rays), 1.0)[..., None]
-        return (radiance * clear + np.asarray(self._scene.lighting.sky_horizon) * (1 - clear)).astype(np.float32)
-
-
-def _ray_lengths(camera: Camera) -> np.ndarray:
-    """(H, W) metres along each pixel's ray for a metre along the optical axis."""
-    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    rays = camera.unproject(np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(float))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        lengths = np.linalg.norm(rays, axis=1) / np.maximum(rays[:, 2], 1e-3)
-    return np.nan_to_num(lengths, nan=1.0).reshape(camera.height, camera.width)
+    def _hazy(self, radiance: np.ndarray, depth: np.ndarray, time_s: float, camera: Camera) -> np.ndarray:
+        """Fog, and mist near the ground, over the traced image, as in the fast backend's `haze`."""
+        light, rays = self._scene.lighting, pixel_rays(camera)
+        lengths = np.where(depth > 0, depth / rays[..., 2], 0.0)
+        swallowed = light.fog_density * lengths
+        if light.mist > 0.0:
+            pose = self._scene.odom_from_base(time_s) @ camera.base_from_camera
+            start = max(float(pose[2, 3]), 0.0)
+            end = np.maximum(start + lengths * (rays @ pose[2, :3]), 0.0)
+            low, high = (
+                np.minimum(start, end) / 2,
+                np.maximum(np.maximum(start, end) / 2, np.minimum(start, end) / 2 + 0.01),
+            )
+            swallowed = swallowed + light.mist * lengths * (np.exp(-low) - np.exp(-high)) / (high - low)
+        clear = np.exp(-swallowed)[..., None]
+        return (radiance * clear + np.asarray(light.sky_horizon) * (1 - clear)).astype(np.float32)
 
 
 @contextlib.contextmanager

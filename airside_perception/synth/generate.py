@@ -48,6 +48,7 @@ class SynthOptions:
         rig: a preset name or the path of a rig YAML.
         duration_s, rate_hz: length and frame rate.
         layout, condition: see `scenario.build_scene`; None draws them.
+        look: "realistic", or "randomised": textures, lights and cameras far beyond it.
         jpeg_quality: None writes raw images.
         label_every: write depth, semantics and occupancy for every n-th frame.
         camera_jitter_s: cameras are stamped off the anchor by up to this much.
@@ -68,6 +69,7 @@ class SynthOptions:
     rate_hz: float = 10.0
     layout: str | None = None
     condition: str | None = None
+    look: str = "realistic"
     jpeg_quality: int | None = 90
     label_every: int = 1
     camera_jitter_s: float = 0.004
@@ -115,6 +117,7 @@ def run_synth(options: SynthOptions, on_frame: Callable[[int, int], None] | None
         options.layout,
         options.condition,
         load_own_assets(options.assets),
+        options.look,
     )
     out = Path(options.out)
     unfinished = out.with_name(f".{out.name}.unfinished")
@@ -202,6 +205,7 @@ def _write_sequence(options: SynthOptions, scene: Scene, rig: Rig, folder: Path,
         "split": options.split,
         "rig": rig.name,
         "backend": options.backend,
+        "look": options.look,
         "frames": frames,
         "families": list(scene.families),
     }

@@ -17,7 +17,7 @@ BLACK: Color = (0.03, 0.03, 0.03)
 GRASS: Color = (0.10, 0.15, 0.05)
 
 
-def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: int) -> np.ndarray:
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: int) -> np.ndarray:
     """(rows, columns) float32 in about [-1, 1], with `cells` bumps along an edge."""
     coarse = rng.standard_normal((cells, cells)).astype(np.float32) * 0.6
     return cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
@@ -52,7 +52,7 @@ class GroundPainter:
         # Broad changes need few texels; only grain and joints need them all.
         coarse = np.ones((texels // 4, texels // 4), np.float32)
         for cells, strength in ((6, 0.10), (30, 0.07), (200, 0.05)):
-            coarse += strength * rng.uniform(0.4, 1.6) * _smooth_noise(rng, coarse.shape, cells)
+            coarse += strength * rng.uniform(0.4, 1.6) * smooth_noise(rng, coarse.shape, cells)
         coarse += rng.uniform(0.01, 0.05) * rng.standard_normal(coarse.shape, dtype=np.float32)
         shade = cv2.resize(coarse, (texels, texels), interpolation=cv2.INTER_LINEAR)
         if rng.random() < 0.8:
@@ -95,7 +95,7 @@ class GroundPainter:
         shape = (int(last[1] - first[1]), int(last[0] - first[0]))
         if min(shape) < 8:
             return
-        noise = _smooth_noise(self._rng, shape, 60) + _smooth_noise(self._rng, shape, 400)
+        noise = smooth_noise(self._rng, shape, 60) + smooth_noise(self._rng, shape, 400)
         self._scale(int(first[1]), int(first[0]), np.clip(1 + strength * noise, 0.3, 2.0))
 
     def _scale(self, row: int, column: int, factor: np.ndarray) -> None:
@@ -148,9 +148,33 @@ class GroundPainter:
 
     def finish(self) -> GroundTexture:
         """The texture, after a last layer of dirt over paint and concrete."""
-        dirt = 1 + 0.06 * _smooth_noise(self._rng, self._canvas.shape[:2], 90)
+        dirt = 1 + 0.06 * smooth_noise(self._rng, self._canvas.shape[:2], 90)
         self._scale(0, 0, dirt)
         return GroundTexture(self._canvas, self._origin + self._resolution / 2, self._resolution)
+
+
+def snow_covered(texture: GroundTexture, snow: float) -> np.ndarray:
+    """The texture's albedo under snow: drifts on the apron, most on what is green beside it.
+
+    Args:
+        texture: drawn ground.
+        snow: 0 none .. 1 nearly all of it white.
+
+    Returns:
+        (rows, columns, 3) uint8.
+    """
+    rows, columns = texture.albedo.shape[:2]
+    # Drifts are broad: a quarter of the texels is enough for them.
+    coarse = cv2.resize(texture.albedo, (columns // 4, rows // 4), interpolation=cv2.INTER_AREA)
+    rng = np.random.default_rng(20250117)
+    drifts = np.zeros(coarse.shape[:2], np.float32)
+    for cells, strength in ((14, 0.5), (60, 0.3), (260, 0.25)):
+        drifts += strength * smooth_noise(rng, drifts.shape, cells)
+    grass = cv2.blur((coarse[..., 1] > 1.2 * coarse[..., 0].astype(np.float32)).astype(np.float32), (3, 3))
+    lies = np.clip((drifts + (1.9 * snow - 1.05) + 1.6 * grass) * 2.5, 0.0, 0.97)
+    white = np.clip(np.float32([200.0, 206.0, 216.0]) * (1 + 0.05 * drifts[..., None]), 0, 255).astype(np.uint8)
+    lies, white = (cv2.resize(each, (columns, rows), interpolation=cv2.INTER_LINEAR) for each in (lies, white))
+    return cv2.blendLinear(texture.albedo, white, 1 - lies, lies)
 
 
 def _seven_segments() -> dict[str, list[tuple[tuple[int, int], tuple[int, int]]]]:

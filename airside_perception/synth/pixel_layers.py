@@ -18,7 +18,7 @@ from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import invert_transform, transform_points
 from airside_perception.rendering import interpolate, rasterize
 from airside_perception.rendering.warp_runtime import start_warp
-from airside_perception.synth.bent_camera import BentCamera
+from airside_perception.synth.bent_camera import BentCamera, BentCameras, pixel_rays
 from airside_perception.synth.raster_backend import FAR, NEAR
 from airside_perception.synth.scene import Scene
 from airside_perception.synth.scene_geometry import GeometryCache, SceneGeometry
@@ -73,7 +73,8 @@ class PixelLayers:
     def __init__(self, scene: Scene):
         start_warp()
         self._scene, self._cache = scene, GeometryCache(scene)
-        self._bent: dict[str, BentCamera] = {}
+        self._bent = BentCameras()
+        self._rays: dict[str, tuple[tuple[Camera, ...], list[np.ndarray]]] = {}
 
     def render(
         self, time_s: float, camera: Camera, names: Sequence[str], step_s: float | None = None
@@ -97,16 +98,12 @@ class PixelLayers:
         step = 1.0 / self._scene.rate_hz if step_s is None else step_s
         flows = {name: time_s + sign * step for name, sign in (("forward_flow", 1), ("backward_flow", -1))}
         times = [flows[name] for name in flows if name in names]
-        bent = None if camera.is_linear else self._bent_camera(camera)
-        surface = self._surface(time_s, camera if bent is None else bent.pinhole, times)
-        if bent is not None:
-            surface = _Surface(
-                bent.resample_labels(surface.item, -2).astype(np.int32),
-                bent.resample_labels(surface.point, 0),
-                bent.resample_labels(surface.normal, 0),
-                bent.resample_labels(surface.coordinate, 0),
-                [bent.resample_labels(each, 0) for each in surface.moved],
-            )
+        bent = None if camera.is_linear else self._bent.of(camera)
+        faces = (camera,) if bent is None else bent.faces
+        surfaces = [
+            self._surface(time_s, face, rays, times) for face, rays in zip(faces, self._rays_of(faces), strict=True)
+        ]
+        surface = surfaces[0] if bent is None else _joined(bent, surfaces)
         made: dict[str, np.ndarray] = {
             "instance": np.maximum(surface.item + 1, 0).astype(np.uint16),
             "normals": surface.normal.astype(np.float32),
@@ -116,18 +113,17 @@ class PixelLayers:
             made[name] = self._flow(camera, time_s, flows[name], surface.point, moved)
         return {name: made[name] for name in names}
 
-    def _bent_camera(self, camera: Camera) -> BentCamera:
-        bent = self._bent.get(camera.name)
-        if bent is None or bent.camera is not camera:
-            bent = self._bent[camera.name] = BentCamera(camera)
-        return bent
+    def _rays_of(self, faces: tuple[Camera, ...]) -> list[np.ndarray]:
+        """(h, w, 3) float64 unit rays of linear cameras in their optical frames, kept from frame to frame."""
+        known = self._rays.get(faces[0].name)
+        if known is None or known[0] != faces:
+            known = self._rays[faces[0].name] = (faces, [pixel_rays(face) for face in faces])
+        return known[1]
 
-    def _surface(self, time_s: float, camera: Camera, times: Sequence[float]) -> _Surface:
+    def _surface(self, time_s: float, camera: Camera, rays: np.ndarray, times: Sequence[float]) -> _Surface:
         geometry = self._cache.at(time_s)
         world_from_optical = self._scene.odom_from_base(time_s) @ camera.base_from_camera
-        columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-        rays = camera.unproject(np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(float))
-        rays = (rays @ world_from_optical[:3, :3].T).reshape(camera.height, camera.width, 3)
+        rays = rays @ world_from_optical[:3, :3].T
         center = world_from_optical[:3, 3]
         with np.errstate(divide="ignore"):
             to_ground = np.where(rays[..., 2] < -1e-9, -center[2] / rays[..., 2], np.inf)
@@ -180,6 +176,18 @@ class PixelLayers:
             return np.where(valid[:, None], found, np.nan).reshape(*points.shape[:2], 2)
 
         return (pixels(then, moved) - pixels(now, point)).astype(np.float32)
+
+
+def _joined(bent: BentCamera, faces: Sequence[_Surface]) -> _Surface:
+    """What the faces of a distorted camera show, in its own pixels."""
+    return _Surface(
+        bent.resample_labels([face.item for face in faces], -2).astype(np.int32),
+        *(
+            bent.resample_labels([getattr(face, name) for face in faces], 0)
+            for name in ("point", "normal", "coordinate")
+        ),
+        [bent.resample_labels(moved, 0) for moved in zip(*(face.moved for face in faces), strict=True)],
+    )
 
 
 def _carried(values: np.ndarray, raster: torch.Tensor, faces: torch.Tensor) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 
 import cv2
@@ -14,13 +15,18 @@ from airside_perception.geometry.cameras import Camera
 from airside_perception.rendering import rasterize
 from airside_perception.rendering.warp_runtime import start_warp
 from airside_perception.synth import shading_kernels
-from airside_perception.synth.bent_camera import BentCamera
-from airside_perception.synth.scene import Lighting, Scene, SensorStyle
+from airside_perception.synth.bent_camera import BentCameras
+from airside_perception.synth.ground import snow_covered
+from airside_perception.synth.lamps import Lamps, scene_lamps
+from airside_perception.synth.precipitation import precipitation
+from airside_perception.synth.scene import PATTERNS, Lighting, Scene, SensorStyle
 from airside_perception.synth.scene_geometry import GeometryCache, SceneGeometry, semantic_lookup
 from airside_perception.synth.sensor import expose
 
 NEAR, FAR = 0.25, 400.0
 SHADOW_TEXELS, SHADOW_HALF_EXTENT = 1024, 70.0
+DARKEST = 0.06
+"""Mean radiance below which exposure control has no more to give."""
 OCCLUSION_HALF_EXTENT, OCCLUSION_CELL, OCCLUSION_HEIGHT = 48.0, 0.24, 7.5
 
 
@@ -30,7 +36,7 @@ class ImageLayers:
 
     Attributes:
         rgb: (H, W, 3) uint8.
-        depth: (H, W) float32 optical-axis metres, 0 = sky.
+        depth: (H, W) float32 optical-axis metres, 0 = sky, or 90 degrees and more off the axis of a fisheye.
         semantic: (H, W) uint8 ids of classes.SEMANTIC_NAMES.
         item: (H, W) int32 index into scene.objects; -1 ground, -2 sky.
     """
@@ -55,15 +61,25 @@ class RasterBackend:
         self._device = torch.device(device)
         self._cache = GeometryCache(scene)
         self._semantic = np.concatenate([semantic_lookup(scene), [0, GROUND]]).astype(np.uint8)
-        self._levels = [torch.from_numpy(level).to(self._device) for level in texture_levels(scene.ground.albedo)]
+        self._bare = self._level_tensors(scene.ground.albedo)
+        self._levels = self._covered_levels()
         self._air = _air(scene.lighting)
-        self._bent: dict[str, BentCamera] = {}
+        self._bent = BentCameras()
         self._time: float | None = None
 
     def relight(self, lighting: Lighting, sensor: SensorStyle) -> None:
         """Go on with the same scene in another light, seen by another sensor."""
         self._scene = replace(self._scene, lighting=lighting, sensor=sensor)
+        self._levels = self._covered_levels()
         self._air, self._time = _air(lighting), None
+
+    def _covered_levels(self) -> list[torch.Tensor]:
+        """Levels of the ground's texture with the snow that the light's weather lays on it."""
+        snow = self._scene.lighting.snow
+        return self._level_tensors(snow_covered(self._scene.ground, snow)) if snow > 0 else self._bare
+
+    def _level_tensors(self, albedo: np.ndarray) -> list[torch.Tensor]:
+        return [torch.from_numpy(level).to(self._device) for level in texture_levels(albedo)]
 
     def geometry(self, time_s: float) -> SceneGeometry:
         """The scene's triangles at `time_s` (kept until another time is asked for)."""
@@ -82,11 +98,16 @@ class RasterBackend:
         if camera.is_linear:
             radiance, depth, item = self._render_linear(time_s, camera)
         else:
-            bent = self._bent.get(camera.name)
-            if bent is None or bent.camera is not camera:
-                bent = self._bent[camera.name] = BentCamera(camera)
-            radiance, depth, item = bent.resample(*self._render_linear(time_s, bent.pinhole))
-        return ImageLayers(developed(radiance, self._scene, rng), depth, self._semantic[item], item)
+            bent = self._bent.of(camera)
+            radiances, depths, items = zip(*(self._render_linear(time_s, face) for face in bent.faces), strict=True)
+            radiance, depth = bent.resample_image(radiances), bent.resample_depth(depths)
+            item = bent.resample_labels(items, -2).astype(np.int32)
+        return ImageLayers(developed(radiance, self._scene, rng, camera.name), depth, self._semantic[item], item)
+
+    def depth(self, time_s: float, camera: Camera) -> np.ndarray:
+        """(H, W) float32 optical-axis depth of a linear camera of the vehicle, metres, 0 = sky."""
+        self._prepare(time_s)
+        return self._render_linear(time_s, camera)[1]
 
     def _prepare(self, time_s: float) -> None:
         if self._time == time_s:
@@ -94,6 +115,8 @@ class RasterBackend:
         geometry = self._cache.at(time_s)
         self._geometry = geometry
         self._vertices, self._faces = self._tensor(geometry.vertices), self._tensor(geometry.faces)
+        # A mirror turns faces round.
+        self._turned = self._faces[:, [0, 2, 1]].contiguous()
         of_faces = (geometry.corner_normals, geometry.face_colors, geometry.face_materials, geometry.face_items)
         # Warp takes no empty arrays of vectors; a row that no triangle points to does no harm.
         self._tensors = [self._tensor(a if len(a) else np.zeros((1, *a.shape[1:]), a.dtype)) for a in of_faces]
@@ -104,6 +127,9 @@ class RasterBackend:
         self._shadow_matrix, self._shadow_depth = self._shadow_map(time_s)
         self._shadow = wp.from_torch(self._shadow_depth)
         self._ground = self._ground_at(time_s)
+        self._style_rows = self._tensor(style_rows(self._scene, time_s))
+        self._lamp_rows = self._tensor(lamp_rows(scene_lamps(self._scene, time_s)))
+        self._styles, self._lamps = wp.from_torch(self._style_rows), wp.from_torch(self._lamp_rows)
         self._time = time_s
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
@@ -157,6 +183,13 @@ class RasterBackend:
         ground.occlusion_cell = OCCLUSION_CELL
         return ground
 
+    def _mirrored(self, clip: np.ndarray, shape: tuple[int, int]) -> torch.Tensor:
+        """(H, W, 4) raster of what stands on the ground as a mirror on it would show it; (1, 1, 4) on dry ground."""
+        if self._scene.lighting.wetness <= 0.0 or not len(self._geometry.faces):
+            return torch.zeros((1, 1, 4), device=self._device)
+        below = clip @ np.diag([1.0, 1.0, -1.0, 1.0])
+        return rasterize(self._clip(below), self._turned, shape, cull_backfaces=True)[0].contiguous()
+
     def _render_linear(self, time_s: float, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         world_from_optical = self._scene.odom_from_base(time_s) @ camera.base_from_camera
         clip = camera.clip_matrix(NEAR, FAR) @ np.linalg.inv(world_from_optical)
@@ -176,6 +209,7 @@ class RasterBackend:
             inputs=[
                 wp.from_torch(raster, dtype=wp.vec4),
                 *self._arrays,
+                self._styles,
                 wp.mat44(world_from_optical.astype(np.float32)),
                 wp.vec4(1 / k[0, 0], 1 / k[1, 1], -k[0, 2] / k[0, 0], -k[1, 2] / k[1, 1]),
                 NEAR,
@@ -184,6 +218,8 @@ class RasterBackend:
                 wp.mat44(self._shadow_matrix.astype(np.float32)),
                 self._shadow,
                 self._ground,
+                self._lamps,
+                wp.from_torch(self._mirrored(clip, shape), dtype=wp.vec4),
                 wp.from_torch(radiance, dtype=wp.vec3),
                 wp.from_torch(depth),
                 wp.from_torch(item),
@@ -198,15 +234,49 @@ def _air(lighting: Lighting) -> shading_kernels.Air:
     air.ambient = wp.vec3(*lighting.ambient_color)
     air.zenith, air.horizon = wp.vec3(*lighting.sky_zenith), wp.vec3(*lighting.sky_horizon)
     air.fog_density, air.wetness = float(lighting.fog_density), float(lighting.wetness)
-    air.cloudiness = float(lighting.cloudiness)
+    air.cloudiness, air.cloud_scale = float(lighting.cloudiness), float(lighting.cloud_scale)
+    air.cloud_color = wp.vec3(*(lighting.sky_horizon * 1.05 if lighting.cloud_color is None else lighting.cloud_color))
+    air.sun_glow, air.mist, air.snow = wp.vec3(*lighting.sun_glow), float(lighting.mist), float(lighting.snow)
+    air.glow, air.window_glow = float(lighting.glow), float(lighting.window_glow)
     return air
 
 
-def developed(radiance: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) uint8 image of linear radiance as the scene's camera and its exposure control give it."""
-    # Exposure control: bring the mean to a middle grey, as a camera's own loop would, only halfway.
-    mean = float(np.clip(radiance[::4, ::4].mean(), 1e-3, 50.0))
-    return expose(radiance * (scene.lighting.exposure * (0.34 / mean) ** 0.7), scene.sensor, rng)
+def style_rows(scene: Scene, time_s: float) -> np.ndarray:
+    """(O, 15) float32 made-up coats and lit windows of the objects, as `shading_kernels.coat` reads them."""
+    rows = np.zeros((max(len(scene.objects), 1), 15), np.float32)
+    rows[:, 0] = -1.0
+    for row, item in zip(rows, scene.objects, strict=False):
+        row[14] = item.asset.class_name == "structure"
+    for row, item, pattern in zip(rows, scene.objects, scene.patterns, strict=False):
+        if pattern is not None:
+            x, y, z, *_, yaw = item.box(time_s)
+            row[0] = PATTERNS.index(pattern.kind)
+            row[1:7], row[7], row[8] = np.ravel(pattern.colors), pattern.scale, pattern.strength
+            row[9:14] = x, y, z, np.cos(yaw), np.sin(yaw)
+    return rows
+
+
+def lamp_rows(lamps: Lamps) -> np.ndarray:
+    """(L, 10) float32 lamps as `shading_kernels.lamplight` reads them."""
+    table = np.concatenate([lamps.position, lamps.color, lamps.direction, lamps.cosine[:, None]], axis=1)
+    return np.ascontiguousarray(table, np.float32)
+
+
+def developed(radiance: np.ndarray, scene: Scene, rng: np.random.Generator, camera: str = "") -> np.ndarray:
+    """(H, W, 3) uint8 image of linear radiance as the scene's camera and its exposure control give it.
+
+    Args:
+        radiance: (H, W, 3) float32 linear.
+        scene: its light and sensor.
+        rng: noise, drops and flakes in the air.
+        camera: name of the camera: each has dirt and drops of its own on its lens.
+    """
+    # Exposure control: bring the mean to a middle grey, as a camera's own loop would, only part of the way.
+    # A sensor's gain ends somewhere: what is darker than DARKEST stays dark.
+    mean = float(np.clip(radiance[::4, ::4].mean(), DARKEST, 50.0))
+    exposed = radiance * np.float32(scene.lighting.exposure * (0.34 / mean) ** scene.sensor.metering)
+    falling = precipitation(exposed, scene.lighting.rain, scene.lighting.snowfall, rng)
+    return expose(falling, scene.sensor, rng, zlib.crc32(camera.encode()))
 
 
 def texture_levels(albedo: np.ndarray) -> list[np.ndarray]:

@@ -12,8 +12,9 @@ from airside_perception.synth.ground import GroundPainter
 from airside_perception.synth.lighting import CONDITIONS, random_lighting
 from airside_perception.synth.own_assets import OwnAsset
 from airside_perception.synth.phases import PHASES
+from airside_perception.synth.randomised_look import randomised
 from airside_perception.synth.scatter_layout import fill_scatter
-from airside_perception.synth.scene import Scene
+from airside_perception.synth.scene import LOOKS, Scene
 from airside_perception.synth.scene_builder import SceneBuilder
 from airside_perception.synth.sensor import random_sensor
 from airside_perception.synth.stand_layout import fill_stands
@@ -32,6 +33,7 @@ def build_scene(
     layout: str | None = None,
     condition: str | None = None,
     own_assets: Sequence[OwnAsset] = (),
+    look: str = "realistic",
 ) -> Scene:
     """Draw one scene.
 
@@ -43,13 +45,16 @@ def build_scene(
         layout: a name of `LAYOUTS`; None draws stands for val and test, stands or scatter for training.
         condition: a name of `lighting.CONDITIONS`; None draws one.
         own_assets: meshes from files that join in.
+        look: a name of `scene.LOOKS`; "randomised" replaces colours, light and camera, and `condition` decides
+            nothing but the weather's draws.
 
     Raises:
-        AirsideError: unknown split, layout or condition; the message lists the known ones.
+        AirsideError: unknown split, layout, condition or look; the message lists the known ones.
     """
     _expect("split", split, SPLITS)
     _expect("layout", layout, (None, *LAYOUTS))
     _expect("condition", condition, (None, *CONDITIONS))
+    _expect("look", look, LOOKS)
     builder = SceneBuilder(seed, split, duration_s, own_assets)
     rng = builder.rng
     if layout is None:
@@ -66,8 +71,8 @@ def build_scene(
         x, y, radius, strength = rng.uniform((-70, -70, 0.5, 0.55), (70, 70, 6.0, 1.1))
         painter.stain(x, y, radius, strength)
     lighting, drawn = random_lighting(rng, condition)
-    sensor = random_sensor(rng, night=drawn == "night")
-    return Scene(
+    sensor = random_sensor(rng, night=drawn == "night", wet=lighting.rain > 0)
+    scene = Scene(
         seed,
         split,
         tuple(builder.objects),
@@ -81,6 +86,8 @@ def build_scene(
         tuple(sorted(builder.families)),
         layout,
     )
+    # A generator of its own: both looks of a seed show the same objects.
+    return scene if look == "realistic" else randomised(scene, np.random.default_rng([seed, 5113]))
 
 
 def _expect(what: str, value: str | None, known: tuple[str | None, ...]) -> None:

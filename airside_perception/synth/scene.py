@@ -142,6 +142,18 @@ class Lighting:
         wetness: 0 dry .. 1 mirror-like puddles.
         cloudiness: 0 clear .. 1 overcast pattern strength.
         exposure: multiplies the image before the tone curve.
+        cloud_color: (3,) of the clouds; None: the horizon's.
+        cloud_scale: size of the clouds; large numbers make small ones.
+        sun_glow: (3,) added to the sky low on the sun's side.
+        mist: 1/m extinction of spray and ground fog at the ground, thinning out over 2 m of height.
+        snow: 0 none .. 1 ground, roofs and wings under snow.
+        rain, snowfall: 0 none .. 1 dense drops or flakes in the air.
+        glow: radiance of lamps on objects over their albedo.
+        window_glow: radiance behind the windows of buildings.
+        mast_color: (3,) radiance that a white ground would have a metre below a floodlight mast; zero: off.
+        masts: (M, 3) world positions of floodlights beside those of the scene's own masts.
+        headlights, beacons: the same strengths of vehicles' lamps; 0: off.
+        spots: free lamps, rows of x, y, z, red, green, blue, shining everywhere.
     """
 
     sun_direction: np.ndarray
@@ -153,6 +165,20 @@ class Lighting:
     wetness: float = 0.0
     cloudiness: float = 0.3
     exposure: float = 1.0
+    cloud_color: np.ndarray | None = None
+    cloud_scale: float = 1.0
+    sun_glow: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    mist: float = 0.0
+    snow: float = 0.0
+    rain: float = 0.0
+    snowfall: float = 0.0
+    glow: float = 1.5
+    window_glow: float = 0.0
+    mast_color: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    masts: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    headlights: float = 0.0
+    beacons: float = 0.0
+    spots: np.ndarray = field(default_factory=lambda: np.zeros((0, 6)))
 
 
 @dataclass(frozen=True)
@@ -172,7 +198,28 @@ class GroundTexture:
 
 @dataclass(frozen=True)
 class SensorStyle:
-    """How the image sensor bends the truth; see `sensor.expose`."""
+    """How lens, sensor and image processor bend the truth; see `sensor.expose`. Lengths are in pixels.
+
+    Attributes:
+        gain, white_balance: exposure, and its ratios for red, green and blue.
+        metering: share of the scene's brightness that exposure control takes out; 1 makes all images equally bright.
+        shot_noise, read_noise: noise at full brightness and in the dark.
+        noise_grain: width of the noise's grain; 0: white noise.
+        blur_px: defocus.
+        motion_px: (right, down) way of the picture while the shutter is open.
+        vignette: darkening of the corners, 0..1.
+        aberration_px: how far red and blue part in the corners.
+        bloom: share of bright light that spreads about its source.
+        flare: strength of ghosts across the middle from bright lights.
+        dirt, drops: dust, and water, on the lens, 0..1.
+        lens_seed: where they lie.
+        shoulder: bend of the tone curve in the highlights; 0 clips hard.
+        contrast: of an S-curve, -0.5..1.
+        saturation, gamma: of the developed picture.
+        sharpen: strength of the processor's sharpening, with its halos.
+        monochrome: a camera without colour.
+        jpeg_quality: of a lossy link between camera and computer; None: none.
+    """
 
     gain: float = 1.0
     white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -182,6 +229,44 @@ class SensorStyle:
     vignette: float = 0.15
     saturation: float = 1.0
     gamma: float = 2.2
+    metering: float = 0.7
+    noise_grain: float = 0.0
+    motion_px: tuple[float, float] = (0.0, 0.0)
+    aberration_px: float = 0.0
+    bloom: float = 0.0
+    flare: float = 0.0
+    dirt: float = 0.0
+    drops: float = 0.0
+    lens_seed: int = 0
+    shoulder: float = 0.75
+    contrast: float = 0.0
+    sharpen: float = 0.0
+    monochrome: bool = False
+    jpeg_quality: int | None = None
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A made-up coat of an object, for looks beyond realism.
+
+    Attributes:
+        kind: a name of `PATTERNS`.
+        colors: (2, 3) linear albedo.
+        scale: metres of a cell.
+        strength: share of the coat in the colour, 0..1.
+    """
+
+    kind: str
+    colors: np.ndarray
+    scale: float
+    strength: float
+
+
+PATTERNS = ("plain", "checker", "stripes", "blotches", "grain")
+"""Kinds of coats."""
+
+LOOKS = ("realistic", "randomised")
+"""Looks of scenes: as on an apron, or textures, lights, skies and cameras far beyond it."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +282,7 @@ class Scene:
         duration_s, rate_hz: time span from 0.
         families: kind/family of all assets in it, sorted.
         layout: name of the layout that drew it.
+        patterns: coat of each object; empty: none has one.
     """
 
     seed: int
@@ -211,6 +297,7 @@ class Scene:
     rate_hz: float = 10.0
     families: tuple[str, ...] = field(default_factory=tuple)
     layout: str = ""
+    patterns: tuple[Pattern | None, ...] = ()
 
     @cached_property
     def episodes(self) -> tuple[Episode, ...]:

@@ -15,6 +15,7 @@ def develop(
     read_noise: float,
     shot_noise: float,
     saturation: float,
+    shoulder: float,
     noise: wp.array3d(dtype=wp.int8),
     noise_offset: wp.vec2i,
     noise_unit: float,
@@ -33,7 +34,7 @@ def develop(
         sigma = wp.sqrt(read_noise * read_noise + shot_noise * shot_noise * wp.clamp(value, 0.0, 4.0))
         value = wp.max(value + sigma * noise_unit * float(noise[r, c, k]), 0.0)
         # A filmic shoulder keeps sunlit white fuselages from clipping to flat 255.
-        color[k] = value * (1.0 + value / 6.0) / (1.0 + value * 0.75)
+        color[k] = value * (1.0 + value * shoulder / 4.5) / (1.0 + value * shoulder)
     grey = (color[0] + color[1] + color[2]) / 3.0
     last = gamma_table.shape[0] - 1
     for k in range(3):

@@ -61,6 +61,13 @@ class Air:
     fog_density: float
     wetness: float
     cloudiness: float
+    cloud_color: wp.vec3
+    cloud_scale: float
+    sun_glow: wp.vec3
+    mist: float
+    snow: float
+    glow: float
+    window_glow: float
 
 
 @wp.struct
@@ -82,6 +89,13 @@ def clear_sky(direction: wp.vec3, air: Air) -> wp.vec3:
     """Gradient from horizon to zenith, and a glow round the sun."""
     up = wp.clamp(direction[2], 0.0, 1.0)
     color = wp.lerp(air.horizon, air.zenith, wp.pow(up, 0.55))
+    toward = (direction[0] * air.sun_direction[0] + direction[1] * air.sun_direction[1]) / wp.sqrt(
+        (direction[0] * direction[0] + direction[1] * direction[1] + 1.0e-6)
+        * (air.sun_direction[0] * air.sun_direction[0] + air.sun_direction[1] * air.sun_direction[1] + 1.0e-6)
+    )
+    if toward > 0.0:
+        low = 1.0 - up
+        color = color + air.sun_glow * (toward * toward * toward * low * low * low * low)
     glow = wp.dot(direction, air.sun_direction)
     if glow > 0.85:
         color = color + air.sun_color * (0.25 * wp.pow(glow, 40.0) + 4.0 * wp.pow(glow, 2500.0))
@@ -94,12 +108,13 @@ def sky_color(direction: wp.vec3, air: Air) -> wp.vec3:
     color = clear_sky(direction, air)
     up = wp.clamp(direction[2], 0.0, 1.0)
     if up > 0.01 and air.cloudiness > 0.0:
-        x, y = direction[0] / (up + 0.12) * 1.3, direction[1] / (up + 0.12) * 1.3
+        spread = 1.3 * air.cloud_scale / (up + 0.12)
+        x, y = direction[0] * spread, direction[1] * spread
         cloud = (
             0.6 * flat_noise(x, y, 7) + 0.3 * flat_noise(2.3 * x, 2.3 * y, 8) + 0.15 * flat_noise(5.1 * x, 5.1 * y, 9)
         )
         cover = wp.clamp((cloud - 0.75 + 0.5 * air.cloudiness) * 3.0, 0.0, 1.0) * wp.min(up * 6.0, 1.0)
-        color = wp.lerp(color, air.horizon * 1.05, cover * 0.8)
+        color = wp.lerp(color, air.cloud_color, cover * 0.8)
     return color
 
 
@@ -203,6 +218,100 @@ def gloss_of(material: int) -> wp.vec2:
     return wp.vec2(0.02, 12.0)
 
 
+@wp.func
+def lamplight(point: wp.vec3, normal: wp.vec3, lamps: wp.array2d(dtype=float)) -> wp.vec3:
+    """Light of all lamps on a surface, without shadows. Rows of `lamps`: position, colour, axis, cosine of the cone."""
+    total = wp.vec3(0.0, 0.0, 0.0)
+    for k in range(lamps.shape[0]):
+        to = wp.vec3(lamps[k, 0], lamps[k, 1], lamps[k, 2]) - point
+        squared = wp.dot(to, to) + 0.25
+        away = wp.sqrt(squared)
+        facing = wp.dot(normal, to) / away
+        if facing > 0.0:
+            if lamps[k, 9] > -1.0:
+                along = -(to[0] * lamps[k, 6] + to[1] * lamps[k, 7] + to[2] * lamps[k, 8]) / away
+                facing = facing * wp.clamp((along - lamps[k, 9]) / (0.6 * (1.0 - lamps[k, 9])), 0.0, 1.0)
+            total = total + wp.vec3(lamps[k, 3], lamps[k, 4], lamps[k, 5]) * (facing / squared)
+    return total
+
+
+@wp.func
+def lamp_shine(point: wp.vec3, reflected: wp.vec3, exponent: float, lamps: wp.array2d(dtype=float)) -> wp.vec3:
+    """Mirror images of the lamps, blurred by the roughness that `exponent` stands for."""
+    total = wp.vec3(0.0, 0.0, 0.0)
+    for k in range(lamps.shape[0]):
+        to = wp.vec3(lamps[k, 0], lamps[k, 1], lamps[k, 2]) - point
+        squared = wp.dot(to, to) + 0.25
+        along = wp.dot(reflected, to) / wp.sqrt(squared)
+        if along > 0.8 and lamps[k, 9] < -1.0:
+            total = total + wp.vec3(lamps[k, 3], lamps[k, 4], lamps[k, 5]) * (wp.pow(along, exponent) / squared)
+    return total
+
+
+@wp.func
+def coat(albedo: wp.vec3, point: wp.vec3, style: wp.array2d(dtype=float), item: int) -> wp.vec3:
+    """The made-up pattern of an object over its own colour. Columns of `style`: kind (0 plain, 1 checker, 2 stripes,
+    3 blotches, 4 grain; below 0 none), two colours, metres of a cell, strength, place, cosine and sine of the yaw."""
+    kind = style[item, 0]
+    if kind < 0.0:
+        return albedo
+    dx, dy = point[0] - style[item, 9], point[1] - style[item, 10]
+    x = (dx * style[item, 12] + dy * style[item, 13]) / style[item, 7] + 0.317
+    y = (dy * style[item, 12] - dx * style[item, 13]) / style[item, 7] + 0.239
+    z = (point[2] - style[item, 11]) / style[item, 7] + 0.173
+    share = float(0.0)
+    if kind > 3.5:
+        share = hash_noise(int(wp.floor(8.0 * x)), int(wp.floor(8.0 * y)), int(wp.floor(8.0 * z)))
+    elif kind > 2.5:
+        noise = 0.7 * value_noise(wp.vec3(x, y, z)) + 0.3 * value_noise(wp.vec3(3.1 * x, 3.1 * y, 3.1 * z))
+        share = wp.clamp((noise - 0.42) * 6.0, 0.0, 1.0)
+    elif kind > 1.5:
+        along = 0.6 * x + 0.35 * y + 0.72 * z
+        share = wp.where(along - wp.floor(along) < 0.5, 1.0, 0.0)
+    elif kind > 0.5:
+        cells = int(wp.floor(x)) + int(wp.floor(y)) + int(wp.floor(z))
+        share = wp.where((cells & 1) == 0, 1.0, 0.0)
+    first = wp.vec3(style[item, 1], style[item, 2], style[item, 3])
+    second = wp.vec3(style[item, 4], style[item, 5], style[item, 6])
+    return wp.lerp(albedo, wp.lerp(first, second, share), style[item, 8])
+
+
+@wp.func
+def mirror_image(
+    hit: wp.vec4,
+    corner_normals: wp.array2d(dtype=wp.vec3),
+    face_colors: wp.array(dtype=wp.vec3),
+    face_materials: wp.array(dtype=int),
+    air: Air,
+) -> wp.vec3:
+    """An object as a puddle shows it: lit by sky and sun, without shadows and finer things."""
+    triangle = int(hit[3]) - 1
+    w = 1.0 - hit[0] - hit[1]
+    # The mirrored triangle runs the other way round: its second and third corner have changed places.
+    normal = wp.normalize(
+        corner_normals[triangle, 0] * hit[0] + corner_normals[triangle, 2] * hit[1] + corner_normals[triangle, 1] * w
+    )
+    color = face_colors[triangle]
+    sun = 0.6 * wp.max(wp.dot(normal, air.sun_direction), 0.0)
+    lit_color = wp.cw_mul(color, air.ambient * (0.55 + 0.45 * normal[2]) + air.sun_color * sun)
+    if face_materials[triangle] == EMISSIVE:
+        lit_color = lit_color + color * air.glow
+    return lit_color
+
+
+@wp.func
+def haze(start: float, end: float, length: float, air: Air) -> float:
+    """Share of the light that fog, and mist near the ground, swallow between two heights."""
+    depth = air.fog_density * length
+    if air.mist > 0.0:
+        low, high = wp.max(wp.min(start, end), 0.0) / 2.0, wp.max(wp.max(start, end), 0.0) / 2.0
+        mean = wp.exp(-low)
+        if high - low > 0.01:
+            mean = (wp.exp(-low) - wp.exp(-high)) / (high - low)
+        depth = depth + air.mist * mean * length
+    return 1.0 - wp.exp(-depth)
+
+
 @wp.kernel
 def shade(
     raster: wp.array2d(dtype=wp.vec4),
@@ -210,6 +319,7 @@ def shade(
     face_colors: wp.array(dtype=wp.vec3),
     face_materials: wp.array(dtype=int),
     face_items: wp.array(dtype=int),
+    item_styles: wp.array2d(dtype=float),
     world_from_optical: wp.mat44,
     ray_scale: wp.vec4,
     near: float,
@@ -218,6 +328,8 @@ def shade(
     shadow_from_world: wp.mat44,
     shadow_map: wp.array2d(dtype=float),
     ground: Ground,
+    lamps: wp.array2d(dtype=float),
+    mirror: wp.array2d(dtype=wp.vec4),
     radiance: wp.array2d(dtype=wp.vec3),
     depth: wp.array2d(dtype=float),
     item: wp.array2d(dtype=int),
@@ -253,11 +365,14 @@ def shade(
             + corner_normals[triangle, 1] * hit[1]
             + corner_normals[triangle, 2] * w
         )
-        albedo = face_colors[triangle]
+        item[row, column] = face_items[triangle]
         material = face_materials[triangle]
+        albedo = coat(face_colors[triangle], point, item_styles, face_items[triangle])
         dirt = 0.5 * value_noise(point * 0.9) + 0.5 * value_noise(point * 5.0)
         albedo = albedo * (0.86 + 0.26 * dirt)
-        item[row, column] = face_items[triangle]
+        if air.snow > 0.0 and normal[2] > 0.7 and material != EMISSIVE:
+            lies = wp.clamp((normal[2] - 0.7) * 8.0, 0.0, 1.0) * wp.clamp((dirt + air.snow - 0.75) * 5.0, 0.0, 1.0)
+            albedo = wp.lerp(albedo, wp.vec3(0.82, 0.84, 0.88), 0.95 * lies)
     else:
         footprint = z * ray_scale[0] / wp.sqrt(wp.max(-view[2], 0.002))
         albedo = ground_albedo(point[0], point[1], footprint, ground)
@@ -270,31 +385,50 @@ def shade(
     openness = (0.55 + 0.45 * normal[2]) * openness_to_sky(point, ground)
     # Light that the ground throws back up keeps bellies and wing undersides from going black.
     bounce = air.sun_color * wp.max(air.sun_direction[2], 0.0) * 0.12 * (0.5 - 0.5 * normal[2])
-    color = wp.cw_mul(albedo, air.sun_color * sun + air.ambient * openness + bounce)
+    light = air.sun_color * sun + air.ambient * openness + bounce
+    if lamps.shape[0] > 0:
+        light = light + lamplight(point, normal, lamps)
+    color = wp.cw_mul(albedo, light)
     reflected = view - 2.0 * wp.dot(view, normal) * normal
     gloss = gloss_of(material)
     away = 1.0 - wp.clamp(-wp.dot(view, normal), 0.0, 1.0)
     grazing = away * away * away * away * away
-    mirror = gloss[0] * (0.12 + 0.88 * grazing)
+    shininess = gloss[0] * (0.12 + 0.88 * grazing)
     if item[row, column] == GROUND_ITEM and air.wetness > 0.0:
         pools = flat_noise(0.25 * point[0], 0.25 * point[1], 1) + 0.4 * flat_noise(1.1 * point[0], 1.1 * point[1], 2)
-        puddle = wp.clamp((pools - 0.75) * 4.0, 0.0, 1.0)
+        puddle = wp.clamp((pools - 0.9 + 0.3 * air.wetness) * 4.0, 0.0, 1.0)
         soak = air.wetness * (0.35 + 0.65 * puddle)
         color = color * (1.0 - 0.5 * soak)
-        mirror = soak * (0.08 + 0.75 * grazing)
-    if mirror > 0.003:
+        shininess = soak * (0.08 + 0.75 * grazing)
+    if shininess > 0.003:
         upward = wp.vec3(reflected[0], reflected[1], wp.abs(reflected[2]))
         # Clouds show only in what mirrors well.
         seen = clear_sky(upward, air)
-        if mirror > 0.1:
+        if shininess > 0.1:
             seen = sky_color(upward, air)
         if reflected[2] < 0.0:
             seen = seen * 0.35
-        color = color * (1.0 - mirror) + seen * mirror
+        if item[row, column] == GROUND_ITEM and mirror.shape[0] > 1:
+            # Ripples and the concrete's grain blur the picture: neighbouring pixels look a little apart.
+            shift = int(6.0 * (hash_noise(row, column, 5) - 0.5))
+            shown = mirror[wp.clamp(row + shift, 0, mirror.shape[0] - 1), column]
+            if shown[3] > 0.0:
+                seen = mirror_image(shown, corner_normals, face_colors, face_materials, air)
+        color = color * (1.0 - shininess) + seen * shininess
+        if lamps.shape[0] > 0:
+            exponent = gloss[1]
+            if item[row, column] == GROUND_ITEM:
+                exponent = 60.0
+            color = color + lamp_shine(point, reflected, exponent, lamps) * (8.0 * shininess)
         if sun > 0.0:
             shine = wp.pow(wp.max(wp.dot(reflected, air.sun_direction), 0.0), gloss[1])
             color = color + air.sun_color * (sun * gloss[0] * shine)
     if material == EMISSIVE:
-        color = color + albedo * 1.5
-    haze = 1.0 - wp.exp(-air.fog_density * z * length)
-    radiance[row, column] = wp.lerp(color, air.horizon, haze)
+        color = color + albedo * air.glow
+    if material == GLASS and air.window_glow > 0.0 and item_styles[item[row, column], 14] > 0.0:
+        # Rooms behind a facade are lit or dark one by one.
+        room = hash_noise(int(wp.floor(point[0] / 3.1)), int(wp.floor(point[1] / 3.1)), int(wp.floor(point[2] / 3.3)))
+        if room > 0.45:
+            color = color + wp.vec3(1.0, 0.86, 0.62) * (air.window_glow * room)
+    veil = haze(center[2], point[2], z * length, air)
+    radiance[row, column] = wp.lerp(color, air.horizon, veil)

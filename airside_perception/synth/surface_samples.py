@@ -24,5 +24,5 @@ def surface_samples(corners: np.ndarray, spacing: float, least: int = 3) -> tupl
     # The R2 sequence (Roberts 2018): additive recurrence with the plastic number.
     u, v = (0.5 + serial * 0.7548776662466927) % 1.0, (0.5 + serial * 0.5698402909980532) % 1.0
     fold = u + v > 1
-    u, v = np.where(fold, 1 - u, u)[:, None], np.where(fold, 1 - v, v)[:, None]
+    u, v = (np.where(fold, 1 - each, each).astype(corners.dtype)[:, None] for each in (u, v))
     return corners[owner, 0] + u * edge_u[owner] + v * edge_v[owner], owner

@@ -15,6 +15,7 @@ from airside_perception.records import GridSpec
 from airside_perception.synth.frames import LabelledFrame, render_frame
 from airside_perception.synth.lighting import random_lighting
 from airside_perception.synth.own_assets import OwnAsset
+from airside_perception.synth.randomised_look import randomised_lighting, randomised_sensor
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.rigs import random_rig
 from airside_perception.synth.scenario import build_scene
@@ -22,6 +23,9 @@ from airside_perception.synth.sensor import random_sensor
 from airside_perception.training.occupancy_data import LABEL_STRIDE, TrainingSample
 
 SCENE_SECONDS = 8.0
+
+RANDOMISED_SHARE = 0.25
+"""Training scenes with made-up textures, lights and cameras."""
 
 
 def training_samples(
@@ -32,6 +36,7 @@ def training_samples(
     frames_per_scene: int = 4,
     cameras: int | None = None,
     own_assets: Sequence[OwnAsset] = (),
+    randomised_share: float = RANDOMISED_SHARE,
 ) -> Iterator[TrainingSample]:
     """Frames of one scene, each with its own rig, light and sensor.
 
@@ -45,15 +50,22 @@ def training_samples(
         frames_per_scene: frames to yield.
         cameras: cameras of each rig; None draws.
         own_assets: meshes from files that join in.
+        randomised_share: training scenes whose look is far beyond realism; other splits stay realistic.
     """
     rng = np.random.default_rng([seed, 991])
-    scene = build_scene(seed, split, random_rig(rng, image_size, cameras), SCENE_SECONDS, own_assets=own_assets)
+    look = "randomised" if split == "train" and rng.random() < randomised_share else "realistic"
+    rig = random_rig(rng, image_size, cameras)
+    scene = build_scene(seed, split, rig, SCENE_SECONDS, own_assets=own_assets, look=look)
     backend = RasterBackend(scene)
     for index in range(frames_per_scene):
         if index % 2 == 0:
-            lighting, condition = random_lighting(rng)
-            scene = replace(scene, lighting=lighting, sensor=random_sensor(rng, condition == "night"))
-            backend.relight(scene.lighting, scene.sensor)
+            if look == "randomised":
+                lighting, sensor = randomised_lighting(rng), randomised_sensor(rng)
+            else:
+                lighting, condition = random_lighting(rng)
+                sensor = random_sensor(rng, condition == "night", lighting.rain > 0)
+            scene = replace(scene, lighting=lighting, sensor=sensor)
+            backend.relight(lighting, sensor)
         rig = random_rig(rng, image_size, cameras)
         frame = render_frame(backend, scene, rig, float(rng.uniform(0, SCENE_SECONDS)), rng, grid)
         yield _to_sample(rig, frame)

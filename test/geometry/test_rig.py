@@ -25,7 +25,9 @@ def test_save_and_load(tmp_path):
     assert loaded.cameras["front"].width == 320
 
 
-@pytest.mark.parametrize(("file", "count", "view"), [("four_surround", 4, 100.0), ("six_surround", 6, 75.0)])
+@pytest.mark.parametrize(
+    ("file", "count", "view"), [("four_surround", 4, 100.0), ("six_surround", 6, 75.0), ("eight_surround", 8, 65.0)]
+)
 def test_shipped_rigs_look_all_around(file, count, view):
     rig = Rig.load(RIGS / f"{file}.yaml")
     assert len(rig.names) == count

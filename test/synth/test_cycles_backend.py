@@ -1,7 +1,10 @@
 """The path-traced backend: the same scene as the fast one shows, seen through the same cameras."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from synth_scenes import plain_scene, standing
 
 from airside_perception.errors import AirsideError
 from airside_perception.synth import generate
@@ -9,6 +12,7 @@ from airside_perception.synth.generate import SynthOptions, run_synth
 from airside_perception.synth.lighting import random_lighting
 from airside_perception.synth.rigs import pinhole
 from airside_perception.synth.scenario import build_scene
+from airside_perception.synth.scene import Pattern
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,40 @@ def test_traced_images_show_the_scene_in_its_light(traced, small_rig):
     labels = backend.render(0.8, camera, np.random.default_rng(0))
     sky = labels.item == -2
     assert dark[sky].mean() < 0.75 * clear[sky].mean()
+
+
+@pytest.mark.cycles
+def test_relighting_leaves_nothing_behind(traced):
+    import bpy
+
+    scene, backend = traced
+    counts = []
+    for _ in range(3):
+        backend.relight(scene.lighting, scene.sensor)
+        counts.append([len(getattr(bpy.data, kind)) for kind in ("materials", "images", "worlds", "lights", "objects")])
+    assert counts[0] == counts[1] == counts[2]
+
+
+@pytest.mark.cycles
+def test_lamps_light_and_coats_color_both_backends_alike(small_rig):
+    pytest.importorskip("bpy", reason="Blender is not installed (extra cycles)")
+    from airside_perception.synth.cycles_backend import CyclesBackend
+
+    camera = small_rig.cameras["front"]
+    coat = Pattern("plain", np.array([[0.05, 0.05, 0.8]] * 2), 1.0, 0.9)
+    scene = plain_scene([standing("box", (3.0, 3.0, 3.0), 10.0, 0.0)], small_rig)
+    dark = {"sun_color": np.zeros(3), "ambient_color": np.full(3, 0.02), "sky_zenith": np.full(3, 0.01)}
+    light = replace(
+        scene.lighting, **dark, sky_horizon=np.full(3, 0.01), mast_color=np.full(3, 60.0),
+        masts=np.array([[4.0, 2.0, 10.0]]), headlights=15.0,
+    )  # fmt: skip
+    backend = CyclesBackend(replace(scene, patterns=(coat,), lighting=light), samples=8)
+    traced = backend.render(0.0, camera, np.random.default_rng(0))
+    fast = backend._labels.render(0.0, camera, np.random.default_rng(0)).rgb.astype(float)
+    box, ground = traced.item == 0, traced.item == -1
+    for image in (traced.rgb.astype(float), fast):
+        assert image[box][:, 2].mean() > 1.5 * image[box][:, 0].mean()
+    assert traced.rgb[ground].mean() == pytest.approx(fast[ground].mean(), rel=0.25)
 
 
 def test_without_blender_the_error_names_the_extra(tmp_path, monkeypatch):

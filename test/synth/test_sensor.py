@@ -1,11 +1,13 @@
-"""From radiance to bytes: tone, noise, vignette, saturation; lights and rigs that it looks through."""
+"""From radiance to bytes: tone, noise, vignette, saturation; and the lights it looks at."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from airside_perception.errors import AirsideError
-from airside_perception.synth.lighting import CONDITIONS, random_lighting
-from airside_perception.synth.rigs import PRESETS, preset_rig, random_rig, rotation_from_angles
+from airside_perception.synth.lens import through_lens
+from airside_perception.synth.lighting import CONDITIONS, daylight, random_lighting
+from airside_perception.synth.precipitation import precipitation
 from airside_perception.synth.scene import SensorStyle
 from airside_perception.synth.sensor import expose, random_sensor
 
@@ -28,7 +30,10 @@ def slow_expose(radiance, style):
 
 
 def test_agrees_with_the_slow_twin():
-    style = SensorStyle(1.2, (1.1, 1.0, 0.9), 0.0, 0.0, 0.0, 0.3, 1.3, 2.1)
+    style = SensorStyle(
+        gain=1.2, white_balance=(1.1, 1.0, 0.9), shot_noise=0.0, read_noise=0.0, blur_px=0.0, vignette=0.3,
+        saturation=1.3, gamma=2.1,
+    )  # fmt: skip
     radiance = np.random.default_rng(0).uniform(0, 1.5, (40, 64, 3)).astype(np.float32)
     image = expose(radiance, style, np.random.default_rng(0))
     assert image.dtype == np.uint8
@@ -81,6 +86,92 @@ def test_every_condition_gives_sound_light(condition):
             assert np.all(color >= 0)
             assert np.all(color < 3)
     assert (light.wetness > 0) == (condition == "wet") or condition == "night"
+    assert (light.snow > 0) == (condition == "snow")
+    assert np.any(light.mast_color) == (condition in ("night", "dusk"))
+
+
+def test_the_sky_follows_the_sun():
+    noon, evening, after = (daylight(np.radians(angle)) for angle in (50, 4, -4))
+    assert noon.sun[2] / noon.sun[0] > 0.85
+    assert evening.sun[2] / evening.sun[0] < 0.4
+    assert after.sun.max() < 0.01
+    for name in ("zenith", "horizon", "ambient"):
+        levels = [getattr(each, name).mean() for each in (noon, evening, after)]
+        assert levels == sorted(levels, reverse=True)
+    assert evening.glow[0] > 0.3
+    assert not noon.glow.any()
+
+
+def test_effects_that_are_off_cost_and_change_nothing():
+    radiance = np.random.default_rng(0).uniform(0, 1.5, (40, 64, 3)).astype(np.float32)
+    assert through_lens(radiance, QUIET) is radiance
+    assert precipitation(radiance, 0.0, 0.0, np.random.default_rng(0)) is radiance
+
+
+def test_bright_lights_spread_and_throw_ghosts_across_the_middle():
+    radiance = np.zeros((120, 200, 3), np.float32)
+    radiance[28:36, 48:56] = 30.0
+    spread = through_lens(radiance, replace(QUIET, bloom=0.2))
+    assert spread[42, 62].min() > 0.02
+    assert spread[110, 190].max() < spread[42, 62].min()
+    ghosts = through_lens(radiance, replace(QUIET, flare=0.2))
+    assert ghosts[119 - 32, 199 - 52].max() > 10 * ghosts[119 - 32, 52].max()
+
+
+def test_fringes_part_red_and_blue_at_the_edge_and_not_in_the_middle():
+    radiance = np.zeros((101, 201, 3), np.float32)
+    radiance[:, 190:] = 1.0
+    radiance[:, 100:102] = 1.0
+    fringed = through_lens(radiance, replace(QUIET, aberration_px=3.0))
+    edge = [int(np.argmax(fringed[50, 150:, channel] > 0.5)) for channel in range(3)]
+    assert edge[0] - edge[2] == pytest.approx(2 * 3.0 * 90 / np.hypot(100, 50), abs=1.5)
+    middle = [int(np.argmax(fringed[50, :, channel] > 0.5)) for channel in range(3)]
+    assert max(middle) - min(middle) <= 1
+
+
+def test_motion_smears_along_its_way_only():
+    radiance = np.zeros((41, 61, 3), np.float32)
+    radiance[20, 30] = 1.0
+    smeared = through_lens(radiance, replace(QUIET, motion_px=(6.0, 0.0)))[..., 1]
+    assert smeared.sum() == pytest.approx(1.0, abs=1e-3)
+    assert smeared[20, 28] > 0.1
+    assert smeared[18, 30] == 0
+
+
+@pytest.mark.parametrize("effect", ["dirt", "drops"])
+def test_what_lies_on_a_lens_stays_there_and_differs_between_cameras(effect):
+    radiance = np.random.default_rng(0).uniform(0.2, 1.0, (12, 20, 3)).astype(np.float32)
+    radiance = np.kron(radiance, np.ones((10, 10, 1), np.float32))
+    style = replace(QUIET, **{effect: 0.8}, lens_seed=5)
+    first, again, other = (through_lens(radiance, style, camera) for camera in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    changed = np.abs(first - radiance).max(axis=-1) > 0.05
+    assert 0.02 < changed.mean() < 0.9
+    assert np.abs(first - other).max() > 0.1
+
+
+def test_the_image_processor_leaves_its_marks():
+    radiance = np.full((64, 96, 3), 0.15, np.float32)
+    radiance[:, 48:] = 0.5
+    plain, sharp = (
+        expose(radiance, replace(QUIET, sharpen=s), np.random.default_rng(0))[32, :, 0].astype(int) for s in (0.0, 1.0)
+    )
+    assert sharp.max() > plain.max() + 8
+    assert sharp.min() < plain.min() - 8
+    noisy = np.random.default_rng(0).uniform(0, 1, radiance.shape).astype(np.float32)
+    packed = expose(noisy, replace(QUIET, jpeg_quality=15), np.random.default_rng(0)).astype(int)
+    assert np.abs(packed - expose(noisy, QUIET, np.random.default_rng(0))).mean() > 5
+    grey_image = expose(noisy, replace(QUIET, monochrome=True), np.random.default_rng(0))
+    assert np.ptp(grey_image.astype(int), axis=-1).max() == 0
+
+
+@pytest.mark.parametrize(("rain", "snowfall"), [(0.8, 0.0), (0.0, 0.8)])
+def test_drops_and_flakes_cover_some_of_the_picture_by_the_seed(rain, snowfall):
+    radiance = np.full((200, 320, 3), 0.3, np.float32)
+    first, again, other = (precipitation(radiance, rain, snowfall, np.random.default_rng(s)) for s in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert 0.01 < (np.abs(first - radiance).max(axis=-1) > 0.01).mean() < 0.5
 
 
 def test_night_is_darker_and_noisier_than_day():
@@ -88,31 +179,3 @@ def test_night_is_darker_and_noisier_than_day():
     assert night.read_noise > day.read_noise
     light = {name: random_lighting(np.random.default_rng(1), name)[0] for name in ("clear", "night")}
     assert light["night"].sky_zenith.max() < 0.1 * light["clear"].sky_zenith.max()
-
-
-def test_random_rigs_look_around():
-    for seed in range(20):
-        rig = random_rig(np.random.default_rng(seed), (640, 384), cameras=4)
-        axes = np.array([camera.base_from_camera[:3, 2] for camera in rig.cameras.values()])
-        bearings = np.sort(np.degrees(np.arctan2(axes[:, 1], axes[:, 0])))
-        gaps = np.diff([*bearings, bearings[0] + 360])
-        assert gaps.max() < 115
-        assert np.all(np.abs(axes[:, 2]) < 0.45)
-        assert {(c.width, c.height) for c in rig.cameras.values()} == {(640, 384)}
-
-
-def test_angles_of_a_mounting():
-    np.testing.assert_allclose(rotation_from_angles(np.pi / 2, 0, 0)[:, 2], [0, 1, 0], atol=1e-12)
-    down = rotation_from_angles(0, 0.3, 0)[:, 2]
-    np.testing.assert_allclose(down, [np.cos(0.3), 0, -np.sin(0.3)], atol=1e-12)
-    np.testing.assert_allclose(rotation_from_angles(0, 0, 0)[:, 0], [0, -1, 0], atol=1e-12)  # image right is -y
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_load(name):
-    assert len(preset_rig(name).names) == {"four_surround": 4, "six_surround": 6}[name]
-
-
-def test_an_unknown_preset_lists_the_known():
-    with pytest.raises(AirsideError, match="four_surround, six_surround, got 'five'"):
-        preset_rig("five")
