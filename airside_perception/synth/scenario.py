@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.rig import Rig
 from airside_perception.synth.catalogue import SPLITS

@@ -198,9 +198,7 @@ class OccupancyTrainer:
         if state["spec"] != self.network.spec.to_json():
             raise AirsideError(f"{path}: checkpoint of another network spec; choose another --out or pass --no-resume")
         if state.get("kinds") != list(object_kinds()):
-            raise AirsideError(
-                f"{path}: made with other kinds of objects; start from it with --initial instead"
-            )
+            raise AirsideError(f"{path}: made with other kinds of objects; start from it with --initial instead")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
