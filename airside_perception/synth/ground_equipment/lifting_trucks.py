@@ -24,7 +24,8 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
-from airside_perception.synth.ground_equipment.vehicle import axle, cab, rail, truck_chassis
+from airside_perception.synth.ground_equipment.end_marks import CHEVRON_COLORS, chevrons
+from airside_perception.synth.ground_equipment.vehicle import at_work, axle, cab, lamps, rail, truck_chassis
 from airside_perception.synth.mesh_parts import (
     METAL,
     PAINT,
@@ -52,7 +53,7 @@ STAIRS_PALETTE: tuple[tuple[Color, float], ...] = (
 )
 
 
-def _scissors(x: float, reach: float, low: float, high: float, y: float, color: Color) -> list[Mesh]:
+def scissors(x: float, reach: float, low: float, high: float, y: float, color: Color) -> list[Mesh]:
     """Crossed lifting arms on both sides between two heights."""
     parts = []
     for s in (1, -1):
@@ -68,12 +69,29 @@ def _scissors(x: float, reach: float, low: float, high: float, y: float, color: 
     return parts
 
 
+def _rear_shutter(
+    rng: np.random.Generator, style: Style, x: float, width: float, floor: float, tall: float, color: FloatArray
+) -> list[Mesh]:
+    """Rolling door of a body's rear, at times raised part of the way, with a chevron board on what is closed."""
+    raised = rng.uniform(0.3, 0.95) if at_work(rng, style, 0.3) else 0.0
+    low, high = floor + 0.03 * tall, floor + 0.93 * tall
+    parts = []
+    if raised:
+        parts.append(box((x, 0, (low + high) / 2), (0.06, width * 0.84, high - low), BLACK))
+        low += raised * (high - low)
+    parts.append(box((x, 0, (low + high) / 2), (0.08, width * 0.86, high - low), color, METAL))
+    if not raised and rng.uniform() < 0.5:
+        pair = CHEVRON_COLORS[int(rng.integers(len(CHEVRON_COLORS)))]
+        parts.append(chevrons(x - 0.05, 0.42 * width, low + 0.03, low + rng.uniform(0.35, 0.8), pair))
+    return parts
+
+
 def _catering_truck(rng: np.random.Generator, style: Style) -> Build:
     length, width = rng.uniform(*style["length"]), rng.uniform(2.4, 2.6)
     color = equipment_color(rng)
     parts, behind, frame = truck_chassis(rng, length, width, color, style)
     rear = -length / 2
-    raised = float(rng.uniform(0.3, 2.4)) if rng.uniform() < 0.5 else 0.0
+    raised = float(rng.uniform(0.3, 2.4)) if at_work(rng, style, 0.5) else 0.0
     tall = rng.uniform(2.2, 2.6)
     floor = frame + 0.15 + raised
     over = style["over_cab"]
@@ -110,9 +128,7 @@ def _catering_truck(rng: np.random.Generator, style: Style) -> Build:
                     0.012,
                 )
             )
-    parts.append(
-        box((rear + 0.08, 0, floor + 0.48 * tall), (0.08, width * 0.86, 0.9 * tall), np.multiply(body, 0.9), METAL)
-    )
+    parts += _rear_shutter(rng, style, rear + 0.08, width, floor, tall, np.multiply(body, 0.9))
     deck = floor + 0.02
     bridge = rng.uniform(0.9, 1.5)
     if box_front < behind + 0.1:  # front platform over the cab
@@ -122,7 +138,7 @@ def _catering_truck(rng: np.random.Generator, style: Style) -> Build:
             foot = [(box_front + bridge, 0.38 * width, high), (box_front, 0.38 * width, high)]
             parts += [rail(foot, 1.0, LIGHT_GREY), rail([(x, -y, z) for x, y, z in foot], 1.0, LIGHT_GREY)]
     if raised > 0.25:
-        parts += _scissors(center_x, 0.75 * span, frame, floor, 0.45, MID_GREY)
+        parts += scissors(center_x, 0.75 * span, frame, floor, 0.45, MID_GREY)
     parts.append(box((center_x, 0, floor - 0.06), (span, 0.9, 0.14), DARK_GREY, METAL))
     for x in (behind - 0.35, rear + 0.5):  # outriggers
         parts.append(box((x, 0, frame - 0.2), (0.14, width - 0.16, 0.16), DARK_GREY, METAL))
@@ -159,6 +175,7 @@ def _stairs_base(
     if drive == "self":
         roof, y = min(1.9, top - 0.2), width / 2 - 0.5
         parts.append(cab(front - 2.6, front - 1.4, 0.5, roof, 1.0, color, 0.1, 0.03, 0.45, trim, y=y))
+        parts += lamps(front - 0.8, rear + 0.4, width - 0.4, 0.5)
     return parts, np.array([rear + 0.1, 0, 0.3]), frame
 
 

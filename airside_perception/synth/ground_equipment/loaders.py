@@ -14,11 +14,22 @@ from airside_perception.synth.colors import (
     DARK_GREY,
     HAZARD_YELLOW,
     LIGHT_GREY,
+    WHITE,
     Color,
     equipment_color,
     jitter,
 )
-from airside_perception.synth.ground_equipment.vehicle import axle, beacon, bumper, cab, lamps, rail, striped_bar
+from airside_perception.synth.ground_equipment.end_marks import fleet_number, rear_end
+from airside_perception.synth.ground_equipment.vehicle import (
+    at_work,
+    axle,
+    beacon,
+    bumper,
+    cab,
+    lamps,
+    rail,
+    striped_bar,
+)
 from airside_perception.synth.mesh_parts import (
     FABRIC,
     METAL,
@@ -91,7 +102,7 @@ def _belt_loader(rng: np.random.Generator, style: Style) -> Build:
     deck = rng.uniform(0.75, 0.9)
     parts = _belt_chassis(rng, style, c0, c1, width, deck, color, trim)
     # The foot stays low at the rear, the head rises to the hold door.
-    lift = rng.uniform(0.0, 0.1) if rng.uniform() < 0.4 else rng.uniform(0.1, 0.36)
+    lift = rng.uniform(0.1, 0.36) if at_work(rng, style, 0.6) else rng.uniform(0.0, 0.1)
     drop, wide = rng.uniform(0.0, 0.1), rng.uniform(0.72, 0.9)
     across = -width / 2 + 0.42 if style["seat"] == "side" else 0.0
     pivot = np.array([c0 + 0.25 * chassis, across, deck + 0.3])
@@ -114,6 +125,9 @@ def _belt_loader(rng: np.random.Generator, style: Style) -> Build:
     if rng.uniform() < 0.5:
         parts.append(striped_bar((c1 + 0.05, -width / 2 + 0.05, 0.38), (c1 + 0.09, width / 2 - 0.05, 0.5), 1, 8))
     parts += lamps(c1 + 0.04, c0, width, 0.62)
+    parts += rear_end(rng, c0 - 0.08, 0.7 * width, 0.36, 0.62)
+    if rng.uniform() < 0.5:
+        parts.append(fleet_number(rng, (c0 + c1) / 2, width / 2, 0.62, BLACK if sum(color) > 1.2 else WHITE))
     if rng.uniform() < 0.7:
         x, y = c0 + 0.4, width / 2 - 0.12
         parts += [tube([(x, y, deck), (x, y, deck + 0.7)], 0.03, trim, segments=4), beacon(x, y, deck + 0.7)]
@@ -135,7 +149,9 @@ def _container_loader(rng: np.random.Generator, style: Style) -> Build:
         parts.append(box((0, s * (half - 0.75), 0.62), (length - 0.4, 0.3, 0.4), trim, METAL))
     split = front - rng.uniform(2.4, 3.2)
     bridge = rng.uniform(1.8, 3.2)
-    main = rng.uniform(0.95, 1.3) if rng.uniform() < 0.5 else rng.uniform(1.0, bridge)
+    if style.get("moving"):
+        bridge = rng.uniform(1.5, 1.9)
+    main = rng.uniform(1.0, bridge) if at_work(rng, style, 0.5) else rng.uniform(0.95, 1.3)
 
     def platform(x0: float, x1: float, z: float, shade: Any) -> None:
         parts.append(box(((x0 + x1) / 2, 0, z - 0.12), (x1 - x0, width - 0.3, 0.24), shade, METAL))
@@ -186,6 +202,7 @@ def _container_loader(rng: np.random.Generator, style: Style) -> Build:
     parts.append(chamfered_box((split - 1.0, 0.35 - half, 0.95), (1.6, 0.6, 0.7), 0.06, color))
     parts += [bumper(front - 0.15, width - 0.4, 0.5, 0.25, trim), bumper(rear + 0.15, width - 0.4, 0.5, 0.25, trim)]
     parts.append(striped_bar((rear + 0.04, -half + 0.3, 0.42), (rear + 0.08, half - 0.3, 0.58), 1, 12))
+    parts += rear_end(rng, rear + 0.03, width - 0.6, 0.66, 0.84)
     parts += lamps(front - 0.1, rear + 0.1, width - 0.3, 0.8)
     parts.append(beacon(split - 0.3, half - 0.35, 1.3))
     return Build(merge(parts), {"bridge": np.array([front, 0, bridge])})
@@ -208,6 +225,7 @@ LOADER_KINDS = {
         {
             "open": Family("train", {"cab": False, "canopy": False}),
             "canopy": Family("train", {"cab": False, "canopy": True}),
+            "cab_canopy": Family("val", {"cab": True, "canopy": True}),
             "cab": Family("test", {"cab": True, "canopy": False}),
         },
         _container_loader,

@@ -21,7 +21,16 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
-from airside_perception.synth.ground_equipment.vehicle import axle, beacon, bumper, lamps, striped_bar, wheel_arches
+from airside_perception.synth.ground_equipment.end_marks import CHEVRON_COLORS, chevrons, number_plate, open_doors
+from airside_perception.synth.ground_equipment.vehicle import (
+    at_work,
+    axle,
+    beacon,
+    bumper,
+    lamps,
+    striped_bar,
+    wheel_arches,
+)
 from airside_perception.synth.mesh_parts import (
     EMISSIVE,
     GLASS,
@@ -81,8 +90,10 @@ class Coachwork:
         return [(x0, low, z0), (x1, low, z0), (x1, high, z1), (x0, high, z1)]
 
 
-def _bus_side(body: Coachwork, sign: int, windows: int, doors: FloatArray, color: Color, stripe: Color) -> list[Mesh]:
-    """Window row, folding doors and the stripe below."""
+def _bus_side(
+    body: Coachwork, sign: int, windows: int, doors: FloatArray, color: Color, stripe: Color, opened: bool
+) -> list[Mesh]:
+    """Window row, doors that are shut or stand open, and the stripe below."""
     parts = []
     x0, x1 = body.rear + body.lean_rear + 0.25, body.front - body.lean_front - 0.25
     quad = body.side(sign, x0, x1, body.line + 0.05, body.high)
@@ -91,6 +102,12 @@ def _bus_side(body: Coachwork, sign: int, windows: int, doors: FloatArray, color
         parts.append(panel(quad, GLASS_COLOR, GLASS, (a + 0.006, b - 0.006, 0.0, 1.0)))
     for x in doors:
         door = body.side(sign, x - 0.65, x + 0.65, body.floor + 0.08, body.high)
+        if opened:  # both leaves slid along the side
+            parts.append(panel(door, BLACK, PAINT, thickness=0.03))
+            for slid in (-0.62, 0.62):
+                leaf = body.side(sign, x + slid - 0.3, x + slid + 0.3, body.floor + 0.1, body.high)
+                parts.append(panel(leaf, GLASS_COLOR, GLASS, thickness=0.06))
+            continue
         parts.append(panel(door, np.multiply(color, 0.7), PAINT, thickness=0.03))
         for u in (0.05, 0.53):
             parts.append(panel(door, GLASS_COLOR, GLASS, (u, u + 0.42, 0.08, 0.95), 0.04))
@@ -140,11 +157,15 @@ def _bus(rng: np.random.Generator, style: Style) -> Build:
     parts.append(wheel_arches(stations, half, 0.45))
     windows = int(rng.integers(5, 9))
     doors = rear + np.linspace(0.14, 0.86, style["doors"]) * length
+    opened = at_work(rng, style, 0.25)
     for sign in (1, -1):
         here = doors if sign < 0 or style["symmetric"] else doors[:0]
-        parts += _bus_side(body, sign, windows, here, color, stripe)
+        parts += _bus_side(body, sign, windows, here, color, stripe, opened and sign < 0)
     parts += _bus_ends(body, top)
     parts += lamps(front, rear, width, 0.65, 0.9, size=0.2)
+    grille = [(rear - 0.01, 0, z) for z in np.linspace(0.5, line - 0.12, 4)]
+    parts.append(boxes(grille, (0.05, 0.5 * width, 0.06), BLACK))
+    parts += [number_plate(front + 0.01, 0.5), number_plate(rear - 0.02, 0.38)]
     parts += [box((front - 0.1, s * (half + 0.08), 1.9), (0.08, 0.16, 0.4), BLACK) for s in (1, -1)]
     unit, size = (rng.uniform(-3, 2), 0, top + 0.1), (rng.uniform(1.5, 3), 0.7 * width, 0.24)
     parts.append(chamfered_box(unit, size, 0.05, np.multiply(color, 0.95)))
@@ -204,7 +225,14 @@ def _service_van(rng: np.random.Generator, style: Style) -> Build:
     upper = [(tail, line - 0.02), (foot, line - 0.02), (head, tall), (crown, tall)]
     parts.append(prism(upper, -half + 0.03, half - 0.03, color, taper=0.88))
     cabin = Coachwork(tail, foot, half - 0.03, line, line, tall, foot - head, crown - tail, 0.12 / (tall - line))
-    parts += _van_glass(cabin, foot, head, tail, crown, 0.45 if shape == "van" and rng.uniform() < 0.7 else 0.04)
+    parts += _van_glass(
+        cabin,
+        foot,
+        head,
+        tail,
+        crown,
+        0.45 if shape == "van" and not style.get("glazed") and rng.uniform() < 0.7 else 0.04,
+    )
     if shape == "pickup":
         parts.append(span_box((rear + 0.1, -half + 0.1, line - 0.02), (tail - 0.05, half - 0.1, line + 0.01), BLACK))
     blocks = int(rng.integers(8, 16))
@@ -214,6 +242,12 @@ def _service_van(rng: np.random.Generator, style: Style) -> Build:
             parts.append(striped_bar((rear + 0.1, y, 0.62), (front - 0.2, y + 0.02, 0.78), 0, blocks, checks))
     parts += [bumper(x, width * 0.95, 0.45, 0.2) for x in (front, rear)]
     parts += lamps(front - 0.04, rear + 0.01, width, 0.68, 0.75)
+    parts += [number_plate(front + 0.06, 0.45), number_plate(rear - 0.06, 0.45)]
+    if shape == "van" and at_work(rng, style, 0.25):
+        parts += open_doors(tail + 0.02, half - 0.08, 0.5, tall - 0.15, rng.uniform(1.3, 2.4), color)
+    elif shape == "van" and rng.uniform() < 0.6:
+        pair = CHEVRON_COLORS[int(rng.integers(len(CHEVRON_COLORS)))]
+        parts.append(chevrons(rear - 0.02, half - 0.12, 0.58, line - 0.02, pair))
     middle = (tail + head) / 2
     parts.append(beacon(middle, 0, tall, "bar" if rng.uniform() < 0.6 else "dome"))
     if style.get("board"):
@@ -239,6 +273,13 @@ PASSENGER_VEHICLE_KINDS = {
             "car": Family(
                 "train",
                 {"shape": "car", "length": (4.1, 4.8), "height": (1.45, 1.75), "bonnet": (0.95, 1.25), "board": True},
+            ),
+            "minibus": Family(
+                "train",
+                {"shape": "van", "length": (5.2, 6.2), "height": (2.3, 2.75), "bonnet": (0.7, 1.0), "glazed": True},
+            ),
+            "compact_van": Family(
+                "val", {"shape": "van", "length": (4.1, 4.6), "height": (1.75, 1.95), "bonnet": (0.8, 1.05)}
             ),
             "pickup": Family(
                 "test", {"shape": "pickup", "length": (5.0, 5.5), "height": (1.7, 1.85), "bonnet": (1.1, 1.35)}

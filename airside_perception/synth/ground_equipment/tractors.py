@@ -9,6 +9,7 @@ import numpy as np
 
 from airside_perception.synth.catalogue import Build, Family, Kind
 from airside_perception.synth.colors import BLACK, DARK_GREY, MID_GREY, WHITE, Color, equipment_color, jitter
+from airside_perception.synth.ground_equipment.end_marks import fleet_number, number_plate, rear_end
 from airside_perception.synth.ground_equipment.vehicle import axle, beacon, bumper, cab, lamps, striped_bar
 from airside_perception.synth.mesh_parts import (
     FABRIC,
@@ -111,6 +112,9 @@ def _baggage_tractor(rng: np.random.Generator, style: Style) -> Build:
         parts.append(striped_bar((rear - 0.09, -half + 0.1, 0.5), (rear + 0.02, half - 0.1, 0.62), 1, 8))
     parts.append(tube([(rear - 0.16, 0, 0.3), (rear - 0.16, 0, 0.55)], 0.035, trim, segments=5))
     parts += lamps(front, rear + 0.0, width, 0.7, deck - 0.08)
+    parts.append(number_plate(rear - 0.005, deck - 0.02))
+    if rng.uniform() < 0.5:
+        parts.append(fleet_number(rng, tail - 0.1, half - 0.02, deck, BLACK if sum(color) > 1.2 else WHITE))
     if rng.uniform() < 0.7:
         parts.append(beacon(tail, 0.3 * width if style["cab"] != "none" else half - 0.12, top, "dome"))
     return Build(merge(parts), {"hitch_rear": np.array([rear - 0.16, 0, 0.35])})
@@ -179,6 +183,9 @@ def _pushback_tractor(rng: np.random.Generator, style: Style) -> Build:
         for x in (front + 0.1, rear - 0.1):
             parts.append(striped_bar((x - 0.02, -half + 0.1, 0.48), (x + 0.02, half - 0.1, 0.64), 1, 10))
     parts += lamps(front + 0.02, rear - 0.02, width, deck - cut - 0.1, size=0.18)
+    parts += rear_end(rng, rear - 0.01, 0.6 * width, 0.78, max(deck - cut, 1.0))
+    if rng.uniform() < 0.6:
+        parts.append(fleet_number(rng, 0.0, half, deck - 0.35, BLACK if sum(color) > 1.2 else WHITE))
     parts.append(tube([(front + 0.16, 0, 0.4), (front + 0.16, 0, 0.8)], 0.05, trim, segments=5))
     lamp_at = rear + 0.4 if style["cab"] == "cradle" else 0.0
     parts.append(beacon(lamp_at, 0, height if style["cab"] == "middle" else deck, "dome"))

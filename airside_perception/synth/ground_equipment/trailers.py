@@ -249,6 +249,22 @@ def _container(rng: np.random.Generator, style: Style) -> Build:
         ribs = [(x, s * size[1] / 2, size[2] / 2) for x in np.linspace(-0.45, 0.45, 4) * size[0] for s in (1, -1)]
         parts.append(boxes(ribs, (0.06, 0.05, size[2] - 0.1), tuple(0.75 * c for c in color), METAL))
         mesh = merge(parts)
+    elif style["shape"] == "sloped":  # both upper edges cut, as for a main deck
+        size = mesh.size
+        color = pick(rng, ((ALUMINIUM, 3.0), (WHITE, 1.0), ((0.2, 0.3, 0.5), 0.6)))
+        half, cut, tall = size[1] / 2, 0.28 * size[1], size[2]
+        outline = [
+            (-half, 0.0),
+            (half, 0.0),
+            (half, 0.55 * tall),
+            (half - cut, tall),
+            (cut - half, tall),
+            (-half, 0.55 * tall),
+        ]
+        shape = prism(outline, -size[0] / 2, size[0] / 2, color, METAL).rotated("z", np.pi / 2)
+        bands = [(x, 0, 0.27 * tall) for x in np.linspace(-0.4, 0.4, 5) * size[0]]
+        parts = [shape, boxes(bands, (0.06, size[1] + 0.04, 0.5 * tall), tuple(0.75 * c for c in color), METAL)]
+        mesh = merge(parts)
     elif style["shape"] == "netted":  # pallet with cargo under a net
         size = np.array([rng.uniform(1.9, 2.1), rng.uniform(1.45, 1.6), rng.uniform(1.3, 1.65)])
         wrap = jitter(rng, (0.6, 0.6, 0.55), 0.2)
@@ -323,6 +339,7 @@ TRAILER_KINDS = {
         {
             "ld3": Family("train", {"shape": "ld3"}),
             "full": Family("train", {"shape": "full"}),
+            "sloped": Family("val", {"shape": "sloped"}),
             "netted": Family("test", {"shape": "netted"}),
         },
         _container,
@@ -332,6 +349,7 @@ TRAILER_KINDS = {
         {
             "fork_rear_wheels": Family("train", {"head": "fork", "wheels": (-0.25, -0.1)}),
             "box_rear_wheels": Family("train", {"head": "box", "wheels": (-0.3, -0.05)}),
+            "box_middle_wheels": Family("val", {"head": "box", "wheels": (-0.02, 0.12)}),
             "fork_front_wheels": Family("test", {"head": "fork", "wheels": (0.15, 0.3)}),
         },
         _towbar,

@@ -22,6 +22,7 @@ from airside_perception.synth.colors import (
     Color,
     jitter,
 )
+from airside_perception.synth.ground_equipment.end_marks import exhaust, fleet_number, number_plate, rear_end
 from airside_perception.synth.mesh_parts import (
     EMISSIVE,
     GLASS,
@@ -40,6 +41,11 @@ from airside_perception.synth.mesh_parts import (
 )
 
 Style = Mapping[str, Any]
+
+
+def at_work(rng: np.random.Generator, style: Style, chance: float) -> bool:
+    """True by chance where a vehicle's platform, boom or door may be up or open: not while it drives."""
+    return bool(rng.uniform() < chance) and not style.get("moving")
 
 
 def axle(x: float, track: float, radius: float, width: float, twin: bool = False, segments: int = 10) -> Mesh:
@@ -215,6 +221,13 @@ def truck_chassis(
     parts.append(boxes(guards - (1.25 * radius, 0, 0.5), (0.03, 0.56, 0.55), BLACK, RUBBER))
     if rng.uniform() < 0.8:
         parts.append(beacon(front - 0.6 * cab_length, 0, height, str(rng.choice(["dome", "bar"]))))
+    parts += rear_end(rng, rear - 0.02, width, 0.66, frame - 0.02)
+    parts.append(number_plate(front + 0.09, 0.5))
+    if rng.uniform() < 0.4:
+        parts += exhaust(front - cab_length - 0.12, rng.choice([-1, 1]) * (width / 2 - 0.2), 0.7, height + 0.1)
+    if rng.uniform() < 0.5:
+        at, level = front - (0.5 if not style.get("bonnet") else 0.75) * cab_length, cab_floor + 0.22
+        parts.append(fleet_number(rng, at, 0.487 * width, level, BLACK if sum(color) > 1.2 else WHITE))
     return parts, front - cab_length, frame
 
 
