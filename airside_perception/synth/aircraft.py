@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from airside_perception.synth.aircraft_engines import engine_pair
+from airside_perception.synth.aircraft_doors import cabin_doors, cargo_door, hold_doors
+from airside_perception.synth.aircraft_engines import center_engine, engine_pair
 from airside_perception.synth.aircraft_families import AIRCRAFT_FAMILIES, AircraftFamily
 from airside_perception.synth.aircraft_gear import landing_gear
 from airside_perception.synth.aircraft_wings import wing
 from airside_perception.synth.catalogue import Build, Family, Kind
-from airside_perception.synth.colors import BLACK, GLASS_COLOR, RED_LAMP, WHITE_LAMP
+from airside_perception.synth.colors import BLACK, GLASS_COLOR, RED_LAMP, WHITE, WHITE_LAMP, Color
 from airside_perception.synth.fuselage import Fuselage
 from airside_perception.synth.liveries import Livery, draw_livery
 from airside_perception.synth.mesh_parts import (
@@ -59,7 +60,8 @@ def _vary(rng: np.random.Generator, family: AircraftFamily) -> AircraftFamily:
 
 
 def _layout(shape: AircraftFamily) -> tuple[object, ...]:
-    return shape.high_wing, shape.t_tail, shape.decks, tuple(engine.mount for engine in shape.engines)
+    third = shape.center_engine is not None
+    return shape.high_wing, shape.t_tail, shape.decks, third, tuple(engine.mount for engine in shape.engines)
 
 
 def _sibling(rng: np.random.Generator, family: AircraftFamily) -> AircraftFamily:
@@ -74,37 +76,66 @@ def _sibling(rng: np.random.Generator, family: AircraftFamily) -> AircraftFamily
     return blend(rng, family, others[int(rng.integers(len(others)))])
 
 
-def _cabin(rng: np.random.Generator, shape: AircraftFamily, body: Fuselage, livery: Livery) -> list[Mesh]:
+def _windows(shape: AircraftFamily, body: Fuselage, first: float, last: float, doors: FloatArray, gap: float) -> Mesh:
+    """Rows of cabin windows between the doors, one row a deck."""
+    tall = body.height
+    rows = [(0.06, 0.06 + 0.38 / tall, last)]
+    if shape.decks == 2:
+        rows = [(-0.12, -0.12 + 0.4 / tall, last), (0.2, 0.2 + 0.38 / tall, last)]
+    if shape.hump:
+        rows.append((0.42, 0.42 + 0.36 / tall, shape.hump_end * body.length - 0.5 * tall))
+    half = min(0.24, 0.26 * shape.window_pitch)
+    rows_each = 1 if tall > 2.2 else 2  # a tall pane would sink into a narrow round body
+    centers = np.arange(first + 0.9, last - 0.4, shape.window_pitch)
+    centers = centers[np.abs(centers[:, None] - doors).min(axis=1) > gap]
+    parts = []
+    for low, high, end in rows:
+        here = centers[centers < end]
+        angles = body.angle_at(here[:, None], np.array([high, low])[None] * tall)
+        parts.append(
+            body.patches(np.stack([here - half, here + half], -1), angles, GLASS_COLOR, GLASS, 0.02, rows_each)
+        )
+    return merge(parts)
+
+
+def _letters(
+    rng: np.random.Generator, body: Fuselage, start: float, height: float, letter: float, count: int, color: Color
+) -> Mesh:
+    """A word of blocks on both sides; `height` of its lower edge in body heights, `letter` in metres."""
+    starts = start + 1.45 * letter * np.arange(count)
+    widths = letter * rng.uniform(0.6, 1.15, count)
+    angles = body.angle_at(starts[:, None], np.array([height + 1.6 * letter / body.height, height])[None] * body.height)
+    return body.patches(np.stack([starts, starts + widths], -1), angles, color, PAINT, 0.02, 2)
+
+
+def _cabin(rng: np.random.Generator, shape: AircraftFamily, body: Fuselage, livery: Livery, parked: bool) -> list[Mesh]:
     """Windows, doors, titles and cockpit glass."""
     tall, length = body.height, body.length
     first, last = body.nose + 0.1 * tall, length - body.tail * 0.82
-    door_width = 0.95 if tall > 2.5 else 0.7
-    fractions = [0.02, 0.98] if length < 45 else [0.02, 0.22, 0.62, 0.98]
+    freighter = shape.freighter or (shape.decks == 1 and length > 30 and rng.uniform() < 0.12)
+    fractions = [0.02] if freighter else [0.02, 0.98] if length < 45 else [0.02, 0.22, 0.62, 0.98]
     doors = np.array([first + share * (last - first) for share in fractions])
+    width = 0.95 if tall > 2.5 else 0.7
     parts = []
-    heights = (
-        [(0.06, 0.06 + 0.38 / tall)] if shape.decks == 1 else [(-0.12, -0.12 + 0.4 / tall), (0.2, 0.2 + 0.38 / tall)]
-    )
-    centers = np.arange(first + 0.9, last - 0.4, shape.window_pitch)
-    centers = centers[np.abs(centers[:, None] - doors).min(axis=1) > 0.5 * door_width + 0.3]
-    half = min(0.24, 0.26 * shape.window_pitch)
-    for low, high in heights:
-        angles = body.angle_at(centers[:, None], np.array([high, low])[None] * tall)
-        parts.append(body.patches(np.stack([centers - half, centers + half], -1), angles, GLASS_COLOR, GLASS, 0.02))
-    sill, lintel = (-0.19, 0.29) if shape.decks == 1 else (-0.24, 0.06)
-    angles = body.angle_at(doors[:, None], np.array([lintel, sill])[None] * tall)
-    spans = np.stack([doors - door_width / 2, doors + door_width / 2], -1)
-    rim = np.array([-0.05, 0.05])
-    parts.append(body.patches(spans + rim, angles + rim / tall, np.asarray(livery.base) * livery.door, PAINT, 0.012, 3))
-    if livery.door > 0.85 or livery.scheme in ("two_tone", "cheatline"):
-        parts.append(body.patches(spans - 0.4 * rim, angles - 0.4 * rim / tall, livery.base, PAINT, 0.03, 3))
+    if not freighter:
+        parts.append(_windows(shape, body, first, last, doors, 0.5 * width + 0.3))
+    # Someone works on most parked aircraft: then half of the doors are open.
+    chance = 0.5 if parked and rng.uniform() < 0.6 else 0.0
+    sill = (-0.19, 0.29) if shape.decks == 1 else (-0.24, 0.06)
+    parts += cabin_doors(rng, body, livery, doors, width, sill, chance)
+    if tall > 2.2 and not shape.high_wing:
+        holds = first + np.array([0.18, 0.72]) * (last - first)
+        parts += hold_doors(rng, body, livery, holds, 1.2 * chance)
+    if freighter:
+        parts += cargo_door(rng, body, livery, first + 0.17 * (last - first), chance)
     if livery.titles is not None:
-        count = int(rng.integers(5, 11))
-        letter = tall * rng.uniform(0.07, 0.13)
-        starts = first + 0.12 * (last - first) + 1.45 * letter * np.arange(count)
-        widths = letter * rng.uniform(0.6, 1.15, count)
-        angles = body.angle_at(starts[:, None], np.array([0.26 + 1.6 * letter / tall, 0.26])[None] * tall)
-        parts.append(body.patches(np.stack([starts, starts + widths], -1), angles, livery.titles, PAINT, 0.02, 2))
+        letter = tall * (rng.uniform(0.07, 0.13) if rng.uniform() < 0.75 or not freighter else rng.uniform(0.16, 0.24))
+        count, above = int(rng.integers(5, 11)), 0.26
+        if tall < 2.5:  # the windows reach higher up a small body
+            above, letter = 0.1 + 0.38 / tall, 0.055 * tall
+        parts.append(_letters(rng, body, first + 0.12 * (last - first), above, letter, count, livery.titles))
+    register = BLACK if sum(livery.tail) > 1.2 else WHITE
+    parts.append(_letters(rng, body, last + 0.1 * body.tail, 0.17, 0.055 * tall, 5, register))
     panes = (0.0, 0.16, 0.34, 0.5) if rng.uniform() < 0.6 else (0.0, 0.2, 0.42)
     parts.append(body.cockpit_glass(*shape.screen, panes, GLASS_COLOR, 0.8))
     return parts
@@ -168,7 +199,7 @@ def _tail(rng: np.random.Generator, shape: AircraftFamily, body: Fuselage, liver
 def _lamps(shape: AircraftFamily, body: Fuselage) -> Mesh:
     """Anti-collision lamps on the roof and the keel, white tail lamp."""
     half = body.height / 2
-    middle = -0.45 * body.length
+    middle = -0.47 * body.length
     return merge(
         [
             ellipsoid((middle, 0, half), (0.16, 0.09, 0.12), RED_LAMP, EMISSIVE, 6, 3),
@@ -194,12 +225,16 @@ def _aircraft(rng: np.random.Generator, style: Mapping[str, Any]) -> Build:
         nose_drop=shape.nose_drop,
         nose_power=shape.nose_power,
         tail_rise=shape.tail_rise,
+        hump=shape.hump,
+        hump_end=shape.hump_end,
     )
     ground = -tall / 2 - shape.clearance
     marks = (livery.tail_start, *livery.marks, *(start + 0.035 for start in livery.marks))
+    if shape.hump:  # the skin bends where the upper deck ends
+        marks = (*marks, *(shape.hump_end - share for share in (0.0, 0.04, 0.08, 0.12)))
     stations = tuple(share * body.length for share in marks)
     skin = body.skin(lambda s, a: livery.paint(s / body.length, a), stations, livery.slope, 28 if tall > 5 else 24)
-    parts = [skin, *_cabin(rng, shape, body, livery), _lamps(shape, body)]
+    parts = [skin, *_cabin(rng, shape, body, livery, not style["moving"]), _lamps(shape, body)]
     parts += _tail(rng, shape, body, livery, top=ground + shape.height)
     anchors: dict[str, FloatArray] = {"nose": np.array([0.0, 0.0, -shape.nose_drop * tall])}
 
@@ -210,6 +245,11 @@ def _aircraft(rng: np.random.Generator, style: Mapping[str, Any]) -> Build:
         parts += pair
         anchors[f"engine_left_{index + 1}"] = intake
         anchors[f"engine_right_{index + 1}"] = intake * np.array([1, -1, 1])
+    if shape.center_engine is not None:
+        foot = 0.36 * tall
+        rise = ground + shape.height - foot
+        ahead = -0.95 * body.length + rise * (shape.fin_chord - 0.3 * np.tan(np.radians(shape.fin_sweep)))
+        parts += center_engine(rng, shape.center_engine, np.array([ahead + 1.6, 0.0, foot + 0.3 * rise]), livery)
     legs, leg_anchors = landing_gear(shape, body, wing_line, ground)
     parts += legs
     first = body.nose + 0.1 * tall

@@ -52,10 +52,16 @@ def _propeller(rng: np.random.Generator, center: FloatArray, radius: float, blad
 
 
 def _propeller_nacelle(
-    rng: np.random.Generator, lead: FloatArray, diameter: float, length: float, half_span: float, livery: Livery
+    rng: np.random.Generator,
+    lead: FloatArray,
+    diameter: float,
+    length: float,
+    half_span: float,
+    livery: Livery,
+    ground: float,
 ) -> tuple[list[Mesh], FloatArray]:
-    """Nacelle at the leading edge `lead`, with spinner, air scoop and blades."""
-    front = lead + np.array([0.42 * length, 0, -0.28 * diameter])
+    """Nacelle at the leading edge `lead`, with spinner, air scoop and blades; above a low wing, below a high one."""
+    front = lead + np.array([0.42 * length, 0, (-0.28 if lead[2] > 0 else 0.3) * diameter])
     profile = np.array([(0.0, 0.3), (-0.06, 0.42), (-0.25, 0.54), (-0.55, 0.56), (-0.85, 0.36), (-1.0, 0.12)])
     skin = livery.base if rng.uniform() < 0.5 else livery.engine
     parts = [lathe(profile * (length, diameter), skin, center=front, segments=12)]
@@ -63,7 +69,8 @@ def _propeller_nacelle(
     scoop = front + (0.01 - 0.03 * length, 0, -0.36 * diameter)
     parts.append(box(scoop, (0.3, 0.4 * diameter, 0.22 * diameter), BLACK))
     hub = front + np.array([0.25 * diameter, 0, 0])
-    parts += _propeller(rng, hub, 0.145 * half_span + 0.5 * diameter, int(rng.choice([4, 6])))
+    radius = min(0.1 * half_span + 0.6 * diameter, 2.1, hub[2] - ground - 0.25)
+    parts += _propeller(rng, hub, radius, int(rng.choice([4, 6])))
     return parts, front + np.array([0.3 * diameter, 0, 0])
 
 
@@ -118,9 +125,23 @@ def engine_pair(
     diameter, length = engine.diameter * rng.uniform(0.94, 1.06), engine.length * rng.uniform(0.95, 1.05)
     lead, chord = wing_line(engine.along * shape.span / 2)
     if engine.mount == "prop":
-        parts, intake = _propeller_nacelle(rng, lead, diameter, length, shape.span / 2, livery)
+        parts, intake = _propeller_nacelle(rng, lead, diameter, length, shape.span / 2, livery, ground)
     elif engine.mount == "tail":
         parts, intake = _tail_engine(rng, engine.along, diameter, length, body, livery)
     else:
         parts, intake = _wing_engine(rng, shape, lead, chord, diameter, length, livery, ground)
     return [copy for part in parts for copy in both(part)], intake
+
+
+def center_engine(rng: np.random.Generator, engine: Engine, intake: FloatArray, livery: Livery) -> list[Mesh]:
+    """Third engine of a trijet, through the foot of the fin, and the collar that carries it."""
+    length = engine.length * rng.uniform(0.95, 1.05)
+    parts = [part.translated(*intake) for part in _turbofan(rng, engine.diameter, length, livery)]
+    half, (x, _, z) = 0.16 * engine.diameter, intake
+    corners = [
+        (x - u * length, s * half, z + dz)
+        for dz in (-0.75 * engine.diameter, 0.0)
+        for s in (-1, 1)
+        for u in (0.78, 0.2)
+    ]
+    return [*parts, hexahedra(corners, livery.tail)]

@@ -17,6 +17,7 @@ import numpy as np
 from airside_perception.synth.aircraft import AIRCRAFT_KINDS
 from airside_perception.synth.catalogue import SPLITS, Kind
 from airside_perception.synth.ground_equipment import GROUND_EQUIPMENT_KINDS
+from airside_perception.synth.loose_objects import LOOSE_OBJECT_KINDS
 from airside_perception.synth.mesh_parts import FloatArray, Mesh
 from airside_perception.synth.obstacles import OBSTACLE_KINDS
 from airside_perception.synth.people import PERSON_KINDS
@@ -58,7 +59,14 @@ class Asset:
 
 @cache
 def _kinds() -> dict[str, Kind]:
-    return {**AIRCRAFT_KINDS, **GROUND_EQUIPMENT_KINDS, **PERSON_KINDS, **OBSTACLE_KINDS, **STRUCTURE_KINDS}
+    return {
+        **AIRCRAFT_KINDS,
+        **GROUND_EQUIPMENT_KINDS,
+        **PERSON_KINDS,
+        **OBSTACLE_KINDS,
+        **LOOSE_OBJECT_KINDS,
+        **STRUCTURE_KINDS,
+    }
 
 
 def _kind(name: str) -> Kind:
@@ -92,7 +100,9 @@ def families(kind: str) -> dict[str, str]:
     return {name: family.split for name, family in _kind(kind).families.items()}
 
 
-def make_asset(kind: str, seed: int, split: str, family: str | None = None, varied: bool = True) -> Asset:
+def make_asset(
+    kind: str, seed: int, split: str, family: str | None = None, varied: bool = True, moving: bool = False
+) -> Asset:
     """Build one asset; the same arguments give the same asset on every machine.
 
     Args:
@@ -102,6 +112,7 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None, vari
         family: one of `families(kind)` of that split, or None to draw one.
         varied: assets of the training split may be stretched and, for aircraft, stand between families; False
             keeps real proportions. Assets of other splits always have them.
+        moving: fit to drive: doors shut, platforms, booms and drawbars down. Others may be at work.
 
     Raises:
         ValueError: unknown kind, or no such family in this split.
@@ -121,7 +132,7 @@ def make_asset(kind: str, seed: int, split: str, family: str | None = None, vari
         )
     rng = np.random.default_rng([kind_key, zlib.crc32(family.encode()), seed])
     varied = varied and split == "train"
-    build = spec.build(rng, {**spec.families[family].style, "varied": varied})
+    build = spec.build(rng, {**spec.families[family].style, "varied": varied, "moving": moving})
     if is_person:
         rng = np.random.default_rng([kind_key, zlib.crc32(family.encode()), seed, 1])
     mesh, centre = weathered(build.mesh, rng, WEAR[spec.class_name]).centred()

@@ -26,6 +26,8 @@ class Fuselage:
         tail_rise: height of the tail tip above the axis, in heights.
         tail_tip: radius of the tail tip relative to the section.
         wide_low: how far the widest point lies below the axis, in heights (double-bubble sections).
+        hump: how far a short upper deck rises above the section, in heights.
+        hump_end: station where it has come down again, as a share of the length.
     """
 
     length: float
@@ -38,6 +40,8 @@ class Fuselage:
     tail_rise: float = 0.3
     tail_tip: float = 0.12
     wide_low: float = 0.0
+    hump: float = 0.0
+    hump_end: float = 0.35
 
     def outline(self, station: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Top height, bottom height and half width at stations, each the shape of `station`."""
@@ -50,6 +54,10 @@ class Fuselage:
         blunt = 0.02 * self.height
         # The upper line breaks at the windscreen: a full radome, then a flatter rise to the roof.
         top = tip + blunt + (half - tip - blunt) * (0.5 * full**self.nose_power + 0.5 * full**1.5)
+        if self.hump:
+            rise = np.clip(station / (0.85 * self.nose), 0.0, 1.0)
+            fall = np.clip((self.hump_end * self.length - station) / (0.12 * self.length), 0.0, 1.0)
+            top = top + self.hump * self.height * rise * rise * (3 - 2 * rise) * fall * fall * (3 - 2 * fall)
         bottom = tip - blunt - (half + tip - blunt) * full**0.55
         across = 0.02 * self.width + 0.48 * self.width * full**0.56
         end = self.tail_rise * self.height
@@ -121,8 +129,9 @@ class Fuselage:
         material: int = PAINT,
         outset: float = 0.02,
         rows: int = 1,
+        sides: tuple[int, ...] = (1, -1),
     ) -> Mesh:
-        """Plates on the skin, mirrored to both sides.
+        """Plates on the skin, on both sides unless `sides` names one (1 left, -1 right).
 
         stations, angles: (N, 2) low and high of each plate, on the left side. A tall plate needs
         several `rows`, or its middle would sink into the round skin.
@@ -135,7 +144,7 @@ class Fuselage:
         centers = quads.mean(axis=1)
         apexes = centers - (centers * (0, 1, 1)) * (0.12 / np.linalg.norm(centers[:, 1:], axis=1, keepdims=True))
         left = pyramids(quads, apexes, color, material)
-        return merge([left, left.mirrored()])
+        return merge([left if side > 0 else left.mirrored() for side in sides])
 
     def cockpit_glass(self, low: float, high: float, panes: tuple[float, ...], color: ArrayLike, lean: float) -> Mesh:
         """Windscreen and side windows between two heights (of the axis, in heights of the section).

@@ -9,8 +9,8 @@ import numpy as np
 from airside_perception.synth.colors import Color, brand_color, jitter, random_hue
 from airside_perception.synth.mesh_parts import FloatArray
 
-SCHEMES = ("plain", "tail_sweep", "cheatline", "two_tone", "full_color", "bare_metal", "bands")
-_WEIGHTS = np.array([0.16, 0.26, 0.16, 0.14, 0.12, 0.06, 0.1])
+SCHEMES = ("plain", "tail_sweep", "cheatline", "two_tone", "full_color", "bare_metal", "bands", "nose", "half")
+_WEIGHTS = np.array([0.15, 0.24, 0.14, 0.12, 0.12, 0.06, 0.09, 0.04, 0.04])
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Livery:
         wing, engine, metal: wing skin, cowling, leading edges.
         belly_angle: the belly paint starts at this angle from the top, radians.
         stripe: (low, high) angles of the cheatline.
-        tail_start: where the tail's paint begins, share of the length; negative slope leans forward.
+        tail_start: where the tail's paint begins (in the scheme `nose`: where the nose's ends), share of the length;
+            negative slope leans forward.
         slope: lean of the colour boundaries.
         marks: further stations of boundaries, shares of the length.
         titles: colour of the name on the side, or None.
@@ -59,7 +60,9 @@ class Livery:
             colors[stripe] = self.accent
         if self.scheme == "two_tone":
             colors[turn > self.stripe[0]] = self.accent
-        if self.scheme in ("tail_sweep", "bands", "full_color"):
+        if self.scheme == "nose":
+            colors[share < self.tail_start] = self.accent
+        if self.scheme in ("tail_sweep", "bands", "full_color", "half"):
             colors[share > self.tail_start] = self.tail
         if self.scheme == "bands":
             for index, start in enumerate(self.marks):
@@ -79,7 +82,7 @@ def draw_livery(rng: np.random.Generator) -> Livery:
     if scheme in ("plain", "tail_sweep") and rng.uniform() < 0.2:
         base = jitter(rng, (0.75, 0.76, 0.78), 0.08)
     tail = accent if rng.uniform() < 0.75 else (second if rng.uniform() < 0.7 else base)
-    start = rng.uniform(0.66, 0.84)
+    start = {"nose": rng.uniform(0.12, 0.22), "half": rng.uniform(0.38, 0.6)}.get(scheme, rng.uniform(0.66, 0.84))
     low = rng.uniform(1.15, 1.5)
     belly = base if rng.uniform() < 0.4 else (grey if rng.uniform() < 0.6 else accent)
     return Livery(

@@ -78,7 +78,7 @@ def draw_figure(rng: np.random.Generator, style: Mapping[str, Any]) -> dict[str,
     shirt, trousers = pick(rng, CLOTH), pick(rng, CLOTH)
     bright = pick(rng, HI_VIS) if rng.uniform() < 0.85 else random_hue(rng, (0.6, 1.0), (0.5, 0.95))
     if outfit in ("overall", "suit"):
-        trousers = bright if rng.uniform() < 0.8 else jitter(rng, np.multiply(bright, 0.25), 0.1)
+        trousers = bright if rng.uniform() < 0.8 else jitter(rng, tuple(0.25 * c for c in bright), 0.1)
         shirt = bright
     if outfit in ("dark_overall", "uniform"):
         trousers = shirt

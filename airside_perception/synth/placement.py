@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from airside_perception.geometry.se3 import pose_from_xyz_yaw, transform_points
 from airside_perception.synth.mesh import Mesh
 from airside_perception.synth.scene import Trajectory
 from airside_perception.synth.surface_samples import surface_samples
@@ -122,15 +121,15 @@ class SolidSpace:
         lattice = np.round(points / (0.6 * self._cell)).astype(np.int64) + 4096
         _, first = np.unique((lattice[:, 0] << 26) | (lattice[:, 1] << 13) | lattice[:, 2], return_index=True)
         points = points[first].astype(np.float64)
-        lift = -float(mesh.vertices[:, 2].min())
-        placed = [
-            transform_points(pose_from_xyz_yaw(x, y, lift, yaw), points) for x, y, yaw in trajectory.sample(times)
-        ]
-        indices = np.floor((np.concatenate(placed) + [self._half_extent, self._half_extent, 0]) / self._cell).astype(
-            int
-        )
-        inside = np.all((indices >= 0) & (indices < self._filled.shape), axis=1)
-        return np.ravel_multi_index(tuple(indices[inside].T), self._filled.shape)
+        poses = trajectory.sample(times)
+        cosine, sine = np.cos(poses[:, 2:3]), np.sin(poses[:, 2:3])
+        x = poses[:, 0:1] + self._half_extent + cosine * points[:, 0] - sine * points[:, 1]
+        y = poses[:, 1:2] + self._half_extent + sine * points[:, 0] + cosine * points[:, 1]
+        z = np.broadcast_to(points[:, 2] - float(mesh.vertices[:, 2].min()), x.shape)
+        row, column, layer = (np.floor(values / self._cell).astype(np.int64) for values in (x, y, z))
+        rows, columns, layers = self._filled.shape
+        inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns) & (layer >= 0) & (layer < layers)
+        return ((row * columns + column) * layers + layer)[inside]
 
     def free(self, cells: np.ndarray, standing: bool) -> bool:
         """True where nothing solid is in the cells; what stands must also stay out of the way of what moves."""

@@ -118,6 +118,10 @@ class SceneBuilder:
         """Place a standing asset."""
         return self.add(asset, Trajectory.standing(x, y, yaw), margin, force=force)
 
+    def ground_free(self, trajectory: Trajectory, length: float, width: float, margin: float = 0.3) -> bool:
+        """True where a footprint on its way meets nothing; what reaches over the ground does not count."""
+        return self._plan.fits(trajectory, length, width, margin)
+
     def free(self, asset: Asset, trajectory: Trajectory, margin: float = 0.3) -> bool:
         """True where `add` would place the asset."""
         if not self._plan.fits(trajectory, float(asset.size[0]), float(asset.size[1]), margin):

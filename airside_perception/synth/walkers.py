@@ -17,6 +17,8 @@ from airside_perception.synth.scene_builder import SceneBuilder
 
 TURN_RATE = 2.5
 """rad/s of a person who turns on the spot."""
+_BODY_M = (0.5, 0.6)
+_BEFORE_S = 1.0
 CARTS = ("luggage_trolley", "baggage_trolley", "cart", "baggage_dolly")
 """Kinds that people push, where the split has them."""
 
@@ -80,13 +82,22 @@ def errand(
 
 def add_errand(builder: SceneBuilder, task: Errand, margin: float = 0.15) -> bool:
     """Place a person on an errand; False where its ground is not free."""
-    names = list(dict.fromkeys(name for _, name in task.activities))
+    if not builder.ground_free(task.path, *_BODY_M, margin):
+        return False  # before bodies are made, which takes longer
+    ends = [since for since, _ in task.activities[1:]] + [np.inf]
+    shown = [
+        (since, name)
+        for (since, name), end in zip(task.activities, ends, strict=True)
+        if since < builder.duration_s + _BEFORE_S and end > -_BEFORE_S
+    ]
+    moving = task.activities[1][1]
+    names = list(dict.fromkeys([moving, *(name for _, name in shown)]))
     assets = dict(zip(names, builder.figure(*names), strict=True))
-    moving = assets[task.activities[1][1]]
     # What holds something has other faces than the same person without it: then only the legs stop.
+    faces = assets[moving].mesh.faces
     seen: list[tuple[float, Asset]] = [
-        (since, assets[name] if np.array_equal(assets[name].mesh.faces, moving.mesh.faces) else moving)
-        for since, name in task.activities
+        (since, assets[name] if np.array_equal(assets[name].mesh.faces, faces) else assets[moving])
+        for since, name in shown
     ]
     return builder.add(seen[0][1], task.path, margin, changes=seen[1:])
 

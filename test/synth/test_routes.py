@@ -36,7 +36,7 @@ def test_speeds_pass_through_their_values_and_standing_wheels_do_not_turn():
 
 
 def test_traffic_speeds_are_those_of_an_apron():
-    drawn = np.array([traffic_speeds(np.random.default_rng(seed)) for seed in range(300)])
+    drawn = np.array([traffic_speeds(np.random.default_rng(seed), 20.0) for seed in range(300)])
     assert drawn.min() >= 0
     assert drawn.max() < 9.0  # 30 km/h
     assert 0.1 < (drawn == 0).any(axis=1).mean() < 0.5

@@ -21,7 +21,7 @@ from airside_perception.synth.colors import (
     pick,
 )
 from airside_perception.synth.ground_equipment.end_marks import chevrons, fleet_number, number_plate
-from airside_perception.synth.ground_equipment.vehicle import axle, beacon, lamps, truck_chassis
+from airside_perception.synth.ground_equipment.vehicle import at_work, axle, beacon, lamps, truck_chassis
 from airside_perception.synth.mesh_parts import (
     FABRIC,
     METAL,
@@ -59,9 +59,9 @@ def _housing(
     return parts
 
 
-def _hose(rng: np.random.Generator, rear: float, half: float, top: float, radius: float, color: Color) -> list[Mesh]:
+def _hose(laid: bool, rear: float, half: float, top: float, radius: float, color: Color) -> list[Mesh]:
     """Hose coiled in its rack behind the housing, or laid out beside the unit."""
-    if rng.uniform() < 0.5:
+    if not laid:
         turn = np.linspace(0, 1.7 * np.pi, 9)
         ring = 0.65 * half
         coil = np.stack(
@@ -90,7 +90,7 @@ def _unit(rng: np.random.Generator, style: Style, stacks: int, hose: Color, radi
         parts.append(span_box((x0, 0.15 - half, floor - 0.2), (x1, half - 0.15, floor + 0.02), trim, METAL))
         parts += _housing(rng, x0 + 0.1, x1 - 0.1, half, floor, top, color)
         bar = [(x1 - 0.1, 0.35, 0.4), (x1 + rng.uniform(0.5, 0.8), 0, 0.34), (x1 - 0.1, -0.35, 0.4)]
-        if rng.uniform() < 0.3:  # folded up while parked
+        if at_work(rng, style, 0.3):  # folded up: parked
             bar = [(x1, 0.2, 0.45), (x1 + 0.1, 0, 1.35), (x1, -0.2, 0.45)]
         parts.append(tube(bar, 0.04, trim, segments=5))
         parts.append(chevrons(x0 - 0.02 + 0.1, 0.85 * half, floor + 0.05, floor + 0.35, (HAZARD_YELLOW, BLACK)))
@@ -101,7 +101,7 @@ def _unit(rng: np.random.Generator, style: Style, stacks: int, hose: Color, radi
         y = (k - (stacks - 1) / 2) * 0.7
         parts.append(cylinder((x0 + 0.7, y, top - 0.05), (x0 + 0.7, y, top + 0.3), 0.19, MID_GREY, METAL, segments=10))
         parts.append(cylinder((x0 + 0.7, y, top + 0.29), (x0 + 0.7, y, top + 0.31), 0.15, BLACK, segments=10))
-    parts += _hose(rng, x0 - 0.03, half, top, radius, hose)
+    parts += _hose(at_work(rng, style, 0.5), x0 - 0.03, half, top, radius, hose)
     parts.append(fleet_number(rng, x1 - 1.0, half + 0.01, top - 0.15, BLACK if sum(color) > 1.2 else WHITE))
     return Build(merge(parts))
 

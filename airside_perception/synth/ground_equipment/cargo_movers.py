@@ -25,7 +25,7 @@ from airside_perception.synth.colors import (
 )
 from airside_perception.synth.ground_equipment.end_marks import fleet_number, rear_end
 from airside_perception.synth.ground_equipment.trailers import container_mesh
-from airside_perception.synth.ground_equipment.vehicle import axle, beacon, bumper, cab, lamps, striped_bar
+from airside_perception.synth.ground_equipment.vehicle import at_work, axle, beacon, bumper, cab, lamps, striped_bar
 from airside_perception.synth.mesh_parts import (
     FABRIC,
     METAL,
@@ -218,7 +218,7 @@ def _forklift(rng: np.random.Generator, style: Style) -> Build:
         parts.append(
             boxes([((rear + front) / 2, s * (half - 0.12), top) for s in (1, -1)], (long - 0.85, 0.06, 0.06), trim)
         )
-    lift = rng.uniform(0.05, 0.3) if rng.uniform() < 0.7 else rng.uniform(0.5, 1.8)
+    lift = rng.uniform(0.5, 1.8) if at_work(rng, style, 0.3) else rng.uniform(0.15, 0.3)
     high = max(top - 0.1, lift + 1.1)
     mast = [(front + 0.02, s * 0.32 * width, 0.12 + high / 2) for s in (1, -1)]
     parts.append(boxes(mast, (0.12, 0.1, high), trim, METAL))
@@ -234,6 +234,22 @@ def _forklift(rng: np.random.Generator, style: Style) -> Build:
     return Build(merge(parts))
 
 
+def _wheelchair(color: Color, front: float, half: float, tall: float) -> Build:
+    """Chair on two large and two small wheels, pushed by grips behind its back."""
+    wide = 2 * half
+    grips = [[(-0.22, y, 0.5), (-0.26, y, tall), (-0.42, y, tall + 0.01)] for y in (half - 0.05, 0.05 - half)]
+    parts = [tube(grip, 0.018, LIGHT_GREY, segments=5) for grip in grips]
+    parts.append(box((0, 0, 0.5), (0.45, wide - 0.08, 0.06), color, FABRIC))
+    parts.append(box((-0.22, 0, 0.78), (0.05, wide - 0.08, 0.5), color, FABRIC))
+    parts += [wheel((-0.1, s * half, 0.3), 0.3, 0.04, segments=12) for s in (1, -1)]
+    parts += [wheel((front - 0.2, s * (half - 0.08), 0.1), 0.1, 0.03, segments=8) for s in (1, -1)]
+    rest = [(0.2, s * 0.14, 0.48) for s in (1, -1)]
+    parts += [tube([p, (front - 0.1, p[1], 0.14)], 0.015, LIGHT_GREY, segments=4) for p in rest]
+    parts.append(box((front - 0.02, 0, 0.13), (0.18, 0.36, 0.02), BLACK))
+    parts += [box((-0.02, s * (half - 0.03), 0.7), (0.36, 0.05, 0.04), BLACK, RUBBER) for s in (1, -1)]
+    return Build(merge(parts), {"handle": np.array([-0.42, 0, tall])})
+
+
 def _hand_cart(rng: np.random.Generator, style: Style) -> Build:
     """Luggage trolleys, platform trucks, tool cabinets and wheelchairs; the handle is at the rear."""
     long, wide, tall = rng.uniform(0.8, 1.3), rng.uniform(0.5, 0.7), rng.uniform(0.95, 1.1)
@@ -247,17 +263,9 @@ def _hand_cart(rng: np.random.Generator, style: Style) -> Build:
         (rear - 0.04, 0.04 - half, tall),
         (rear + 0.06, 0.04 - half, 0.2),
     ]
-    parts = [tube(handle, 0.018, LIGHT_GREY if style["shape"] != "cabinet" else BLACK, segments=5)]
     if style["shape"] == "wheelchair":
-        parts.append(box((0, 0, 0.5), (0.45, wide - 0.08, 0.06), color, FABRIC))
-        parts.append(box((-0.22, 0, 0.78), (0.05, wide - 0.08, 0.5), color, FABRIC))
-        parts += [wheel((-0.1, s * half, 0.3), 0.3, 0.04, segments=12) for s in (1, -1)]
-        parts += [wheel((front - 0.2, s * (half - 0.08), 0.1), 0.1, 0.03, segments=8) for s in (1, -1)]
-        rest = [(0.2, s * 0.14, 0.48) for s in (1, -1)]
-        parts += [tube([p, (front - 0.1, p[1], 0.14)], 0.015, LIGHT_GREY, segments=4) for p in rest]
-        parts.append(box((front - 0.02, 0, 0.13), (0.18, 0.36, 0.02), BLACK))
-        parts += [box((-0.02, s * (half - 0.03), 0.7), (0.36, 0.05, 0.04), BLACK, RUBBER) for s in (1, -1)]
-        return Build(merge(parts), {"handle": np.array([rear - 0.04, 0, tall])})
+        return _wheelchair(color, front, half, tall)
+    parts = [tube(handle, 0.018, LIGHT_GREY if style["shape"] != "cabinet" else BLACK, segments=5)]
     parts += [
         wheel((x, s * (half - 0.06), 0.09), 0.09, 0.04, segments=8)
         for x in (rear + 0.14, front - 0.14)

@@ -23,7 +23,7 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
-from airside_perception.synth.ground_equipment.vehicle import cab, rail, truck_chassis
+from airside_perception.synth.ground_equipment.vehicle import at_work, cab, rail, truck_chassis
 from airside_perception.synth.mesh_parts import (
     METAL,
     PAINT,
@@ -59,7 +59,14 @@ def _tank(
 
 
 def _tank_body(
-    rng: np.random.Generator, rear: float, start: float, frame: float, width: float, body: Color, trim: Color
+    rng: np.random.Generator,
+    style: Style,
+    rear: float,
+    start: float,
+    frame: float,
+    width: float,
+    body: Color,
+    trim: Color,
 ) -> list[Mesh]:
     """Tank with manholes, walkway rail, side boxes, placards and a pump cabinet behind the cab."""
     module = rng.uniform(0.0, 1.3)
@@ -84,7 +91,14 @@ def _tank_body(
 
 
 def _dispenser_body(
-    rng: np.random.Generator, rear: float, start: float, frame: float, width: float, body: Color, trim: Color
+    rng: np.random.Generator,
+    style: Style,
+    rear: float,
+    start: float,
+    frame: float,
+    width: float,
+    body: Color,
+    trim: Color,
 ) -> list[Mesh]:
     """Hydrant dispenser: low body, hose reels, lifting platform."""
     low = rng.uniform(1.5, 1.9)
@@ -93,7 +107,7 @@ def _dispenser_body(
     y, reel = width / 2 - 0.02, 0.36 * (low - frame) + 0.1
     for x in np.linspace(rear + 0.8, start - 0.8, 3):
         parts.append(cylinder((x, -y, level), (x, y, level), reel, BLACK, METAL, segments=12))
-    deck = low + (rng.uniform(0.1, 1.0) if rng.uniform() < 0.5 else 0.05)
+    deck = low + (rng.uniform(0.1, 1.0) if at_work(rng, style, 0.5) else 0.05)
     at = rear + 0.9
     parts.append(box((at, 0, deck), (1.2, width - 0.4, 0.1), MID_GREY, METAL))
     arms = [(dx, dy) for dx in (0.45, -0.45) for dy in (0.5, -0.5)]
@@ -109,7 +123,7 @@ def _fuel_truck(rng: np.random.Generator, style: Style) -> Build:
     body = pick(rng, ((WHITE, 2.0), (ALUMINIUM, 2.0), (color, 2.0), (HAZARD_YELLOW, 0.8), ((0.1, 0.35, 0.2), 0.6)))
     trim = jitter(rng, DARK_GREY, 0.1)
     equip = _tank_body if style["body"] == "tank" else _dispenser_body
-    parts += equip(rng, -length / 2, behind - 0.15, frame, width, body, trim)
+    parts += equip(rng, style, -length / 2, behind - 0.15, frame, width, body, trim)
     return Build(merge(parts))
 
 
@@ -156,7 +170,7 @@ def _deicer(rng: np.random.Generator, style: Style) -> Build:
         ]
     )
     parts.append(cylinder(base - (0, 0, 0.2), base + (0, 0, 0.35), 0.42, DARK_GREY, METAL, segments=10))
-    lift = rng.uniform(0.02, 0.12) if rng.uniform() < 0.5 else rng.uniform(0.12, 0.45)
+    lift = rng.uniform(0.12, 0.45) if at_work(rng, style, 0.5) else rng.uniform(0.02, 0.12)
     direction = -1.0 if style["turret"] == "front" else 1.0
     reach = rng.uniform(4.6, 5.4)
     elbow = base + np.array([direction * reach * np.cos(lift), 0, 0.3 + reach * np.sin(lift)])

@@ -25,7 +25,7 @@ from airside_perception.synth.colors import (
     random_hue,
 )
 from airside_perception.synth.ground_equipment.end_marks import CHEVRON_COLORS, chevrons
-from airside_perception.synth.ground_equipment.vehicle import axle, cab, lamps, rail, truck_chassis
+from airside_perception.synth.ground_equipment.vehicle import at_work, axle, cab, lamps, rail, truck_chassis
 from airside_perception.synth.mesh_parts import (
     METAL,
     PAINT,
@@ -70,10 +70,10 @@ def scissors(x: float, reach: float, low: float, high: float, y: float, color: C
 
 
 def _rear_shutter(
-    rng: np.random.Generator, x: float, width: float, floor: float, tall: float, color: FloatArray
+    rng: np.random.Generator, style: Style, x: float, width: float, floor: float, tall: float, color: FloatArray
 ) -> list[Mesh]:
     """Rolling door of a body's rear, at times raised part of the way, with a chevron board on what is closed."""
-    raised = rng.uniform(0.3, 0.95) if rng.uniform() < 0.3 else 0.0
+    raised = rng.uniform(0.3, 0.95) if at_work(rng, style, 0.3) else 0.0
     low, high = floor + 0.03 * tall, floor + 0.93 * tall
     parts = []
     if raised:
@@ -91,7 +91,7 @@ def _catering_truck(rng: np.random.Generator, style: Style) -> Build:
     color = equipment_color(rng)
     parts, behind, frame = truck_chassis(rng, length, width, color, style)
     rear = -length / 2
-    raised = float(rng.uniform(0.3, 2.4)) if rng.uniform() < 0.5 else 0.0
+    raised = float(rng.uniform(0.3, 2.4)) if at_work(rng, style, 0.5) else 0.0
     tall = rng.uniform(2.2, 2.6)
     floor = frame + 0.15 + raised
     over = style["over_cab"]
@@ -128,7 +128,7 @@ def _catering_truck(rng: np.random.Generator, style: Style) -> Build:
                     0.012,
                 )
             )
-    parts += _rear_shutter(rng, rear + 0.08, width, floor, tall, np.multiply(body, 0.9))
+    parts += _rear_shutter(rng, style, rear + 0.08, width, floor, tall, np.multiply(body, 0.9))
     deck = floor + 0.02
     bridge = rng.uniform(0.9, 1.5)
     if box_front < behind + 0.1:  # front platform over the cab

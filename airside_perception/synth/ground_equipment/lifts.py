@@ -25,7 +25,15 @@ from airside_perception.synth.colors import (
 )
 from airside_perception.synth.ground_equipment.end_marks import chevrons, number_plate
 from airside_perception.synth.ground_equipment.lifting_trucks import scissors
-from airside_perception.synth.ground_equipment.vehicle import axle, beacon, lamps, rail, striped_bar, truck_chassis
+from airside_perception.synth.ground_equipment.vehicle import (
+    at_work,
+    axle,
+    beacon,
+    lamps,
+    rail,
+    striped_bar,
+    truck_chassis,
+)
 from airside_perception.synth.mesh_parts import (
     GLASS,
     METAL,
@@ -78,7 +86,7 @@ def _ambulift(rng: np.random.Generator, style: Style) -> Build:
     color = pick(rng, ((WHITE, 4.0), (HAZARD_YELLOW, 1.0), ((0.7, 0.75, 0.8), 1.0), (equipment_color(rng), 1.0)))
     parts, behind, frame = truck_chassis(rng, length, width, color, {**style, "cab": "low"})
     rear, half = -length / 2, width / 2
-    raised = float(rng.uniform(0.5, 2.6)) if rng.uniform() < 0.55 else 0.0
+    raised = float(rng.uniform(0.5, 2.6)) if at_work(rng, style, 0.55) else 0.0
     floor, tall = frame + 0.18 + raised, rng.uniform(2.1, 2.35)
     x0, x1 = rear + (0.5 if style["tail_lift"] else 0.12), behind - 0.08
     middle = (x0 + x1) / 2
@@ -100,7 +108,7 @@ def _ambulift(rng: np.random.Generator, style: Style) -> Build:
         parts += scissors(middle, 0.7 * (x1 - x0), frame, floor, 0.5, MID_GREY)
     parts.append(box((middle, 0, floor - 0.06), (x1 - x0, 1.0, 0.14), DARK_GREY, METAL))
     if style["tail_lift"]:
-        up = rng.uniform() < 0.6
+        up = not at_work(rng, style, 0.4)
         size, at = (
             ((0.08, 1.8, 1.5), (x0 - 0.12, 0, floor + 0.75))
             if up
@@ -124,7 +132,7 @@ def _scissor_lift(rng: np.random.Generator, style: Style) -> Build:
     length, width = rng.uniform(*style["length"]), rng.uniform(*style["width"])
     color, trim = pick(rng, LIFT_PALETTE), jitter(rng, DARK_GREY, 0.1)
     half, radius = width / 2, rng.uniform(0.2, 0.34)
-    high = rng.uniform(1.2, 1.5) if rng.uniform() < 0.4 else rng.uniform(1.6, style["reach"])
+    high = rng.uniform(1.6, style["reach"]) if at_work(rng, style, 0.6) else rng.uniform(1.2, 1.5)
     parts = [axle(x, width, radius, 0.2, segments=8) for x in (0.34 * length, -0.34 * length)]
     parts.append(span_box((-length / 2, 0.12 - half, 0.3), (length / 2, half - 0.12, 0.85), color))
     stages = max(1, int((high - 0.8) / 0.9))
@@ -146,7 +154,7 @@ def _rear_steps(rear: float, half: float) -> Mesh:
 
 def _boom(rng: np.random.Generator, base: FloatArray, style: Style, color: Color, trim: Color) -> list[Mesh]:
     """Turntable arms: folded over the chassis or risen in two pieces, with the basket at the end."""
-    folded = rng.uniform() < 0.35
+    folded = not at_work(rng, style, 0.65)
     lower, upper = rng.uniform(2.6, 3.4), rng.uniform(3.0, 4.2)
     first = rng.uniform(0.05, 0.12) if folded else rng.uniform(0.7, 1.25)
     second = rng.uniform(-0.02, 0.05) if folded else rng.uniform(0.0, 0.9)

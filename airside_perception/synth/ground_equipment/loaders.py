@@ -20,7 +20,16 @@ from airside_perception.synth.colors import (
     jitter,
 )
 from airside_perception.synth.ground_equipment.end_marks import fleet_number, rear_end
-from airside_perception.synth.ground_equipment.vehicle import axle, beacon, bumper, cab, lamps, rail, striped_bar
+from airside_perception.synth.ground_equipment.vehicle import (
+    at_work,
+    axle,
+    beacon,
+    bumper,
+    cab,
+    lamps,
+    rail,
+    striped_bar,
+)
 from airside_perception.synth.mesh_parts import (
     FABRIC,
     METAL,
@@ -93,7 +102,7 @@ def _belt_loader(rng: np.random.Generator, style: Style) -> Build:
     deck = rng.uniform(0.75, 0.9)
     parts = _belt_chassis(rng, style, c0, c1, width, deck, color, trim)
     # The foot stays low at the rear, the head rises to the hold door.
-    lift = rng.uniform(0.0, 0.1) if rng.uniform() < 0.4 else rng.uniform(0.1, 0.36)
+    lift = rng.uniform(0.1, 0.36) if at_work(rng, style, 0.6) else rng.uniform(0.0, 0.1)
     drop, wide = rng.uniform(0.0, 0.1), rng.uniform(0.72, 0.9)
     across = -width / 2 + 0.42 if style["seat"] == "side" else 0.0
     pivot = np.array([c0 + 0.25 * chassis, across, deck + 0.3])
@@ -140,7 +149,9 @@ def _container_loader(rng: np.random.Generator, style: Style) -> Build:
         parts.append(box((0, s * (half - 0.75), 0.62), (length - 0.4, 0.3, 0.4), trim, METAL))
     split = front - rng.uniform(2.4, 3.2)
     bridge = rng.uniform(1.8, 3.2)
-    main = rng.uniform(0.95, 1.3) if rng.uniform() < 0.5 else rng.uniform(1.0, bridge)
+    if style.get("moving"):
+        bridge = rng.uniform(1.5, 1.9)
+    main = rng.uniform(1.0, bridge) if at_work(rng, style, 0.5) else rng.uniform(0.95, 1.3)
 
     def platform(x0: float, x1: float, z: float, shade: Any) -> None:
         parts.append(box(((x0 + x1) / 2, 0, z - 0.12), (x1 - x0, width - 0.3, 0.24), shade, METAL))

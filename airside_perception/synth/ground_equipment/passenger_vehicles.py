@@ -22,7 +22,15 @@ from airside_perception.synth.colors import (
     random_hue,
 )
 from airside_perception.synth.ground_equipment.end_marks import CHEVRON_COLORS, chevrons, number_plate, open_doors
-from airside_perception.synth.ground_equipment.vehicle import axle, beacon, bumper, lamps, striped_bar, wheel_arches
+from airside_perception.synth.ground_equipment.vehicle import (
+    at_work,
+    axle,
+    beacon,
+    bumper,
+    lamps,
+    striped_bar,
+    wheel_arches,
+)
 from airside_perception.synth.mesh_parts import (
     EMISSIVE,
     GLASS,
@@ -149,7 +157,7 @@ def _bus(rng: np.random.Generator, style: Style) -> Build:
     parts.append(wheel_arches(stations, half, 0.45))
     windows = int(rng.integers(5, 9))
     doors = rear + np.linspace(0.14, 0.86, style["doors"]) * length
-    opened = bool(rng.uniform() < 0.25)
+    opened = at_work(rng, style, 0.25)
     for sign in (1, -1):
         here = doors if sign < 0 or style["symmetric"] else doors[:0]
         parts += _bus_side(body, sign, windows, here, color, stripe, opened and sign < 0)
@@ -235,7 +243,7 @@ def _service_van(rng: np.random.Generator, style: Style) -> Build:
     parts += [bumper(x, width * 0.95, 0.45, 0.2) for x in (front, rear)]
     parts += lamps(front - 0.04, rear + 0.01, width, 0.68, 0.75)
     parts += [number_plate(front + 0.06, 0.45), number_plate(rear - 0.06, 0.45)]
-    if shape == "van" and rng.uniform() < 0.25:
+    if shape == "van" and at_work(rng, style, 0.25):
         parts += open_doors(tail + 0.02, half - 0.08, 0.5, tall - 0.15, rng.uniform(1.3, 2.4), color)
     elif shape == "van" and rng.uniform() < 0.6:
         pair = CHEVRON_COLORS[int(rng.integers(len(CHEVRON_COLORS)))]

@@ -24,7 +24,9 @@ from airside_perception.synth.colors import (
     pick,
 )
 from airside_perception.synth.ground_equipment.end_marks import chevrons, number_plate
+from airside_perception.synth.ground_equipment.lifting_trucks import scissors
 from airside_perception.synth.ground_equipment.vehicle import (
+    at_work,
     axle,
     beacon,
     bumper,
@@ -63,8 +65,8 @@ def _work_platform(
     """Railed stand at the rear that rises to the service panel."""
     level = deck + lift
     parts = [box((x, 0, level), (1.0, 1.6 * half, 0.08), MID_GREY, METAL)]
-    for y in (0.4, -0.4):
-        parts.append(tube([(x + 0.55, y, deck - 0.3), (x + 0.45, y, level)], 0.05, trim, segments=4))
+    if lift > 0.1:
+        parts += scissors(x, 0.7, deck, level, 0.4, trim)
     edge = [(x + s * 0.45, t * 0.75 * half, level) for s, t in ((1, 1), (-1, 1), (-1, -1), (1, -1))]
     return [*parts, rail(edge, 1.0, HAZARD_YELLOW if rng.uniform() < 0.6 else LIGHT_GREY)]
 
@@ -122,10 +124,12 @@ def _tank_service(rng: np.random.Generator, style: Style, accent: Color) -> Buil
             )
         )
     if style["body"] == "platform":
-        lift = rng.uniform(0.2, 1.5) if rng.uniform() < 0.45 else 0.0
+        lift = rng.uniform(0.2, 1.5) if at_work(rng, style, 0.45) else 0.0
         parts += _work_platform(rng, rear + 0.6, half, frame + 0.05, lift, trim)
-    hose = [(x0 - 0.06, -0.5, tall - 0.2), (x0 - 0.18, -0.2, frame + 0.25), (x0 - 0.06, 0.5, tall - 0.3)]
-    parts.append(tube(hose, 0.07, BLACK if accent[2] > 0.5 else (0.2, 0.45, 0.7), FABRIC))
+    if style["body"] != "platform":  # hose hung in a loop over the rear panel
+        turn = np.linspace(-0.2, np.pi + 0.2, 7)
+        hose = np.stack([np.full(7, x0 - 0.07), 0.5 * np.cos(turn), tall - 0.25 - 0.6 * np.sin(turn)], -1)
+        parts.append(tube(hose, 0.06, BLACK if accent[2] < 0.7 else (0.2, 0.45, 0.7), FABRIC))
     return Build(merge(parts))
 
 

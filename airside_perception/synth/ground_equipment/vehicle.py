@@ -43,6 +43,11 @@ from airside_perception.synth.mesh_parts import (
 Style = Mapping[str, Any]
 
 
+def at_work(rng: np.random.Generator, style: Style, chance: float) -> bool:
+    """True by chance where a vehicle's platform, boom or door may be up or open: not while it drives."""
+    return bool(rng.uniform() < chance) and not style.get("moving")
+
+
 def axle(x: float, track: float, radius: float, width: float, twin: bool = False, segments: int = 10) -> Mesh:
     """A pair of wheels (or two pairs) that stand on the ground; `track` is between the outer tyre faces."""
     half = track / 2 - width / 2
