@@ -1,14 +1,23 @@
-"""Speed of the generator: scenes, labelled frames and training samples per second, on one core.
+"""Speed and memory of the generator: scenes, images, labelled frames, training samples, path-traced images.
 
 python benchmarks/generator.py --json
+python benchmarks/generator.py --jobs 2 --cycles 3 --memory 400
+
+Rates are those of `--jobs` processes together, one thread each, as `airside synth` and the training stream run them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import time
 from collections.abc import Callable
+
+# Before numpy and torch are loaded: each process is to keep to one thread.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 import cv2
 import numpy as np
@@ -17,10 +26,13 @@ from _machine import describe_machine, machine_line
 
 from airside_perception.geometry.rig import Rig
 from airside_perception.records import GridSpec
-from airside_perception.synth import RasterBackend, build_scene, preset_rig, render_frame
+from airside_perception.synth import RasterBackend, Scene, build_scene, preset_rig, render_frame
 from airside_perception.training.stream import training_samples
 
 GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
+LEAST_TRIANGLES = 100_000
+RIG = "six_surround"
+STREAM_SIZE = (320, 192)
 
 
 def median_seconds(work: Callable[[int], object], repeats: int) -> tuple[float, float]:
@@ -35,22 +47,39 @@ def median_seconds(work: Callable[[int], object], repeats: int) -> tuple[float, 
     return float(wall), float(cpu)
 
 
+def triangles(scene: Scene) -> int:
+    return sum(len(item.asset.mesh.faces) for item in scene.objects)
+
+
 def measure_scenes(repeats: int) -> dict[str, float]:
-    rig = preset_rig("six_surround")
+    rig = preset_rig(RIG)
     wall, cpu = median_seconds(lambda k: build_scene(k, "test", rig), repeats)
     scenes = [build_scene(k, "test", rig) for k in range(repeats)]
     return {
         "scene_s": wall,
         "scene_cpu_s": cpu,
         "scene_objects": float(np.median([len(s.objects) for s in scenes])),
-        "scene_triangles": float(np.median([sum(len(o.asset.mesh.faces) for o in s.objects) for s in scenes])),
+        "scene_triangles": float(np.median([triangles(s) for s in scenes])),
     }
 
 
+def large_scene(rig: Rig) -> Scene:
+    """The first scene of at least `LEAST_TRIANGLES`, or the largest of twelve."""
+    largest: Scene | None = None
+    for seed in range(12):
+        scene = build_scene(seed, "test", rig, layout="stands", condition="clear")
+        if largest is None or triangles(scene) > triangles(largest):
+            largest = scene
+        if triangles(largest) >= LEAST_TRIANGLES:
+            break
+    assert largest is not None
+    return largest
+
+
 def measure_frames(device: str, repeats: int) -> dict[str, float]:
-    """Six cameras of 640 x 400 at new times of one scene: images alone, and with voxels and visibility."""
-    rig: Rig = preset_rig("six_surround")
-    scene = build_scene(1, "test", rig)
+    """Cameras of 640 x 400 at new times of one scene: rgb, depth, instance and semantics, then with voxels, too."""
+    rig: Rig = preset_rig(RIG)
+    scene = large_scene(rig)
     backend, rng = RasterBackend(scene, device), np.random.default_rng(0)
 
     def images(k: int) -> None:
@@ -61,47 +90,118 @@ def measure_frames(device: str, repeats: int) -> dict[str, float]:
     frame_wall, frame_cpu = median_seconds(lambda k: render_frame(backend, scene, rig, 0.1 * k, rng, GRID), repeats)
     camera = next(iter(rig.cameras.values()))
     return {
-        "image_width": camera.width,
-        "image_height": camera.height,
-        "cameras": len(rig.names),
-        "images_per_s": len(rig.names) / wall,
-        "images_per_cpu_s": len(rig.names) / cpu,
+        "raster_triangles": triangles(scene),
+        "raster_width": camera.width,
+        "raster_height": camera.height,
+        "raster_cameras": len(rig.names),
+        "raster_images_per_s": len(rig.names) / wall,
+        "raster_images_per_cpu_s": len(rig.names) / cpu,
         "labelled_frame_s": frame_wall,
         "labelled_frame_cpu_s": frame_cpu,
     }
 
 
-def measure_training(scenes: int) -> dict[str, float]:
-    """Training samples as the network gets them: 640 x 384, random rigs, four frames of each scene."""
-    next(training_samples(0, "train", GRID, (640, 384)))
+def measure_training(scenes: int, size: tuple[int, int], first_seed: int = 100) -> dict[str, float]:
+    """Training samples as the network gets them: random rigs, lights and looks, eight frames of each scene."""
+    next(training_samples(0, "train", GRID, size))
     samples = images = 0
     start, start_cpu = time.perf_counter(), time.process_time()
-    for seed in range(100, 100 + scenes):
-        for sample in training_samples(seed, "train", GRID, (640, 384)):
+    for seed in range(first_seed, first_seed + scenes):
+        for sample in training_samples(seed, "train", GRID, size):
             samples, images = samples + 1, images + len(sample.images)
     wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
     return {
+        "training_width": size[0],
+        "training_height": size[1],
         "training_images_per_sample": images / samples,
         "training_samples_per_s": samples / wall,
-        "training_cpu_s_per_sample": cpu / samples,
-        "training_cpu_s_per_image": cpu / images,
+        "training_images_per_s": images / wall,
+        "training_images_per_cpu_s": images / cpu,
     }
+
+
+def measure_cycles(images: int, samples: int) -> dict[str, float]:
+    """Path-traced images of 640 x 400 on all cores, after a first one that uploads the scene."""
+    from airside_perception.synth.cycles_backend import CyclesBackend
+
+    rig = preset_rig(RIG)
+    backend, rng = CyclesBackend(large_scene(rig), samples), np.random.default_rng(0)
+    cameras = list(rig.cameras.values())
+    wall, cpu = median_seconds(lambda k: backend.render(0.1 * k, cameras[k % len(cameras)], rng), images)
+    return {"cycles_samples": samples, "cycles_s_per_image": wall, "cycles_cpu_s_per_image": cpu}
+
+
+def measure_memory(frames: int, scenes: int) -> dict[str, float]:
+    """Growth of resident memory over frames of one scene, and over scenes of the training stream.
+
+    The slope is fitted to the second half: caches fill in the first.
+    """
+    rig = preset_rig("front_mono").resized(320, 200)
+    scene = build_scene(1, "test", rig, duration_s=60.0)
+    backend, rng = RasterBackend(scene), np.random.default_rng(0)
+    over_frames, over_scenes = [], []
+    for k in range(frames):
+        render_frame(backend, scene, rig, 60.0 * k / frames, rng, GRID)
+        over_frames.append(resident_mib())
+    for seed in range(scenes):
+        for _ in training_samples(seed, "train", GRID, (160, 96), frames_per_scene=2):
+            pass
+        over_scenes.append(resident_mib())
+    return {
+        "memory_mib": over_scenes[-1],
+        "memory_growth_kib_per_frame": 1024 * slope(over_frames),
+        "memory_growth_kib_per_scene": 1024 * slope(over_scenes),
+    }
+
+
+def resident_mib() -> float:
+    """Resident memory of this process now."""
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def slope(values: list[float]) -> float:
+    late = np.array(values[len(values) // 2 :])
+    return float(np.polyfit(np.arange(len(late)), late, 1)[0]) if len(late) > 1 else 0.0
+
+
+def _one_process(arguments: tuple[str, int, int, int]) -> dict[str, float]:
+    device, repeats, scenes, number = arguments
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    return measure_frames(device, repeats) | measure_training(scenes, STREAM_SIZE, 100 + 1000 * number)
+
+
+def measure_rates(device: str, repeats: int, scenes: int, jobs: int) -> dict[str, float]:
+    """Frames and training samples in `jobs` processes at once; rates are added up, the rest is averaged."""
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        results = pool.map(_one_process, [(device, repeats, scenes, number) for number in range(jobs)])
+    merged = {name: float(np.mean([result[name] for result in results])) for name in results[0]}
+    added = [name for name in merged if name.endswith("_per_s")]
+    return merged | {name: float(sum(result[name] for result in results)) for name in added}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of the rasteriser")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: cores)")
     parser.add_argument("--repeats", type=int, default=5, help="timed runs; the median is reported")
-    parser.add_argument("--scenes", type=int, default=4, help="scenes for training samples")
+    parser.add_argument("--scenes", type=int, default=4, help="scenes of training samples for each process")
+    parser.add_argument("--cycles", type=int, default=0, metavar="N", help="also path-trace N images")
+    parser.add_argument("--samples", type=int, default=14, help="paths for each pixel of them")
+    parser.add_argument("--memory", type=int, default=0, metavar="N", help="also watch memory over N frames")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     machine = describe_machine()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    figures: dict[str, object] = {"device": arguments.device}
+    figures: dict[str, object] = {"device": arguments.device, "jobs": arguments.jobs}
     figures |= measure_scenes(arguments.repeats)
-    figures |= measure_frames(arguments.device, arguments.repeats)
-    figures |= measure_training(arguments.scenes)
+    figures |= measure_rates(arguments.device, arguments.repeats, arguments.scenes, arguments.jobs)
+    if arguments.cycles:
+        figures |= measure_cycles(arguments.cycles, arguments.samples)
+    if arguments.memory:
+        figures |= measure_memory(arguments.memory, max(arguments.memory // 10, 4))
     if arguments.json:
         print(json.dumps({**figures, "machine": machine}))
         return

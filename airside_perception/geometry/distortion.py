@@ -122,8 +122,11 @@ class RadialTangential:
         first = np.interp(distorted_radius, radius_distorted, radius)
         estimate = target * (first / np.maximum(distorted_radius, 1e-12))[..., None]
         for _ in range(_NEWTON_STEPS):
-            step = np.linalg.solve(self._jacobian(estimate), (target - self._distorted(estimate))[..., None])[..., 0]
-            estimate = self._clamp(estimate + step)
+            off, jacobian = target - self._distorted(estimate), self._jacobian(estimate)
+            (a, b), (c, d) = np.moveaxis(jacobian, (-2, -1), (0, 1))
+            # Cramer's rule: a general solver takes ten times as long on many small systems.
+            across, down = d * off[..., 0] - b * off[..., 1], a * off[..., 1] - c * off[..., 0]
+            estimate = self._clamp(estimate + np.stack([across, down], axis=-1) / (a * d - b * c)[..., None])
         return estimate[..., 0], estimate[..., 1]
 
     def _distorted(self, point: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import invert_transform, matrix_to_quaternion, transform_points
 from airside_perception.records import GridSpec
 from airside_perception.rendering import rasterize
-from airside_perception.synth.bent_camera import BentCamera
+from airside_perception.synth.bent_camera import bent_camera
 from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers
 from airside_perception.synth.scene import Scene
 from airside_perception.synth.scene_geometry import SceneGeometry, semantic_lookup
@@ -55,17 +54,11 @@ def pixel_counts(
         small = camera.resized(camera.width // _AMODAL_STRIDE, camera.height // _AMODAL_STRIDE)
         alone = _alone(geometry, odom_from_base, small, wanted).sum(dim=(1, 2)).numpy()
     else:
-        bent = _small_bent(camera)
+        bent = bent_camera(camera).thinned(_AMODAL_STRIDE)
         drawn = [_alone(geometry, odom_from_base, face, wanted).numpy() for face in bent.faces]
         alone = np.array([bent.resample_labels(each, 0).sum() for each in zip(*drawn, strict=True)])
     amodal[wanted] = np.maximum(alone * _AMODAL_STRIDE**2, visible[wanted])
     return visible, amodal
-
-
-@lru_cache(maxsize=16)
-def _small_bent(camera: Camera) -> BentCamera:
-    """A distorted camera at the resolution of amodal counts; kept, as a sequence asks for it in every frame."""
-    return BentCamera(camera.resized(camera.width // _AMODAL_STRIDE, camera.height // _AMODAL_STRIDE))
 
 
 def _alone(geometry: SceneGeometry, odom_from_base: np.ndarray, camera: Camera, wanted: np.ndarray) -> torch.Tensor:

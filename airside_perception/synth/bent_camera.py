@@ -6,7 +6,9 @@ to what the lens sees of it, so that no angle is out of reach: pixels may look b
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -76,6 +78,24 @@ class BentCamera:
         nothing get `border`."""
         return self._remap([layer.astype(np.float32) for layer in layers], cv2.INTER_NEAREST, border)
 
+    def thinned(self, step: int) -> BentCamera:
+        """The same camera with every `step`-th of its pixels, for counts; its faces are as much smaller."""
+        thin = copy.copy(self)
+        thin.seen, thin.axis_scale = self.seen[::step, ::step], self.axis_scale[::step, ::step]
+        x, y = self._x[::step, ::step].copy(), self._y[::step, ::step].copy()
+        tops = [*self._tops, np.inf]
+        faces, thin._tops, top = [], [], 0
+        for face, first, last in zip(self.faces, tops[:-1], tops[1:], strict=True):
+            small = face.resized(max(face.width // step, 1), max(face.height // step, 1))
+            own = (self._y[::step, ::step] >= first) & (self._y[::step, ::step] < last)
+            x[own] = (x[own] + 0.5) * (small.width / face.width) - 0.5
+            y[own] = (y[own] - first + 0.5) * (small.height / face.height) - 0.5 + top
+            faces.append(small)
+            thin._tops.append(top)
+            top += small.height
+        thin.faces, thin._x, thin._y = tuple(faces), x, y
+        return thin
+
     def _remap(self, layers: Sequence[np.ndarray], interpolation: int, border: float) -> np.ndarray:
         sheet = layers[0] if len(layers) == 1 else self._sheet(layers)
         return cv2.remap(
@@ -91,18 +111,10 @@ class BentCamera:
         return sheet
 
 
-class BentCameras:
-    """Keeps the `BentCamera` of each distorted camera of a rig between frames."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, BentCamera] = {}
-
-    def of(self, camera: Camera) -> BentCamera:
-        """The `BentCamera` of `camera`, made again where its name stands for another camera now."""
-        bent = self._known.get(camera.name)
-        if bent is None or bent.camera is not camera:
-            bent = self._known[camera.name] = BentCamera(camera)
-        return bent
+@lru_cache(maxsize=16)
+def bent_camera(camera: Camera) -> BentCamera:
+    """The `BentCamera` of a distorted camera, kept while a sequence asks for it in every frame."""
+    return BentCamera(camera)
 
 
 def pixel_rays(camera: Camera) -> np.ndarray:

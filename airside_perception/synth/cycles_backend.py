@@ -15,7 +15,7 @@ import numpy as np
 
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.cameras import Camera
-from airside_perception.synth.bent_camera import BentCameras, pixel_rays
+from airside_perception.synth.bent_camera import bent_camera, pixel_rays
 from airside_perception.synth.cycles_materials import (
     ALBEDO,
     build_ground_material,
@@ -67,7 +67,6 @@ class CyclesBackend:
     def __init__(self, scene: Scene, samples: int = SAMPLES, threads: int = 0):
         self._bpy = load_blender()
         self._scene, self._labels = scene, RasterBackend(scene)
-        self._bent = BentCameras()
         self._objects: list[Any] = []
         self._folder = tempfile.TemporaryDirectory(prefix="airside_cycles_")
         with _quiet():
@@ -90,7 +89,7 @@ class CyclesBackend:
         if camera.is_linear:
             radiance = self._trace(time_s, camera)
         else:
-            bent = self._bent.of(camera)
+            bent = bent_camera(camera)
             radiance = bent.resample_image([self._trace(time_s, face) for face in bent.faces])
         rgb = developed(radiance, self._scene, rng, camera.name)
         return ImageLayers(rgb, labels.depth, labels.semantic, labels.item)

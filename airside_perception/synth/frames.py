@@ -65,6 +65,7 @@ def render_frame(
     time_s: float,
     rng: np.random.Generator,
     grid: GridSpec | None,
+    occupancy: np.ndarray | None = None,
 ) -> LabelledFrame:
     """Render all cameras of `rig` at `time_s` and label what they see.
 
@@ -75,6 +76,7 @@ def render_frame(
         time_s: anchor time; all cameras expose at it.
         rng: sensor noise.
         grid: voxels to label, or None for none.
+        occupancy: its labels at `time_s`, where an earlier frame of the same instant knows them already.
     """
     geometry = backend.geometry(time_s)
     odom_from_base = scene.odom_from_base(time_s)
@@ -88,9 +90,9 @@ def render_frame(
         best = np.maximum(best, visible / np.maximum(amodal, 1))
     fraction = seen / np.maximum(alone, 1)
     tracked = np.flatnonzero(is_tracked(scene))
-    occupancy = observed = None
+    observed = None
     if grid is not None:
-        occupancy = voxelize(scene, geometry, odom_from_base, grid)
+        occupancy = voxelize(scene, geometry, odom_from_base, grid) if occupancy is None else occupancy
         # Every pixel row counts: at grazing angles neighbouring rows meet the ground metres apart. Columns don't.
         narrow = [c.resized(max(c.width // 4, 1), c.height) for c in rig.cameras.values()]
         observed = camera_visibility(camera_rays(narrow, grid, stride=1), occupancy > 0)

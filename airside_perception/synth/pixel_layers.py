@@ -18,7 +18,7 @@ from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import invert_transform, transform_points
 from airside_perception.rendering import interpolate, rasterize
 from airside_perception.rendering.warp_runtime import start_warp
-from airside_perception.synth.bent_camera import BentCamera, BentCameras, pixel_rays
+from airside_perception.synth.bent_camera import BentCamera, bent_camera, pixel_rays
 from airside_perception.synth.raster_backend import FAR, NEAR
 from airside_perception.synth.scene import Scene
 from airside_perception.synth.scene_geometry import GeometryCache, SceneGeometry
@@ -73,7 +73,6 @@ class PixelLayers:
     def __init__(self, scene: Scene):
         start_warp()
         self._scene, self._cache = scene, GeometryCache(scene)
-        self._bent = BentCameras()
         self._rays: dict[str, tuple[tuple[Camera, ...], list[np.ndarray]]] = {}
 
     def render(
@@ -98,7 +97,7 @@ class PixelLayers:
         step = 1.0 / self._scene.rate_hz if step_s is None else step_s
         flows = {name: time_s + sign * step for name, sign in (("forward_flow", 1), ("backward_flow", -1))}
         times = [flows[name] for name in flows if name in names]
-        bent = None if camera.is_linear else self._bent.of(camera)
+        bent = None if camera.is_linear else bent_camera(camera)
         faces = (camera,) if bent is None else bent.faces
         surfaces = [
             self._surface(time_s, face, rays, times) for face, rays in zip(faces, self._rays_of(faces), strict=True)

@@ -15,7 +15,7 @@ from airside_perception.geometry.cameras import Camera
 from airside_perception.rendering import rasterize
 from airside_perception.rendering.warp_runtime import start_warp
 from airside_perception.synth import shading_kernels
-from airside_perception.synth.bent_camera import BentCameras
+from airside_perception.synth.bent_camera import bent_camera
 from airside_perception.synth.ground import snow_covered
 from airside_perception.synth.lamps import Lamps, scene_lamps
 from airside_perception.synth.precipitation import precipitation
@@ -64,14 +64,14 @@ class RasterBackend:
         self._bare = self._level_tensors(scene.ground.albedo)
         self._levels = self._covered_levels()
         self._air = _air(scene.lighting)
-        self._bent = BentCameras()
         self._time: float | None = None
+        self._lit_time: float | None = None
 
     def relight(self, lighting: Lighting, sensor: SensorStyle) -> None:
         """Go on with the same scene in another light, seen by another sensor."""
         self._scene = replace(self._scene, lighting=lighting, sensor=sensor)
         self._levels = self._covered_levels()
-        self._air, self._time = _air(lighting), None
+        self._air, self._lit_time = _air(lighting), None
 
     def _covered_levels(self) -> list[torch.Tensor]:
         """Levels of the ground's texture with the snow that the light's weather lays on it."""
@@ -98,7 +98,7 @@ class RasterBackend:
         if camera.is_linear:
             radiance, depth, item = self._render_linear(time_s, camera)
         else:
-            bent = self._bent.of(camera)
+            bent = bent_camera(camera)
             radiances, depths, items = zip(*(self._render_linear(time_s, face) for face in bent.faces), strict=True)
             radiance, depth = bent.resample_image(radiances), bent.resample_depth(depths)
             item = bent.resample_labels(items, -2).astype(np.int32)
@@ -110,8 +110,15 @@ class RasterBackend:
         return self._render_linear(time_s, camera)[1]
 
     def _prepare(self, time_s: float) -> None:
-        if self._time == time_s:
-            return
+        """Triangles at a time, and the light on them; what is known already is kept."""
+        if self._time != time_s:
+            self._place(time_s)
+            self._time, self._lit_time = time_s, None
+        if self._lit_time != time_s:
+            self._illuminate(time_s)
+            self._lit_time = time_s
+
+    def _place(self, time_s: float) -> None:
         geometry = self._cache.at(time_s)
         self._geometry = geometry
         self._vertices, self._faces = self._tensor(geometry.vertices), self._tensor(geometry.faces)
@@ -124,13 +131,15 @@ class RasterBackend:
             wp.from_torch(tensor, dtype=wp.vec3) if tensor.ndim > 1 else wp.from_torch(tensor)
             for tensor in self._tensors
         ]
+        self._occlusion = self._occlusion_at(time_s)
+
+    def _illuminate(self, time_s: float) -> None:
         self._shadow_matrix, self._shadow_depth = self._shadow_map(time_s)
         self._shadow = wp.from_torch(self._shadow_depth)
         self._ground = self._ground_at(time_s)
         self._style_rows = self._tensor(style_rows(self._scene, time_s))
         self._lamp_rows = self._tensor(lamp_rows(scene_lamps(self._scene, time_s)))
         self._styles, self._lamps = wp.from_torch(self._style_rows), wp.from_torch(self._lamp_rows)
-        self._time = time_s
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
@@ -157,8 +166,8 @@ class RasterBackend:
         depth = torch.where(raster[..., 3] > 0, raster[..., 2], torch.full_like(raster[..., 2], 2.0))
         return matrix, depth.contiguous()
 
-    def _ground_at(self, time_s: float) -> shading_kernels.Ground:
-        """Texture levels, and how much low objects near the vehicle hide of the sky from each spot of ground."""
+    def _occlusion_at(self, time_s: float) -> torch.Tensor:
+        """How much low objects near the vehicle hide of the sky from each spot of ground; see `ground_occlusion`."""
         center = self._scene.odom_from_base(time_s)[:3, 3]
         matrix = np.zeros((4, 4))
         matrix[0, 0] = matrix[1, 1] = 1 / OCCLUSION_HALF_EXTENT
@@ -173,7 +182,11 @@ class RasterBackend:
             raster = rasterize(self._clip(matrix), self._faces, (texels, texels))[0].cpu().numpy()
             covered = raster[..., 3] > 0
             height[covered] = (raster[..., 2][covered] + 1) / matrix[2, 2] - 0.5
-        self._occlusion = torch.from_numpy(ground_occlusion(np.maximum(height, 0))).to(self._device)
+        return torch.from_numpy(ground_occlusion(np.maximum(height, 0))).to(self._device)
+
+    def _ground_at(self, time_s: float) -> shading_kernels.Ground:
+        """Texture levels and occlusion as the kernel takes them."""
+        center = self._scene.odom_from_base(time_s)[:3, 3]
         ground, texture = shading_kernels.Ground(), self._scene.ground
         ground.fine, ground.middle, ground.coarse = (wp.from_torch(level) for level in self._levels)
         ground.origin = wp.vec2(*map(float, texture.origin))

@@ -61,9 +61,11 @@ def fill_pool(
 ) -> None:
     """Generate this worker's share of both splits (the body of one process)."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from airside_perception.training.stream import FRAMES_PER_SCENE
+
     spec = NetworkSpec.from_json(spec_json)
     own = load_own_assets(assets or None)
-    for split, count, frames in (("val", val_count, 2), ("train", train_count, 4)):
+    for split, count, frames in (("val", val_count, 2), ("train", train_count, FRAMES_PER_SCENE)):
         folder = Path(pool) / split
         folder.mkdir(parents=True, exist_ok=True)
         for seed in range(worker, -(-count // frames), workers):

@@ -24,6 +24,8 @@ from airside_perception.training.occupancy_data import LABEL_STRIDE, TrainingSam
 
 SCENE_SECONDS = 8.0
 
+FRAMES_PER_SCENE, FRAMES_PER_INSTANT = 8, 2
+
 RANDOMISED_SHARE = 0.25
 """Training scenes with made-up textures, lights and cameras."""
 
@@ -33,14 +35,15 @@ def training_samples(
     split: str,
     grid: GridSpec,
     image_size: tuple[int, int],
-    frames_per_scene: int = 4,
+    frames_per_scene: int = FRAMES_PER_SCENE,
     cameras: int | None = None,
     own_assets: Sequence[OwnAsset] = (),
     randomised_share: float = RANDOMISED_SHARE,
 ) -> Iterator[TrainingSample]:
     """Frames of one scene, each with its own rig, light and sensor.
 
-    Building a scene costs about as much as rendering one frame, so a few frames share it.
+    Building a scene costs more than rendering a frame, so some frames share it; two of them show the same
+    instant through different rigs in different light.
 
     Args:
         seed: decides the scene and all frames.
@@ -57,17 +60,20 @@ def training_samples(
     rig = random_rig(rng, image_size, cameras)
     scene = build_scene(seed, split, rig, SCENE_SECONDS, own_assets=own_assets, look=look)
     backend = RasterBackend(scene)
+    time_s, occupancy = 0.0, None
     for index in range(frames_per_scene):
-        if index % 2 == 0:
-            if look == "randomised":
-                lighting, sensor = randomised_lighting(rng), randomised_sensor(rng)
-            else:
-                lighting, condition = random_lighting(rng)
-                sensor = random_sensor(rng, condition == "night", lighting.rain > 0)
-            scene = replace(scene, lighting=lighting, sensor=sensor)
-            backend.relight(lighting, sensor)
+        if look == "randomised":
+            lighting, sensor = randomised_lighting(rng), randomised_sensor(rng)
+        else:
+            lighting, condition = random_lighting(rng)
+            sensor = random_sensor(rng, condition == "night", lighting.rain > 0)
+        scene = replace(scene, lighting=lighting, sensor=sensor)
+        backend.relight(lighting, sensor)
+        if index % FRAMES_PER_INSTANT == 0:
+            time_s, occupancy = float(rng.uniform(0, SCENE_SECONDS)), None
         rig = random_rig(rng, image_size, cameras)
-        frame = render_frame(backend, scene, rig, float(rng.uniform(0, SCENE_SECONDS)), rng, grid)
+        frame = render_frame(backend, scene, rig, time_s, rng, grid, occupancy)
+        occupancy = frame.occupancy
         yield _to_sample(rig, frame)
 
 

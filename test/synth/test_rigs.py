@@ -136,7 +136,8 @@ def test_boxes_that_nothing_hides_are_wholly_visible_to_a_fisheye(wide):
     scene, camera, backend, layers = wide
     visible, amodal = pixel_counts(scene, backend.geometry(0.0), np.eye(4), camera, layers)
     assert np.all(visible > 100)
-    assert np.all(visible / amodal > 0.9)
+    # Counted on every second pixel: an upright box may lose a row and a column.
+    assert np.all(visible / amodal > 0.85)
 
 
 @pytest.mark.parametrize("lens", ["plumb_bob", "rational_polynomial", "equidistant"])
