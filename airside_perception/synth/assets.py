@@ -121,22 +121,20 @@ def make_asset(
     candidates = [name for name, entry in spec.families.items() if entry.split == split]
     if not candidates:
         raise ValueError(f"asset kind {kind!r} has no family in split {split!r}; see asset_kinds()")
-    # A person looks the same in every activity: one seed and family are one figure.
-    is_person = spec.class_name == "person"
-    kind_key = zlib.crc32(b"person" if is_person else kind.encode())
+    kind_key = zlib.crc32((spec.seeds_of or kind).encode())
     if family is None:
         family = candidates[int(np.random.default_rng([kind_key, seed]).integers(len(candidates)))]
     elif family not in candidates:
         raise ValueError(
             f"{kind!r} has no family {family!r} in split {split!r}; expected one of {', '.join(candidates)}"
         )
-    rng = np.random.default_rng([kind_key, zlib.crc32(family.encode()), seed])
+    seeds = [kind_key, zlib.crc32(family.encode()), seed]
+    # Wear and stretch have draws of their own: they don't depend on how many the builder took.
+    rng, later = np.random.default_rng(seeds), np.random.default_rng([*seeds, 1])
     varied = varied and split == "train"
     build = spec.build(rng, {**spec.families[family].style, "varied": varied, "moving": moving})
-    if is_person:
-        rng = np.random.default_rng([kind_key, zlib.crc32(family.encode()), seed, 1])
-    mesh, centre = weathered(build.mesh, rng, WEAR[spec.class_name]).centred()
-    factors = stretch_factors(rng, spec.class_name) if varied else np.ones(3)
+    mesh, centre = weathered(build.mesh, later, WEAR[spec.class_name]).centred()
+    factors = stretch_factors(later, spec.class_name) if varied else np.ones(3)
     mesh = mesh.scaled(factors)
     offset = -centre.astype(np.float64)
     animate = build.animate

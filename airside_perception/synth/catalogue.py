@@ -43,8 +43,16 @@ class Kind:
     """All families of one sort of object.
 
     `build` takes a random generator and the family's style and returns a `Build`.
+
+    Attributes:
+        class_name: "aircraft", "gse", "person", "obstacle" or "structure".
+        families: by name.
+        build: what makes one.
+        seeds_of: kinds of one such name draw alike from one seed: the same person in another activity. By default
+            the kind's own name.
     """
 
     class_name: str
     families: Mapping[str, Family]
     build: Callable[[np.random.Generator, Mapping[str, Any]], Build]
+    seeds_of: str = ""

@@ -17,7 +17,8 @@ Style = Mapping[str, Any]
 
 ACTIVITIES = ("walking", "standing", "crouching", "kneeling", "marshalling", "pushing", "carrying")
 """The kind of an activity is `person_` + its name. Walking, pushing and carrying step with the ground covered,
-marshalling waves by the clock (`Asset.cycle_s`), the others are still."""
+marshalling waves by the clock (`Asset.cycle_s`), the others are still. One seed (and family) is one person in all of
+them: every builder draws its figure first."""
 
 
 def _still(figure: Figure, pose: Pose) -> Build:
@@ -62,8 +63,8 @@ def _pusher(rng: np.random.Generator, style: Style) -> Build:
 
 
 def _carrier(rng: np.random.Generator, style: Style) -> Build:
-    both = bool(rng.uniform() < 0.5)
     figure = draw_figure(rng, style)
+    both = bool(rng.uniform() < 0.5)
     figure["held"] = "box" if both else "case"
     low, high = ((0.25, 0.35, 0.2), (0.4, 0.5, 0.4)) if both else ((0.4, 0.14, 0.28), (0.6, 0.24, 0.42))
     figure["held_size"] = rng.uniform(low, high)
@@ -114,6 +115,6 @@ def _families() -> dict[str, Family]:
 
 _BUILDERS = (_walker, _stander, _croucher, _kneeler, _marshaller, _pusher, _carrier)
 PERSON_KINDS = {
-    f"person_{activity}": Kind("person", _families(), builder)
+    f"person_{activity}": Kind("person", _families(), builder, seeds_of="person")
     for activity, builder in zip(ACTIVITIES, _BUILDERS, strict=True)
 }

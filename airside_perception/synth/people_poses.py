@@ -126,7 +126,7 @@ def marshalling(phase: float, signal: str, legs: dict[str, float]) -> dict[str, 
             pose[f"{name}_raise"] = pose[f"{name}_forearm_raise"] = 0.55 + 0.9 * wave
         elif signal == "stop":  # wands cross above the head
             pose[f"{name}_arm"], pose[f"{name}_raise"] = np.pi, 0.45
-            pose[f"{name}_forearm"], pose[f"{name}_forearm_raise"] = np.pi, -0.45 + 0.7 * wave
+            pose[f"{name}_forearm"], pose[f"{name}_forearm_raise"] = np.pi, -0.75 + 1.0 * wave
         elif signal == f"turn_{name}":  # the other arm beckons
             pose[f"{name}_raise"] = pose[f"{name}_forearm_raise"] = 1.5
         else:  # beckon: the forearms swing between upright and forward

@@ -82,7 +82,7 @@ def draw_assets(class_name: str, split: str, count: int, seed: int) -> Iterator[
     """`count` assets that visit the kinds of a class in turn; the same arguments give the same assets."""
     kinds = asset_kinds(class_name, split)
     for index in range(count):
-        yield make_asset(kinds[index % len(kinds)], seed * 100_003 + index // len(kinds), split)
+        yield make_asset(kinds[index % len(kinds)], seed * 100_003 + index, split)
 
 
 def _monotone_warp(values: FloatArray, strength: float, symmetric: bool, rng: np.random.Generator) -> FloatArray:
