@@ -20,6 +20,7 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
+from airside_perception.synth.ground_equipment.cargo_movers import CARDBOARD as WOOD
 from airside_perception.synth.mesh_parts import (
     FABRIC,
     METAL,
@@ -39,7 +40,6 @@ from airside_perception.synth.mesh_parts import (
 )
 
 Style = Mapping[str, Any]
-WOOD: Color = (0.5, 0.37, 0.23)
 
 
 def _winding(rng: np.random.Generator, length: float, swing: float, points: int) -> FloatArray:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from airside_perception.synth.ground_equipment.air_units import AIR_UNIT_KINDS
 from airside_perception.synth.ground_equipment.cargo_movers import CARGO_MOVER_KINDS
+from airside_perception.synth.ground_equipment.fire_trucks import FIRE_TRUCK_KINDS
 from airside_perception.synth.ground_equipment.fluid_trucks import FLUID_TRUCK_KINDS
+from airside_perception.synth.ground_equipment.hand_carts import HAND_CART_KINDS
 from airside_perception.synth.ground_equipment.lifting_trucks import LIFTING_TRUCK_KINDS
 from airside_perception.synth.ground_equipment.lifts import LIFT_KINDS
 from airside_perception.synth.ground_equipment.loaders import LOADER_KINDS
@@ -28,6 +30,8 @@ GROUND_EQUIPMENT_KINDS = {
     **LIFT_KINDS,
     **SERVICE_TRUCK_KINDS,
     **TOWBARLESS_TUG_KINDS,
+    **FIRE_TRUCK_KINDS,
+    **HAND_CART_KINDS,
 }
 
 __all__ = ["GROUND_EQUIPMENT_KINDS"]
