@@ -11,7 +11,8 @@ from airside_perception.bags import BagReader, open_sequence
 from airside_perception.bags.events import ImageEvent, OdometryEvent
 from airside_perception.errors import AirsideError
 from airside_perception.evaluation.results_format import read_detections, read_ground_truth
-from airside_perception.synth import SynthOptions, generate, run_synth
+from airside_perception.synth import SynthOptions, run_synth
+from airside_perception.synth.sequence_writer import FIRST_STAMP_NS
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +68,7 @@ def test_truth_follows_the_formats(written, small_rig):
     truth = read_ground_truth(out / "ground_truth" / "tracks.json")
     assert truth["frame_id"] == "odom"
     assert truth["rate_hz"] == 5.0
-    assert [frame["stamp_ns"] for frame in truth["frames"]] == [
-        generate.FIRST_STAMP_NS + k * 200_000_000 for k in (0, 1)
-    ]
+    assert [frame["stamp_ns"] for frame in truth["frames"]] == [FIRST_STAMP_NS + k * 200_000_000 for k in (0, 1)]
     keys = {
         "id",
         "class",
