@@ -22,6 +22,8 @@ from airside_perception.synth.sensor import expose
 NEAR, FAR = 0.25, 400.0
 SHADOW_TEXELS, SHADOW_HALF_EXTENT = 1024, 70.0
 OCCLUSION_HALF_EXTENT, OCCLUSION_CELL, OCCLUSION_HEIGHT = 48.0, 0.24, 7.5
+SHADOW_HOLD_S = 0.01
+"""Cameras of one frame that expose milliseconds apart share shadows: nothing moves a texel of them meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,12 @@ class RasterBackend:
         self._air = _air(scene.lighting)
         self._bent: dict[str, BentCamera] = {}
         self._time: float | None = None
+        self._shadow_time = -np.inf
 
     def relight(self, lighting: Lighting, sensor: SensorStyle) -> None:
         """Go on with the same scene in another light, seen by another sensor."""
         self._scene = replace(self._scene, lighting=lighting, sensor=sensor)
-        self._air, self._time = _air(lighting), None
+        self._air, self._time, self._shadow_time = _air(lighting), None, -np.inf
 
     def geometry(self, time_s: float) -> SceneGeometry:
         """The scene's triangles at `time_s` (kept until another time is asked for)."""
@@ -101,9 +104,11 @@ class RasterBackend:
             wp.from_torch(tensor, dtype=wp.vec3) if tensor.ndim > 1 else wp.from_torch(tensor)
             for tensor in self._tensors
         ]
-        self._shadow_matrix, self._shadow_depth = self._shadow_map(time_s)
-        self._shadow = wp.from_torch(self._shadow_depth)
-        self._ground = self._ground_at(time_s)
+        if abs(time_s - self._shadow_time) > SHADOW_HOLD_S:
+            self._shadow_matrix, self._shadow_depth = self._shadow_map(time_s)
+            self._shadow = wp.from_torch(self._shadow_depth)
+            self._ground = self._ground_at(time_s)
+            self._shadow_time = time_s
         self._time = time_s
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
