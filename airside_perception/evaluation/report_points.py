@@ -25,7 +25,8 @@ def points_section(summary: Mapping[str, Any]) -> str:
     ]
     body = "".join(f"<tr class='{kind}'><td>{name}</td>{_cells(row)}</tr>" for name, row, kind in rows)
     note = f"{figures['points']} points in {figures['videos']} videos; {escape(figures['protocol'])}."
-    return f"<section><h2>Point tracks</h2><table><tr><th></th>{head}</tr>{body}</table><p class='note'>{note}</p></section>"
+    table = f"<table><tr><th></th>{head}</tr>{body}</table>"
+    return f"<section><h2>Point tracks</h2>{table}<p class='note'>{note}</p></section>"
 
 
 def _cells(figures: Mapping[str, Any]) -> str:

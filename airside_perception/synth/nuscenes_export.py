@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,26 +60,39 @@ def _add_sequence(tables: NuscenesTables, name: str, path: Path, out: Path, jpeg
         for camera_name, view in views.items():
             tables.add_camera(name, view.pinhole)
             (out / "samples" / channel_of(camera_name)).mkdir(parents=True, exist_ok=True)
-        motion, taken = EgoMotion(), set()
-        for event in bag.messages():
-            if not isinstance(event, ImageEvent):
-                motion.add(EgoState(event.stamp_ns, event.odom_from_base, event.linear_velocity, event.yaw_rate))
-                continue
+        taken = set()
+        for event, odom_from_base in _posed_images(bag):
             sample = int(stamps[np.argmin(np.abs(stamps - event.stamp_ns))])
-            ego = motion.at(event.stamp_ns)
-            if (event.camera, sample) in taken or ego is None:
+            if (event.camera, sample) in taken:
                 continue
+            view = views[event.camera]
             try:
-                image = views[event.camera].straighten(event.decode())
+                image = view.straighten(event.decode())
             except CorruptImage:
                 continue
             taken.add((event.camera, sample))
             channel, suffix = channel_of(event.camera), "png" if jpeg_quality is None else "jpg"
             filename = f"samples/{channel}/{name}__{channel}__{event.stamp_ns // 1000}.{suffix}"
             _write_image(out / filename, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), jpeg_quality)
-            tables.add_image(name, views[event.camera].pinhole, sample, event.stamp_ns, ego.odom_from_base, filename)
+            tables.add_image(name, view.pinhole, sample, event.stamp_ns, odom_from_base, filename)
     for entries in _objects_of(frames).values():
         tables.add_object(name, entries)
+
+
+def _posed_images(bag: BagReader) -> Iterator[tuple[ImageEvent, np.ndarray]]:
+    """Images, each with the vehicle's (4, 4) pose at its stamp; those that no odometry is near are left out."""
+    motion, waiting = EgoMotion(), deque[ImageEvent]()
+    for event in itertools.chain(bag.messages(), [None]):
+        if isinstance(event, ImageEvent):
+            waiting.append(event)
+        elif event is not None:
+            motion.add(EgoState(event.stamp_ns, event.odom_from_base, event.linear_velocity, event.yaw_rate))
+        # Between two odometry messages a pose is exact, beyond the last one it is a guess.
+        while waiting and (event is None or (motion.newest_ns or 0) >= waiting[0].stamp_ns):
+            image = waiting.popleft()
+            ego = motion.at(image.stamp_ns)
+            if ego is not None:
+                yield image, ego.odom_from_base
 
 
 def _frames_of(path: Path) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from airside_perception.config import GridConfig
 from airside_perception.records import GridSpec
 from airside_perception.synth.detections import simulate_detections
 from airside_perception.synth.exposures import draw_exposures
-from airside_perception.synth.frames import LabelledFrame, SceneBackend, render_frame
+from airside_perception.synth.frames import SceneBackend, render_frame
 from airside_perception.synth.image_files import write_png
 from airside_perception.synth.own_assets import load_own_assets
 from airside_perception.synth.pixel_layers import PixelLayers
@@ -86,7 +86,9 @@ def write_sequence(
         for index, time_s in enumerate(times):
             labelled = index % options.label_every == 0
             frame = render_frame(backend, scene, rig, time_s, noise, grid if labelled else None, exposures[index])
-            _write_frame_to_bag(bag, scene, frame, options)
+            _write_odometry(bag, scene, time_s, options.rate_hz)
+            for name, layers in frame.layers.items():
+                bag.write_image(name, _stamp(exposures[index][name]), layers.rgb, jpeg_quality=options.jpeg_quality)
             entries.append(track_entry(frame, _stamp(time_s)))
             if options.preview and index in (0, options.frames // 2):
                 shown.append(frame)
@@ -98,6 +100,8 @@ def write_sequence(
                 points.see(index, frame)
             if on_frame is not None:
                 on_frame(index + 1, options.frames)
+        # Cameras that expose after the last anchor have odometry on both sides, too.
+        _write_odometry(bag, scene, options.frames / options.rate_hz, options.rate_hz)
     tracks = {"frame_id": "odom", "rate_hz": options.rate_hz, "frames": entries}
     (truth / "tracks.json").write_text(json.dumps(tracks))
     (folder / "detections.json").write_text(json.dumps(simulate_detections(entries, options.seed)))
@@ -149,13 +153,11 @@ def _stamp(time_s: float) -> int:
     return FIRST_STAMP_NS + round(time_s * 1e9)
 
 
-def _write_frame_to_bag(bag: ApronBagWriter, scene: Scene, frame: LabelledFrame, options: SynthOptions) -> None:
-    # Odometry comes faster than images, as on a vehicle.
+def _write_odometry(bag: ApronBagWriter, scene: Scene, until_s: float, rate_hz: float) -> None:
+    """Odometry of the time of one frame that ends at `until_s`; it comes faster than images, as on a vehicle."""
     for step in range(_ODOMETRY_PER_FRAME):
-        time_s = frame.time_s + (step + 1 - _ODOMETRY_PER_FRAME) / (_ODOMETRY_PER_FRAME * options.rate_hz)
+        time_s = until_s + (step + 1 - _ODOMETRY_PER_FRAME) / (_ODOMETRY_PER_FRAME * rate_hz)
         yaw = scene.ego.at(time_s)[2]
         velocity = scene.ego.velocity(time_s)
         forward = np.array([np.cos(yaw) * velocity[0] + np.sin(yaw) * velocity[1], 0.0, 0.0])
         bag.write_odometry(_stamp(time_s), scene.odom_from_base(time_s), forward, scene.ego.yaw_rate(time_s))
-    for name, layers in frame.layers.items():
-        bag.write_image(name, _stamp(frame.exposures[name]), layers.rgb, jpeg_quality=options.jpeg_quality)

@@ -57,7 +57,7 @@ def test_the_bag_is_read_with_its_rig(written, small_rig):
     images = [event for event in events if isinstance(event, ImageEvent)]
     odometry = [event for event in events if isinstance(event, OdometryEvent)]
     assert len(images) == 2 * 4
-    assert len(odometry) == 2 * 5
+    assert len(odometry) == 3 * 5, "that of each frame, and of the period after the last"
     assert images[0].decode().shape == (120, 192, 3)
     stamps = np.array([event.stamp_ns for event in images]).reshape(2, 4)
     assert np.all(np.ptp(stamps, axis=1) <= 4_000_000)
