@@ -96,7 +96,7 @@ def _pick_at(
     ]
     on_objects = min(round(OBJECT_SHARE * count), count) if seen else 0
     # Each object in view is as likely as any other, near and large or far and small.
-    drawn = np.bincount(rng.integers(len(seen), size=on_objects), minlength=len(seen)) if seen else []
+    drawn = np.bincount(rng.integers(max(len(seen), 1), size=on_objects), minlength=len(seen))[: len(seen)]
     picked = [
         (which, *pixel)
         for (which, item), wanted in zip(seen, drawn, strict=True)
@@ -125,7 +125,7 @@ def _pick_at(
 def _pixels(mask: np.ndarray, count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Up to `count` different pixels (row, column) of a mask."""
     found = np.flatnonzero(mask)
-    chosen = rng.choice(found, min(count, len(found)), replace=False) if len(found) and count else []
+    chosen = rng.permutation(found)[:count]
     return [(int(k) // mask.shape[1], int(k) % mask.shape[1]) for k in chosen]
 
 
