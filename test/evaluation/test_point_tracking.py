@@ -157,6 +157,14 @@ def test_points_on_a_track_move_with_its_box(evaluated):
     assert "no motion, points on objects" in report
 
 
+def test_a_track_takes_points_that_were_queried_before_its_birth(evaluated):
+    """Until the track is confirmed its points are taken for ground, which lies behind them and stays."""
+    points, _ = evaluated(tractor_points())
+    assert points["no_motion"]["delta"]["8"] < 0.4
+    assert points["delta"]["8"] > 0.8
+    assert points["occlusion_accuracy"] > 0.9
+
+
 def test_points_of_the_ground_stay_and_those_behind_the_track_are_hidden(evaluated):
     # Ground beside the tractor's way, and ground beyond it that it hides as it comes along.
     beside, beyond = [6.0, -2.0, 0.0], [10.5, -0.3, 0.0]
