@@ -15,7 +15,6 @@ from pathlib import Path
 from airside_perception.console import (
     add_config_arguments,
     add_json_argument,
-    comma_separated,
     existing_file,
     fields_of,
     positive,
@@ -25,6 +24,12 @@ from airside_perception.console import (
     writable_folder,
 )
 from airside_perception.errors import AirsideError
+from airside_perception.synth_command import (
+    add_export_nuscenes_arguments,
+    add_synth_arguments,
+    run_export_nuscenes_command,
+    run_synth_command,
+)
 
 
 @dataclass(frozen=True)
@@ -56,59 +61,6 @@ def _demo(args: argparse.Namespace) -> int:
     else:
         summary = run_demo(out)
     report(summary if args.json else {**main_figures(summary), "look at": "", **summary["files"]}, args.json)
-    return 0
-
-
-def _synth_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="sequence folder to write; new or empty")
-    parser.add_argument("--seed", type=int, default=0, help="decides all that is drawn (default: %(default)s)")
-    parser.add_argument(
-        "--split", choices=("train", "val", "test"), default="test", help="asset families (default: %(default)s)"
-    )
-    parser.add_argument("--rig", default="four_surround", help="preset or rig YAML (default: %(default)s)")
-    parser.add_argument("--duration", dest="duration_s", type=positive, default=10.0, help="seconds (default: 10)")
-    parser.add_argument("--rate", dest="rate_hz", type=positive, default=10.0, help="frames per second (default: 10)")
-    parser.add_argument(
-        "--layout",
-        help="stands, scatter, turnaround or one of its phases: arrival, pushback, docking, loading, departure; "
-        "default: drawn by the seed",
-    )
-    parser.add_argument(
-        "--condition",
-        help="clear, low_sun, overcast, fog, wet, night, dusk or snow; default: drawn by the seed",
-    )
-    parser.add_argument(
-        "--look", default="realistic", help="realistic, or randomised: made-up textures and lights (default: realistic)"
-    )
-    parser.add_argument("--raw", action="store_true", help="store raw images instead of JPEG")
-    parser.add_argument("--jpeg-quality", type=int, default=90, help="1..100 (default: %(default)s)")
-    parser.add_argument("--label-every", type=int, default=1, help="label images and voxels of every n-th frame")
-    parser.add_argument(
-        "--assets", type=Path, metavar="DIR", help="own meshes (GLB, OBJ, PLY, STL), each with a YAML, join the scene"
-    )
-    parser.add_argument(
-        "--layers",
-        type=comma_separated,
-        default=(),
-        help="also write, separated by commas: instance, normals, object_coordinates, forward_flow, backward_flow",
-    )
-    parser.add_argument(
-        "--backend", default="raster", help="raster, or cycles: path-traced, slow (default: %(default)s)"
-    )
-    parser.add_argument("--samples", type=int, default=14, help="paths a pixel with cycles (default: %(default)s)")
-    parser.add_argument("--preview", action="store_true", help="also write preview.png, a contact sheet of all layers")
-    parser.add_argument("--device", default="cpu", help="device of the rasteriser (default: %(default)s)")
-    add_json_argument(parser)
-
-
-def _synth(args: argparse.Namespace) -> int:
-    if not 1 <= args.jpeg_quality <= 100 or args.label_every < 1:
-        raise AirsideError("--jpeg-quality and --label-every: expected 1..100 and at least 1")
-    from airside_perception.synth.generate import SynthOptions, run_synth
-
-    options = fields_of(SynthOptions, args, jpeg_quality=None if args.raw else args.jpeg_quality)
-    manifest = run_synth(SynthOptions(**options))
-    report({**manifest, "sequence": str(args.out)}, args.json)
     return 0
 
 
@@ -308,8 +260,15 @@ COMMANDS = (
         "synth",
         "generate a sequence: a bag with ground truth",
         "airside synth --seed 7 --out out/apron_7",
-        _synth_arguments,
-        _synth,
+        add_synth_arguments,
+        run_synth_command,
+    ),
+    Command(
+        "export-nuscenes",
+        "write generated sequences as a nuScenes dataset",
+        "airside export-nuscenes out/apron_7 out/apron_8 --out out/nuscenes",
+        add_export_nuscenes_arguments,
+        run_export_nuscenes_command,
     ),
     Command(
         "eval",

@@ -42,7 +42,7 @@ from airside_perception.pipeline import Pipeline, grid_spec
 from airside_perception.prior import ObjectPrior
 from airside_perception.records import NetworkOutput, RigFrame
 from airside_perception.resources import find_file
-from airside_perception.synth.generate import BACKENDS
+from airside_perception.synth.sequence_options import BACKENDS
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from airside_perception.config import ExplainConfig
 from airside_perception.errors import AirsideError
+from airside_perception.evaluation.report_points import points_section
 from airside_perception.evaluation.report_sections import (
     errors_section,
     figures_section,
@@ -103,6 +104,7 @@ def write_report(folder: Path, summary: Mapping[str, Any], sequences: Sequence[S
     body = [
         _headline(summary, sequences),
         figures_section(summary),
+        points_section(summary),
         timing_section(summary, [s.scores for s in sequences]),
     ]
     for sequence in sequences:

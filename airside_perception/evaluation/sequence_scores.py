@@ -11,6 +11,7 @@ from airside_perception.evaluation.occupancy_metrics import ConfusionAccumulator
 from airside_perception.evaluation.render_metrics import RenderAccumulator
 from airside_perception.evaluation.results_format import make_results
 from airside_perception.evaluation.stage_times import StageTimes
+from airside_perception.evaluation.surface_prediction import SurfacePrediction, summarize_predictions
 from airside_perception.evaluation.tracking_metrics import evaluate_sequences
 from airside_perception.evaluation.truth_labels import TruthLabels
 from airside_perception.explain.track_render import render_tracks
@@ -46,6 +47,7 @@ class SequenceScores:
         self.times = StageTimes()
         self.notes: list[str] = []
         self.confusion, self.rays, self.render = ConfusionAccumulator(), RayIouAccumulator(), RenderAccumulator()
+        self.points = SurfacePrediction(truth.points) if truth is not None and truth.points is not None else None
         self.labelled_frames = 0
         self.ray_frames = 0
 
@@ -59,6 +61,8 @@ class SequenceScores:
         if index is not None:
             self._score_occupancy(scene, index)
             self._score_render(scene, index, prior)
+            if self.points is not None:
+                self.points.add(scene, index, prior)
 
     def truth_of(self, scene: SceneEstimate) -> dict[str, Any] | None:
         """The scene's entry of tracks.json, or None."""
@@ -120,6 +124,7 @@ def summarize(parts: Sequence[SequenceScores], max_range: float) -> dict[str, An
         "detection": _detection(scored, max_range),
         "occupancy": _occupancy(confusion, rays, sum(part.ray_frames for part in parts)),
         "render": render.summary(),
+        "point_tracking": summarize_predictions([part.points for part in parts if part.points is not None]),
         "timing_ms": times.percentiles(),
         "objects_per_second": times.objects_per_second(),
     }
@@ -157,7 +162,9 @@ def finite(value: Any) -> Any:
 
 def main_figures(summary: Mapping[str, Any]) -> dict[str, Any]:
     """The few figures that a person wants first, by a readable name; None where they could not be scored."""
-    part = {name: summary.get(name) or {} for name in ("tracking", "occupancy", "render", "timing_ms")}
+    part = {
+        name: summary.get(name) or {} for name in ("tracking", "occupancy", "render", "point_tracking", "timing_ms")
+    }
     return {
         "frames": summary.get("frames"),
         "AMOTA": part["tracking"].get("amota"),
@@ -168,6 +175,7 @@ def main_figures(summary: Mapping[str, Any]) -> dict[str, Any]:
         "camera-visible mIoU": part["occupancy"].get("miou"),
         "RayIoU": part["occupancy"].get("ray_iou"),
         "silhouette IoU": part["render"].get("mask_iou"),
+        "points, average Jaccard": part["point_tracking"].get("average_jaccard"),
         "frame p50 (ms)": part["timing_ms"].get("frame", {}).get("p50"),
         "frame p95 (ms)": part["timing_ms"].get("frame", {}).get("p95"),
         "objects refined per second": summary.get("objects_per_second"),

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from airside_perception.errors import AirsideError
+from airside_perception.evaluation.point_truth import read_point_truth
 from airside_perception.evaluation.results_format import read_ground_truth
 from airside_perception.geometry.se3 import transform_from_pose_dict
 from airside_perception.records import GridSpec
@@ -25,6 +26,7 @@ class TruthLabels:
         tracks: content of tracks.json.
         poses: (N, 4, 4) odom_from_base of its frames.
         grid: of the voxels, or None where there are none.
+        points: tracks of surface points, or None where there are none.
 
     Raises:
         AirsideError: tracks.json is missing or has a wrong field.
@@ -38,6 +40,7 @@ class TruthLabels:
         self._tolerance_ns = 0.5e9 / float(self.tracks.get("rate_hz", 10.0))
         self.poses = np.array([transform_from_pose_dict(frame["ego_pose"]) for frame in frames]).reshape(-1, 4, 4)
         self.grid = _read_grid(folder / "occupancy" / "grid.json")
+        self.points = read_point_truth(folder / "point_tracks.npz")
 
     def index_of(self, stamp_ns: int) -> int | None:
         """Index of the frame nearest to a stamp, None if half a period or more away."""

@@ -16,7 +16,7 @@ _HOME_OF_NAME = {
     "RasterBackend": "raster_backend",
     "Scene": "scene",
     "SceneObject": "scene",
-    "SynthOptions": "generate",
+    "SynthOptions": "sequence_options",
     "Trajectory": "scene",
     "asset_kinds": "assets",
     "build_scene": "scenario",
@@ -27,6 +27,7 @@ _HOME_OF_NAME = {
     "random_sensor": "sensor",
     "render_frame": "frames",
     "run_synth": "generate",
+    "run_synths": "many_sequences",
     "simulate_detections": "detections",
 }
 

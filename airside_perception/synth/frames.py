@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -46,6 +47,7 @@ class LabelledFrame:
         best_visibility: (M,) visible fraction in the camera that sees most of the object.
         occupancy: (X, Y, Z) uint8 semantic ids, or None.
         observed: (X, Y, Z) bool, voxels that a camera saw, or None.
+        exposures: camera name -> time of exposure, in the order of the rig; a lost image has none.
     """
 
     time_s: float
@@ -56,6 +58,7 @@ class LabelledFrame:
     best_visibility: np.ndarray
     occupancy: np.ndarray | None
     observed: np.ndarray | None
+    exposures: Mapping[str, float]
 
 
 def render_frame(
@@ -66,6 +69,7 @@ def render_frame(
     rng: np.random.Generator,
     grid: GridSpec | None,
     occupancy: np.ndarray | None = None,
+    exposures: Mapping[str, float] | None = None,
 ) -> LabelledFrame:
     """Render all cameras of `rig` at `time_s` and label what they see.
 
@@ -73,19 +77,24 @@ def render_frame(
         backend: renders `scene`.
         scene: the scene.
         rig: cameras to render.
-        time_s: anchor time; all cameras expose at it.
+        time_s: anchor time: of the vehicle's pose, the boxes and the voxels.
         rng: sensor noise.
         grid: voxels to label, or None for none.
         occupancy: its labels at `time_s`, where an earlier frame of the same instant knows them already.
+        exposures: camera name -> time at which that camera exposes, with the vehicle and all objects where they are
+            then; cameras that are absent lose their image. None: all at `time_s`.
     """
+    if exposures is None:
+        exposures = dict.fromkeys(rig.names, time_s)
     geometry = backend.geometry(time_s)
     odom_from_base = scene.odom_from_base(time_s)
     count = len(scene.objects)
     seen, alone, best = np.zeros(count, np.int64), np.zeros(count), np.zeros(count)
     layers = {}
-    for name, camera in rig.cameras.items():
-        layers[name] = backend.render(time_s, camera, rng)
-        visible, amodal = pixel_counts(scene, geometry, odom_from_base, camera, layers[name])
+    for name, exposed_s in exposures.items():
+        camera, pose = rig.cameras[name], scene.odom_from_base(exposed_s)
+        layers[name] = backend.render(exposed_s, camera, rng)
+        visible, amodal = pixel_counts(scene, backend.geometry(exposed_s), pose, camera, layers[name])
         seen, alone = seen + visible, alone + amodal
         best = np.maximum(best, visible / np.maximum(amodal, 1))
     fraction = seen / np.maximum(alone, 1)
@@ -94,8 +103,10 @@ def render_frame(
     if grid is not None:
         occupancy = voxelize(scene, geometry, odom_from_base, grid) if occupancy is None else occupancy
         # Every pixel row counts: at grazing angles neighbouring rows meet the ground metres apart. Columns don't.
-        narrow = [c.resized(max(c.width // 4, 1), c.height) for c in rig.cameras.values()]
-        observed = camera_visibility(camera_rays(narrow, grid, stride=1), occupancy > 0)
+        narrow = [c.resized(max(c.width // 4, 1), c.height) for c in (rig.cameras[name] for name in exposures)]
+        observed = np.zeros(grid.shape, bool)
+        if narrow:
+            observed = camera_visibility(camera_rays(narrow, grid, stride=1), occupancy > 0)
     return LabelledFrame(
         time_s,
         odom_from_base,
@@ -105,4 +116,5 @@ def render_frame(
         best[tracked],
         occupancy,
         observed,
+        exposures,
     )

@@ -19,6 +19,7 @@ from airside_perception.geometry.se3 import invert_transform, transform_points
 from airside_perception.rendering import interpolate, rasterize
 from airside_perception.rendering.warp_runtime import start_warp
 from airside_perception.synth.bent_camera import BentCamera, bent_camera, pixel_rays
+from airside_perception.synth.image_files import write_png
 from airside_perception.synth.raster_backend import FAR, NEAR
 from airside_perception.synth.scene import Scene
 from airside_perception.synth.scene_geometry import GeometryCache, SceneGeometry
@@ -213,7 +214,7 @@ def write_layer(path: Path, name: str, layer: np.ndarray) -> None:
         coded = np.concatenate([np.round(steps), valid[..., None]], axis=-1).astype(np.uint16)
     if coded.ndim == 3:
         coded = cv2.cvtColor(coded, cv2.COLOR_RGB2BGR)
-    cv2.imwrite(str(path), coded)
+    write_png(path, coded)
 
 
 def read_flow(path: Path) -> np.ndarray:

@@ -15,7 +15,6 @@ from airside_perception.geometry.rig import Rig
 from airside_perception.geometry.se3 import invert_transform, transform_points
 from airside_perception.synth.frames import LabelledFrame
 from airside_perception.synth.pixel_layers import PixelLayers
-from airside_perception.synth.raster_backend import ImageLayers
 
 TILE_WIDTH = 360
 FARTHEST = 80.0
@@ -49,7 +48,7 @@ def contact_sheet(frames: Sequence[LabelledFrame], rig: Rig, layers: PixelLayers
         (H, W, 3) uint8 RGB.
     """
     rows = [(frame, name) for frame in frames for name in _busiest(frame, cameras)]
-    tiles = [_tiles(frame, rig.cameras[name], frame.layers[name], layers) for frame, name in rows]
+    tiles = [_tiles(frame, rig.cameras[name], name, layers) for frame, name in rows]
     width = len(_COLUMNS) * (TILE_WIDTH + _MARGIN) + _MARGIN
     heights = [max(tile.shape[0] for tile in row) + _CAPTION + _MARGIN for row in tiles]
     sheet = np.full((_HEADER + sum(heights), width, 3), BACKGROUND, np.uint8)
@@ -75,8 +74,9 @@ def _busiest(frame: LabelledFrame, count: int) -> list[str]:
     return sorted(shares, key=lambda name: -shares[name])[:count]
 
 
-def _tiles(frame: LabelledFrame, camera: Camera, image: ImageLayers, layers: PixelLayers) -> list[np.ndarray]:
-    extra = layers.render(frame.time_s, camera, ("instance", "normals", "object_coordinates", "forward_flow"))
+def _tiles(frame: LabelledFrame, camera: Camera, name: str, layers: PixelLayers) -> list[np.ndarray]:
+    image = frame.layers[name]
+    extra = layers.render(frame.exposures[name], camera, ("instance", "normals", "object_coordinates", "forward_flow"))
     return [
         _with_boxes(_tile(image.rgb), frame, camera),
         _tile(_depth_colors(image.depth), cv2.INTER_NEAREST),

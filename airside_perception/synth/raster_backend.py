@@ -28,6 +28,8 @@ SHADOW_TEXELS, SHADOW_HALF_EXTENT = 1024, 70.0
 DARKEST = 0.06
 """Mean radiance below which exposure control has no more to give."""
 OCCLUSION_HALF_EXTENT, OCCLUSION_CELL, OCCLUSION_HEIGHT = 48.0, 0.24, 7.5
+SHADOW_HOLD_S = 0.01
+"""Cameras of one frame that expose milliseconds apart share shadows: nothing moves a texel of them meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,13 @@ class RasterBackend:
         self._air = _air(scene.lighting)
         self._time: float | None = None
         self._lit_time: float | None = None
+        self._occlusion_time = self._shadow_time = -np.inf
 
     def relight(self, lighting: Lighting, sensor: SensorStyle) -> None:
         """Go on with the same scene in another light, seen by another sensor."""
         self._scene = replace(self._scene, lighting=lighting, sensor=sensor)
         self._levels = self._covered_levels()
-        self._air, self._lit_time = _air(lighting), None
+        self._air, self._lit_time, self._shadow_time = _air(lighting), None, -np.inf
 
     def _covered_levels(self) -> list[torch.Tensor]:
         """Levels of the ground's texture with the snow that the light's weather lays on it."""
@@ -131,12 +134,15 @@ class RasterBackend:
             wp.from_torch(tensor, dtype=wp.vec3) if tensor.ndim > 1 else wp.from_torch(tensor)
             for tensor in self._tensors
         ]
-        self._occlusion = self._occlusion_at(time_s)
 
     def _illuminate(self, time_s: float) -> None:
-        self._shadow_matrix, self._shadow_depth = self._shadow_map(time_s)
-        self._shadow = wp.from_torch(self._shadow_depth)
-        self._ground = self._ground_at(time_s)
+        if abs(time_s - self._occlusion_time) > SHADOW_HOLD_S:
+            self._occlusion, self._occlusion_time = self._occlusion_at(time_s), time_s
+            self._shadow_time = -np.inf
+        if abs(time_s - self._shadow_time) > SHADOW_HOLD_S:
+            self._shadow_matrix, self._shadow_depth = self._shadow_map(time_s)
+            self._shadow = wp.from_torch(self._shadow_depth)
+            self._ground, self._shadow_time = self._ground_at(self._occlusion_time), time_s
         self._style_rows = self._tensor(style_rows(self._scene, time_s))
         self._lamp_rows = self._tensor(lamp_rows(scene_lamps(self._scene, time_s)))
         self._styles, self._lamps = wp.from_torch(self._style_rows), wp.from_torch(self._lamp_rows)

@@ -11,7 +11,8 @@ from airside_perception.bags import BagReader, open_sequence
 from airside_perception.bags.events import ImageEvent, OdometryEvent
 from airside_perception.errors import AirsideError
 from airside_perception.evaluation.results_format import read_detections, read_ground_truth
-from airside_perception.synth import SynthOptions, generate, run_synth
+from airside_perception.synth import SynthOptions, run_synth
+from airside_perception.synth.sequence_writer import FIRST_STAMP_NS
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_the_bag_is_read_with_its_rig(written, small_rig):
     images = [event for event in events if isinstance(event, ImageEvent)]
     odometry = [event for event in events if isinstance(event, OdometryEvent)]
     assert len(images) == 2 * 4
-    assert len(odometry) == 2 * 5
+    assert len(odometry) == 3 * 5, "that of each frame, and of the period after the last"
     assert images[0].decode().shape == (120, 192, 3)
     stamps = np.array([event.stamp_ns for event in images]).reshape(2, 4)
     assert np.all(np.ptp(stamps, axis=1) <= 4_000_000)
@@ -67,9 +68,7 @@ def test_truth_follows_the_formats(written, small_rig):
     truth = read_ground_truth(out / "ground_truth" / "tracks.json")
     assert truth["frame_id"] == "odom"
     assert truth["rate_hz"] == 5.0
-    assert [frame["stamp_ns"] for frame in truth["frames"]] == [
-        generate.FIRST_STAMP_NS + k * 200_000_000 for k in (0, 1)
-    ]
+    assert [frame["stamp_ns"] for frame in truth["frames"]] == [FIRST_STAMP_NS + k * 200_000_000 for k in (0, 1)]
     keys = {
         "id",
         "class",
