@@ -26,7 +26,7 @@ def add_near_miss(builder: SceneBuilder, ego: Trajectory) -> bool:
         if rng.random() < 0.5 or not kinds:
             asset, speed, margin = builder.asset("person_walking"), float(rng.uniform(1.2, 2.0)), 0.15
         else:
-            asset, speed, margin = builder.asset(str(rng.choice(kinds))), float(rng.uniform(2.0, 4.5)), 0.3
+            asset, speed, margin = builder.asset(str(rng.choice(kinds)), moving=True), float(rng.uniform(2.0, 4.5)), 0.3
         path = crossing_path(rng, asset, speed, ego, moment, seconds)
         if path is not None and builder.add(asset, path, margin):
             return True

@@ -39,7 +39,7 @@ def add_occlusion(builder: SceneBuilder, ego: Trajectory, rig: Rig) -> bool:
     for _ in range(_TRIES):
         host = hosts[int(rng.integers(len(hosts)))]
         on_foot = rng.random() < 0.6 or not kinds
-        asset = builder.asset("person_walking" if on_foot else str(rng.choice(kinds)))
+        asset = builder.asset("person_walking" if on_foot else str(rng.choice(kinds)), moving=True)
         speed = float(rng.uniform(1.1, 1.7) if on_foot else rng.uniform(1.4, 3.5))
         path = _behind(rng, host, ego, speed, seconds)
         thing = SceneObject("candidate", asset, path)

@@ -25,7 +25,10 @@ from airside_perception.synth.walkers import Errand, add_errand, errand, people_
 
 PHASES = ("arrival", "pushback", "docking", "loading", "departure")
 """Names of the phases: the last three happen at an aircraft that stands."""
-_WITH_DOORS = ("belt_loader", "container_loader", "catering_truck", "passenger_stairs")
+_WITH_DOORS = (
+    "belt_loader", "container_loader", "catering_truck", "passenger_stairs",
+    "ambulift", "lavatory_truck", "water_truck",
+)  # fmt: skip
 _CREEP_M = 4.5
 """Where vehicles stop and test their brakes before an aircraft: the equipment diamond."""
 
@@ -103,7 +106,7 @@ def _hitch_tractor(builder: SceneBuilder, aircraft: Asset, path: Trajectory) -> 
     """Towbar at the nose gear and a tractor that faces the aircraft."""
     if not {"pushback_tractor", "towbar"} <= set(builder.kinds("gse")):
         return
-    tractor, bar = builder.asset("pushback_tractor"), builder.asset("towbar")
+    tractor, bar = builder.asset("pushback_tractor", moving=True), builder.asset("towbar", moving=True)
     gear = float(aircraft.anchors.get("nose_gear", 0.38 * aircraft.size)[0])
     nose = towards_motion(carried(path, gear, 0.0, np.pi))
     long = float(bar.size[0])
@@ -255,7 +258,7 @@ def drive_up(
     Give one of `begin_s` and `arrive_s`, seconds.
     """
     rng = builder.rng
-    asset, error = builder.asset(place.kind), rng.normal(0, 0.3)
+    asset, error = builder.asset(place.kind, moving=True), rng.normal(0, 0.3)
     out = np.sign(place.left) * rng.uniform(12, 20)
     for step in STEPS_BACK:
         ahead, left = place.ahead + error, place.left + np.sign(place.left) * step
@@ -277,7 +280,7 @@ def drive_up(
 def drive_away(builder: SceneBuilder, stand: Stand, place: Docking, begin_s: float) -> bool:
     """A vehicle backs away from a door, turning, and drives off to the road behind the tail."""
     rng = builder.rng
-    asset = builder.asset(place.kind)
+    asset = builder.asset(place.kind, moving=True)
     out = np.sign(place.left) * rng.uniform(9, 13)
     for step in STEPS_BACK:
         left = place.left + np.sign(place.left) * step

@@ -30,8 +30,8 @@ def fill_scatter(builder: SceneBuilder, painter: GroundPainter, ego: Trajectory)
     for _ in range(int(rng.integers(0, 6))):
         builder.stand_at(builder.random_asset("structure"), *anywhere(25, 70), 1.0)
     for _ in range(int(rng.integers(6, 26))):
-        asset, spot = builder.random_asset("gse"), anywhere(4, 48)
         moving = rng.random() < 0.35
+        asset, spot = builder.random_asset("gse", moving), anywhere(4, 48)
         path = drive(spot, traffic_speeds(rng, seconds), rng.normal(0, 0.1, 3), seconds) if moving else None
         builder.add(asset, path or Trajectory.standing(*spot))
     for _ in range(int(rng.integers(0, 3))):

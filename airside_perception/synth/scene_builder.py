@@ -49,22 +49,28 @@ class SceneBuilder:
         body = box((EGO_AHEAD, 0, EGO_HEIGHT / 2), (length, width, EGO_HEIGHT), (0, 0, 0))
         self._solid.sweep(self._solid.cells(body, ego, self._times if ego.moves else self._times[:1]))
 
-    def asset(self, kind: str, family: str | None = None) -> Asset:
-        """A fresh asset of `kind` from the scene's split; half of the time an own one of that subtype."""
+    def asset(self, kind: str, family: str | None = None, moving: bool = False) -> Asset:
+        """A fresh asset of `kind` from the scene's split; half of the time an own one of that subtype.
+
+        Args:
+            kind: of the catalogue, or of an own asset.
+            family: None draws one.
+            moving: fit to drive, see `make_asset`.
+        """
         own = [self._own[kind]] if kind in self._own else [o for o in self._own.values() if o.subtype == kind]
         if own and (kind in self._own or (family is None and self.rng.random() < 0.5)):
             chosen = own[int(self.rng.integers(len(own)))]
             return chosen.make(int(self.rng.integers(2**31)), self.split)
-        return make_asset(kind, int(self.rng.integers(2**31)), self.split, family)
+        return make_asset(kind, int(self.rng.integers(2**31)), self.split, family, moving=moving)
 
     def kinds(self, class_name: str) -> tuple[str, ...]:
         """Kinds of the class that the split may show, own assets last."""
         own = tuple(kind for kind, each in self._own.items() if each.class_name == class_name)
         return asset_kinds(class_name, self.split) + own
 
-    def random_asset(self, class_name: str) -> Asset:
+    def random_asset(self, class_name: str, moving: bool = False) -> Asset:
         """An asset of any kind of the class."""
-        return self.asset(str(self.rng.choice(self.kinds(class_name))))
+        return self.asset(str(self.rng.choice(self.kinds(class_name))), moving=moving)
 
     def add(
         self,
@@ -177,16 +183,16 @@ class SceneBuilder:
         """
         if not {"baggage_tractor", "baggage_dolly"} <= set(self.kinds("gse")):
             return False
-        tractor = tractor or self.asset("baggage_tractor")
+        tractor = tractor or self.asset("baggage_tractor", moving=leader.moves)
         if not self.add(tractor, leader):
             return False
         if count is None:
             count = int(self.rng.integers(4, 7) if leader.moves else self.rng.integers(1, 6))
-        dolly = self.asset("baggage_dolly")
+        dolly = self.asset("baggage_dolly", moving=True)
         gap = 0.35
         first = (tractor.size[0] + dolly.size[0]) / 2 + gap
         for path in followers(leader, [first + k * (dolly.size[0] + gap) for k in range(count)]):
-            if not self.add(self.asset("baggage_dolly", dolly.family), path, margin=0.02):
+            if not self.add(self.asset("baggage_dolly", dolly.family, moving=True), path, margin=0.02):
                 break
         return True
 

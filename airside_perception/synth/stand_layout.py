@@ -95,7 +95,7 @@ class _Row:
 
 
 def _active_stand(builder: SceneBuilder, row: _Row, phase: str) -> ActiveStand | None:
-    aircraft = builder.random_asset("aircraft")
+    aircraft = builder.random_asset("aircraft", moving=phase in ("arrival", "pushback"))
     stand = row.stand(builder, aircraft, float(builder.rng.uniform(-12, 12)))
     return prepare(builder, stand, phase)
 

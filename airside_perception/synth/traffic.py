@@ -14,7 +14,11 @@ from airside_perception.synth.scene import Trajectory
 from airside_perception.synth.scene_builder import SceneBuilder
 from airside_perception.synth.turnaround import Stand
 
-DRIVERS = ("bus", "fuel_truck", "catering_truck", "pushback_tractor", "baggage_tractor", "deicer", "service_van")
+DRIVERS = (
+    "bus", "fuel_truck", "catering_truck", "pushback_tractor", "baggage_tractor", "deicer", "service_van",
+    "cargo_transporter", "ambulift", "lavatory_truck", "water_truck", "fire_truck", "snow_sweeper",
+    "towbarless_tug", "belt_loader", "passenger_stairs",
+)  # fmt: skip
 """Kinds that drive on the service road."""
 BRAKING = 1.2
 """m/s2, the most that traffic brakes with."""
@@ -76,7 +80,7 @@ def _fill_lane(
     starts = np.sort(rng.uniform(-65, 55, count))[::-1]
     for start in starts:
         train = rng.random() < 0.35 and {"baggage_tractor", "baggage_dolly"} <= set(builder.kinds("gse"))
-        asset = builder.asset("baggage_tractor" if train else str(rng.choice(drivers)))
+        asset = builder.asset("baggage_tractor" if train else str(rng.choice(drivers)), moving=True)
         count_of_dollies = int(rng.integers(4, 7)) if train else 0
         long = float(asset.size[0])
         tail = long / 2 + 3.9 * count_of_dollies

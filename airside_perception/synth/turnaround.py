@@ -129,6 +129,12 @@ def docking_places(stand: Stand) -> list[Docking]:
             ("bus", 0.3 * length, fuselage + 14, 0.0, 0.3),
             ("container", 0.3 * length, -(fuselage + 12), 0.0, 0.4),
             ("container", 0.3 * length - 2.6, -(fuselage + 12), 0.0, 0.4),
+            ("ambulift", 0.36 * length, -(fuselage + 6.0), right, 0.15),
+            ("lavatory_truck", -0.40 * length, fuselage + 3.8, left, 0.3),
+            ("water_truck", -0.30 * length, -(fuselage + 3.8), right, 0.25),
+            ("maintenance_lift", 0.14 * length, fuselage + 4.0, left, 0.1),
+            ("air_start_unit", -0.05 * length, fuselage + 9.0, 0.0, 0.15),
+            ("air_conditioning_unit", 0.05 * length, -(fuselage + 6.0), right, 0.2),
             ("towbar", 0.5 * length + 2.0, -3.0, 0.3, 0.3),
         )
     ]

@@ -19,7 +19,7 @@ TURN_RATE = 2.5
 """rad/s of a person who turns on the spot."""
 _BODY_M = (0.5, 0.6)
 _BEFORE_S = 1.0
-CARTS = ("luggage_trolley", "baggage_trolley", "cart", "baggage_dolly")
+CARTS = ("hand_cart", "baggage_dolly")
 """Kinds that people push, where the split has them."""
 
 
@@ -167,7 +167,7 @@ def push_cart(builder: SceneBuilder, waypoints: Sequence[ArrayLike], begin_s: fl
     kinds = [kind for kind in CARTS if kind in builder.kinds("gse")]
     if not kinds:
         return False
-    cart, (person,) = builder.asset(kinds[0]), builder.figure("pushing")
+    cart, (person,) = builder.asset(kinds[0], moving=True), builder.figure("pushing")
     speed = float(builder.rng.uniform(0.7, 1.2))
     ride = plan_ride([Leg(rounded_path(waypoints, 2.5), speed)], acceleration=0.5).shifted(begin_s)
     path = ride.trajectory(builder.duration_s)
