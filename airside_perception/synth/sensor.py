@@ -122,6 +122,6 @@ def _noise_tile(grain: float) -> np.ndarray:
     keep its repetition out of step with images."""
     drawn: np.ndarray = np.random.default_rng(20240607).standard_normal((709, 1103, 3), dtype=np.float32)
     if grain > 0:
-        drawn = cv2.GaussianBlur(drawn, (0, 0), grain)
-        drawn /= drawn.std()
+        drawn = np.asarray(cv2.GaussianBlur(drawn, (0, 0), grain))
+        drawn = drawn / drawn.std()
     return np.clip(np.round(drawn * _STEPS_PER_SIGMA), -127, 127).astype(np.int8)
