@@ -15,10 +15,6 @@ import os
 import time
 from collections.abc import Callable
 
-# Before numpy and torch are loaded: each process is to keep to one thread.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import cv2
 import numpy as np
 import torch
@@ -174,6 +170,8 @@ def _one_process(arguments: tuple[str, int, int, int]) -> dict[str, float]:
 
 def measure_rates(device: str, repeats: int, scenes: int, jobs: int) -> dict[str, float]:
     """Frames and training samples in `jobs` processes at once; rates are added up, the rest is averaged."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # before the processes load numpy: each keeps to one thread
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         results = pool.map(_one_process, [(device, repeats, scenes, number) for number in range(jobs)])
     merged = {name: float(np.mean([result[name] for result in results])) for name in results[0]}

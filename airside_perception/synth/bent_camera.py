@@ -140,8 +140,8 @@ def _lens_rays(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         back, valid = camera.project(exact)
         return exact, valid & (np.abs(back - pixels).max(axis=1) < 0.5)
     columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    places = [(each / _STEP).astype(np.float32) for each in (columns, rows)]
-    between = cv2.remap(rays.astype(np.float32), *places, cv2.INTER_LINEAR).reshape(-1, 3).astype(np.float64)
+    x, y = ((each / _STEP).astype(np.float32) for each in (columns, rows))
+    between = cv2.remap(rays.astype(np.float32), x, y, cv2.INTER_LINEAR).reshape(-1, 3).astype(np.float64)
     between /= np.sqrt((between**2).sum(axis=1, keepdims=True))
     return between, np.ones(len(between), bool)
 

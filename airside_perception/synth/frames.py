@@ -68,8 +68,8 @@ def render_frame(
     time_s: float,
     rng: np.random.Generator,
     grid: GridSpec | None,
-    occupancy: np.ndarray | None = None,
     exposures: Mapping[str, float] | None = None,
+    occupancy: np.ndarray | None = None,
 ) -> LabelledFrame:
     """Render all cameras of `rig` at `time_s` and label what they see.
 
@@ -80,9 +80,9 @@ def render_frame(
         time_s: anchor time: of the vehicle's pose, the boxes and the voxels.
         rng: sensor noise.
         grid: voxels to label, or None for none.
-        occupancy: its labels at `time_s`, where an earlier frame of the same instant knows them already.
         exposures: camera name -> time at which that camera exposes, with the vehicle and all objects where they are
             then; cameras that are absent lose their image. None: all at `time_s`.
+        occupancy: its labels at `time_s`, where an earlier frame of the same instant knows them already.
     """
     if exposures is None:
         exposures = dict.fromkeys(rig.names, time_s)

@@ -172,9 +172,9 @@ def snow_covered(texture: GroundTexture, snow: float) -> np.ndarray:
         drifts += strength * smooth_noise(rng, drifts.shape, cells)
     grass = cv2.blur((coarse[..., 1] > 1.2 * coarse[..., 0].astype(np.float32)).astype(np.float32), (3, 3))
     lies = np.clip((drifts + (1.9 * snow - 1.05) + 1.6 * grass) * 2.5, 0.0, 0.97)
-    white = np.clip(np.float32([200.0, 206.0, 216.0]) * (1 + 0.05 * drifts[..., None]), 0, 255).astype(np.uint8)
-    lies, white = (cv2.resize(each, (columns, rows), interpolation=cv2.INTER_LINEAR) for each in (lies, white))
-    return cv2.blendLinear(texture.albedo, white, 1 - lies, lies)
+    white = np.clip(np.array([200, 206, 216], np.float32) * (1 + 0.05 * drifts[..., None]), 0, 255).astype(np.uint8)
+    share, cover = (cv2.resize(each, (columns, rows), interpolation=cv2.INTER_LINEAR) for each in (lies, white))
+    return cv2.blendLinear(texture.albedo, cover, 1 - share, share)
 
 
 def _seven_segments() -> dict[str, list[tuple[tuple[int, int], tuple[int, int]]]]:

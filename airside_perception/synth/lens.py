@@ -47,7 +47,7 @@ def _scattered(radiance: np.ndarray, style: SensorStyle, camera: int) -> np.ndar
     height, width = radiance.shape[:2]
     size = (max(width // _COARSE, 8), max(height // _COARSE, 8))
     coarse = cv2.resize(radiance, size, interpolation=cv2.INTER_AREA)
-    added = np.zeros_like(coarse)
+    added: np.ndarray = np.zeros_like(coarse)
     if style.bloom > 0 or style.flare > 0:
         bright = np.minimum(np.maximum(coarse - _GLARE_THRESHOLD, 0), 20.0)
         near, far = (cv2.GaussianBlur(bright, (0, 0), size[0] * s) for s in (0.012, 0.06))

@@ -123,7 +123,7 @@ def _overcast(rng: np.random.Generator, lighting: Lighting, condition: str) -> L
         ambient_color=np.full(3, rng.uniform(0.5, 0.8)),
         cloudiness=float(rng.uniform(0.3, 1.0)),
         sun_glow=np.zeros(3),
-        **{name: float(value) for name, value in weather.items()},
+        **dict[str, Any]((name, float(value)) for name, value in weather.items()),
     )
 
 

@@ -16,10 +16,13 @@ from airside_perception.bags import BagReader, CorruptImage, ImageEvent, open_se
 from airside_perception.ego_motion import EgoMotion, EgoState
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.cameras import Camera
-from airside_perception.synth.bent_camera import covering_pinhole
 from airside_perception.synth.nuscenes_tables import VERSION, NuscenesTables, channel_of
 
 _MAP_FILE = "maps/apron.png"
+
+
+_WIDEST = float(np.radians(150))
+"""Widest view of a straightened image; what a fisheye sees beyond it has no place in these tables."""
 
 
 def export_nuscenes(sequences: Mapping[str, Path], out: Path, jpeg_quality: int | None = 90) -> dict[str, int]:
@@ -134,7 +137,7 @@ class _View:
     """
 
     def __init__(self, camera: Camera):
-        self.pinhole = camera if camera.is_linear else covering_pinhole(camera)
+        self.pinhole = camera if camera.is_linear else _covering_pinhole(camera)
         self._maps: tuple[np.ndarray, np.ndarray] | None = None
         if not camera.is_linear:
             columns, rows = np.meshgrid(np.arange(self.pinhole.width), np.arange(self.pinhole.height))
@@ -146,6 +149,26 @@ class _View:
     def straighten(self, image: np.ndarray) -> np.ndarray:
         """The image as the pinhole sees it."""
         return image if self._maps is None else cv2.remap(image, *self._maps, cv2.INTER_LINEAR)
+
+
+def _covering_pinhole(camera: Camera) -> Camera:
+    """A distortion-free camera at the same place that sees all that `camera` sees, up to `_WIDEST`."""
+    u, v = np.linspace(0, camera.width - 1, 33), np.linspace(0, camera.height - 1, 33)
+    right, bottom = np.full(33, camera.width - 1.0), np.full(33, camera.height - 1.0)
+    sides = [(u, 0 * u), (u, bottom), (0 * v, v), (right, v)]
+    rays = camera.unproject(np.concatenate([np.stack(side, axis=1) for side in sides]))
+    limit = np.tan(_WIDEST / 2)
+    with np.errstate(invalid="ignore"):
+        slopes = np.abs(rays[:, :2] / np.maximum(rays[:, 2:], 1e-3))
+    # A fisheye may not be able to unproject its corners at all.
+    reach = np.clip(np.nan_to_num(slopes, nan=limit), 0, limit).max(axis=0)
+    size = [
+        2 * int(np.ceil(min(r * camera.intrinsics[0, 0], 0.8 * n)))
+        for r, n in zip(reach, (camera.width, camera.height), strict=True)
+    ]
+    fx, fy = (n / 2 / r for n, r in zip(size, reach, strict=True))
+    intrinsics = np.array([[fx, 0, (size[0] - 1) / 2], [0, fy, (size[1] - 1) / 2], [0, 0, 1.0]])
+    return Camera(camera.name, size[0], size[1], intrinsics, camera.base_from_camera)
 
 
 def _write_image(path: Path, image: np.ndarray, jpeg_quality: int | None) -> None:

@@ -182,10 +182,9 @@ def _joined(bent: BentCamera, faces: Sequence[_Surface]) -> _Surface:
     """What the faces of a distorted camera show, in its own pixels."""
     return _Surface(
         bent.resample_labels([face.item for face in faces], -2).astype(np.int32),
-        *(
-            bent.resample_labels([getattr(face, name) for face in faces], 0)
-            for name in ("point", "normal", "coordinate")
-        ),
+        bent.resample_labels([face.point for face in faces], 0),
+        bent.resample_labels([face.normal for face in faces], 0),
+        bent.resample_labels([face.coordinate for face in faces], 0),
         [bent.resample_labels(moved, 0) for moved in zip(*(face.moved for face in faces), strict=True)],
     )
 

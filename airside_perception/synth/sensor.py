@@ -102,10 +102,10 @@ def _processed(image: np.ndarray, style: SensorStyle) -> np.ndarray:
     """Sharpened, and packed for the way to the computer."""
     if style.sharpen > 0:
         soft = cv2.GaussianBlur(image, (0, 0), 1.3)
-        image = cv2.addWeighted(image, 1 + style.sharpen, soft, -style.sharpen, 0)
+        image = np.asarray(cv2.addWeighted(image, 1 + style.sharpen, soft, -style.sharpen, 0))
     if style.jpeg_quality is not None:
         _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, style.jpeg_quality])
-        image = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
     return image
 
 
@@ -120,8 +120,8 @@ def _tone_table(gamma: float, contrast: float) -> np.ndarray:
 def _noise_tile(grain: float) -> np.ndarray:
     """(rows, columns, 3) int8 Gaussian noise of unit strength, by the width of its grain in pixels; the odd sizes
     keep its repetition out of step with images."""
-    drawn = np.random.default_rng(20240607).standard_normal((709, 1103, 3), dtype=np.float32)
+    drawn: np.ndarray = np.random.default_rng(20240607).standard_normal((709, 1103, 3), dtype=np.float32)
     if grain > 0:
-        drawn = cv2.GaussianBlur(drawn, (0, 0), grain)
-        drawn /= drawn.std()
+        drawn = np.asarray(cv2.GaussianBlur(drawn, (0, 0), grain))
+        drawn = drawn / drawn.std()
     return np.clip(np.round(drawn * _STEPS_PER_SIGMA), -127, 127).astype(np.int8)

@@ -72,7 +72,7 @@ def training_samples(
         if index % FRAMES_PER_INSTANT == 0:
             time_s, occupancy = float(rng.uniform(0, SCENE_SECONDS)), None
         rig = random_rig(rng, image_size, cameras)
-        frame = render_frame(backend, scene, rig, time_s, rng, grid, occupancy)
+        frame = render_frame(backend, scene, rig, time_s, rng, grid, occupancy=occupancy)
         occupancy = frame.occupancy
         yield _to_sample(rig, frame)
 

@@ -8,8 +8,11 @@ from airside_perception.classes import GROUND, GSE, PERSON, STRUCTURE
 from airside_perception.geometry.se3 import transform_points
 from airside_perception.records import GridSpec
 from airside_perception.synth.annotate import object_truth, voxelize
+from airside_perception.synth.bent_camera import pixel_rays
 from airside_perception.synth.frames import render_frame
 from airside_perception.synth.raster_backend import RasterBackend
+from airside_perception.synth.rigs import random_rig
+from airside_perception.synth.scenario import build_scene
 from airside_perception.synth.surface_samples import surface_samples
 
 GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
@@ -34,6 +37,24 @@ def test_pixels_with_depth_fall_into_occupied_voxels(scene, frame, small_rig):
     assert total > 10_000
     assert hits / total >= 0.99
     assert same / total >= 0.95
+
+
+@pytest.mark.parametrize(("seed", "lens"), [(2, "pinhole"), (4, "equidistant"), (5, "plumb_bob")])
+def test_random_rigs_see_occupied_voxels_too(seed, lens):
+    rng = np.random.default_rng(seed)
+    rig = random_rig(rng, (192, 120), 3, lens)
+    scene = build_scene(seed, "train", rig, 2.0, layout="stands")
+    frame = render_frame(RasterBackend(scene), scene, rig, 0.7, rng, GRID)
+    hits = total = 0
+    for name, layers in frame.layers.items():
+        camera, known = rig.cameras[name], layers.depth > 0
+        rays = pixel_rays(camera)[known]
+        points = transform_points(camera.base_from_camera, rays / rays[:, 2:] * layers.depth[known][:, None])
+        indices, inside = GRID.indices(points)
+        found = frame.occupancy[tuple(indices[inside].T)]
+        hits, total = hits + (found > 0).sum(), total + len(found)
+    assert total > 5_000
+    assert hits / total >= 0.99
 
 
 def test_seen_pixels_are_observed_voxels(scene, frame, small_rig):
