@@ -109,7 +109,9 @@ def people_about(builder: SceneBuilder, center: np.ndarray, spread: float, count
         start = np.asarray(center, float) + rng.normal(0, spread, 2)
         manner = rng.random()
         if manner < 0.35:
-            asset = builder.random_asset("person")
+            # Nobody pushes what is not there.
+            kinds = [kind for kind in builder.kinds("person") if kind != "person_pushing"]
+            asset = builder.asset(str(rng.choice(kinds)))
             builder.add(asset, Trajectory.standing(start[0], start[1], rng.uniform(-np.pi, np.pi)), margin=0.15)
         elif manner < 0.6:
             asset = builder.asset("person_carrying" if rng.random() < 0.25 else "person_walking")

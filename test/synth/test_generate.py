@@ -155,7 +155,7 @@ def test_an_empty_folder_may_be_filled(rig_file, tmp_path):
         ({"rig": "five_round"}, "rig: expected a preset"),
         ({"split": "dev"}, "--split: expected train, val or test, got 'dev'"),
         ({"duration_s": 0.0}, "--duration and --rate: expected positive numbers"),
-        ({"layout": "moon"}, "--layout: expected one of stands, scatter, got 'moon'"),
+        ({"layout": "moon"}, "--layout: expected one of stands, scatter, turnaround, .* got 'moon'"),
         ({"condition": "hail"}, "--condition: expected one of"),
     ],
 )
