@@ -7,7 +7,7 @@ import pytest
 from synth_scenes import plain_scene, standing
 
 from airside_perception.errors import AirsideError
-from airside_perception.synth import generate
+from airside_perception.synth import sequence_options
 from airside_perception.synth.generate import SynthOptions, run_synth
 from airside_perception.synth.lighting import random_lighting
 from airside_perception.synth.rigs import pinhole
@@ -108,4 +108,4 @@ def test_bad_options_are_refused(tmp_path, changes, wrong):
 
 def test_the_fast_backend_is_the_default():
     assert SynthOptions.backend == "raster"
-    assert generate.BACKENDS == ("raster", "cycles")
+    assert sequence_options.BACKENDS == ("raster", "cycles")
