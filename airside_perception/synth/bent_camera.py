@@ -7,8 +7,9 @@ to what the lens sees of it, so that no angle is out of reach: pixels may look b
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -47,6 +48,7 @@ class BentCamera:
         scale = np.ones(len(rays))
         faces: list[Camera] = []
         self._tops: list[int] = []
+        self._turns: list[np.ndarray] = []
         top = 0
         for number in np.unique(face_of[seen]):
             own = np.flatnonzero(seen & (face_of == number))
@@ -58,11 +60,26 @@ class BentCamera:
             scale[own] = rays[own, 2] / local[:, 2]
             faces.append(face)
             self._tops.append(top)
+            self._turns.append(turn)
             top += face.height
         self.faces = tuple(faces)
         self.seen = seen.reshape(shape)
         self.axis_scale = scale.reshape(shape).astype(np.float32)
         self._x, self._y = x.reshape(shape).astype(np.float32), y.reshape(shape).astype(np.float32)
+
+    def mounted_as(self, camera: Camera) -> BentCamera:
+        """The same lens at another place: all that took long to find stays as it is.
+
+        Args:
+            camera: equal to this one but for its name and pose.
+        """
+        moved = copy.copy(self)
+        moved.camera = camera
+        moved.faces = tuple(
+            replace(face, name=camera.name, base_from_camera=_turned(camera, turn))
+            for face, turn in zip(self.faces, self._turns, strict=True)
+        )
+        return moved
 
     def resample_image(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """The faces' (h, w, 3) radiance as the distorted camera sees it, (H, W, 3)."""
@@ -111,10 +128,19 @@ class BentCamera:
         return sheet
 
 
-@lru_cache(maxsize=16)
+_KEPT_LENSES = 16
+_lenses: OrderedDict[bytes, BentCamera] = OrderedDict()
+
+
 def bent_camera(camera: Camera) -> BentCamera:
-    """The `BentCamera` of a distorted camera, kept while a sequence asks for it in every frame."""
-    return BentCamera(camera)
+    """The `BentCamera` of a distorted camera; lenses are kept while a sequence asks for them in every frame."""
+    key = f"{camera.width} {camera.height} {camera.distortion_model} ".encode()
+    key += camera.intrinsics.tobytes() + camera.distortion.tobytes()
+    known = _lenses.pop(key, None) or BentCamera(camera)
+    _lenses[key] = known
+    if len(_lenses) > _KEPT_LENSES:
+        _lenses.popitem(last=False)
+    return known if known.camera is camera else known.mounted_as(camera)
 
 
 def pixel_rays(camera: Camera) -> np.ndarray:
@@ -164,6 +190,11 @@ def _covering(camera: Camera, turn: np.ndarray, slopes: np.ndarray) -> Camera:
     fx, fy = (size - 1) / extent
     width, height = (int(each) + 2 * MARGIN for each in size)
     intrinsics = np.array([[fx, 0, MARGIN - low[0] * fx], [0, fy, MARGIN - low[1] * fy], [0, 0, 1.0]])
+    return Camera(camera.name, width, height, intrinsics, _turned(camera, turn))
+
+
+def _turned(camera: Camera, turn: np.ndarray) -> np.ndarray:
+    """(4, 4) pose of a face at a camera's place."""
     pose = camera.base_from_camera.copy()
     pose[:3, :3] = pose[:3, :3] @ turn
-    return Camera(camera.name, width, height, intrinsics, pose)
+    return pose

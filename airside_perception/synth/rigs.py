@@ -115,6 +115,8 @@ def random_rig(
     half_length, half_width = rng.uniform(0.2, 2.4), rng.uniform(0.2, 1.3)
     start = rng.choice([0.0, np.pi / count]) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi)
     sloppy = rng.uniform(0.3, 2.0)
+    # One data sheet for all cameras of a rig, or a calibration of each.
+    one_calibration, shared = rng.random() < 0.5, int(rng.integers(2**31))
     rig = {}
     for index in range(count):
         yaw = start + 2 * np.pi * index / count + rng.normal(0, 0.06)
@@ -130,8 +132,11 @@ def random_rig(
             own = _drawn_lens(rng)
             own_hfov = _field_of_view(rng, own, count)
         angles = (yaw, tilt + sloppy * rng.normal(0, 0.03), sloppy * float(rng.normal(0, 0.02)))
-        own_hfov = float(np.clip(own_hfov * np.exp(rng.normal(0, 0.04)), NARROWEST, WIDEST))
-        rig[f"camera_{index}"] = _random_camera(rng, f"camera_{index}", image_size, own, own_hfov, position, angles)
+        lens_rng = np.random.default_rng(shared) if one_calibration and own == usual else rng
+        own_hfov = float(np.clip(own_hfov * np.exp(lens_rng.normal(0, 0.04)), NARROWEST, WIDEST))
+        rig[f"camera_{index}"] = _random_camera(
+            lens_rng, f"camera_{index}", image_size, own, own_hfov, position, angles
+        )
     return Rig(rig, name="random")
 
 

@@ -1,12 +1,14 @@
 """Rigs by name and by chance, and what a wide lens sees."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from synth_scenes import plain_scene, standing
 
 from airside_perception.errors import AirsideError
 from airside_perception.synth.annotate import pixel_counts
-from airside_perception.synth.bent_camera import BentCamera, pixel_rays
+from airside_perception.synth.bent_camera import BentCamera, bent_camera, pixel_rays
 from airside_perception.synth.pixel_layers import PixelLayers
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.rigs import LENSES, PRESETS, fisheye, preset_rig, random_rig, rotation_from_angles
@@ -155,6 +157,18 @@ def test_pixels_are_taken_from_where_their_rays_point(lens):
             away = np.abs(pixels - np.stack([u, v], axis=-1)).max(axis=-1)
             off = np.where(number == k, away, off)
         assert off.max() < 0.56  # the nearest pixel, and what interpolated rays add
+
+
+def test_a_lens_at_another_place_is_looked_up_and_not_made_again():
+    first, second = random_rig(np.random.default_rng(3), (160, 96), 2, "equidistant").cameras.values()
+    moved = replace(first, name="elsewhere", base_from_camera=second.base_from_camera)
+    bent, again, anew = bent_camera(first), bent_camera(moved), BentCamera(moved)
+    assert again.camera is moved
+    assert again.seen is bent.seen, "not computed again"
+    assert [f.name for f in again.faces] == ["elsewhere"] * len(anew.faces)
+    for face, wanted in zip(again.faces, anew.faces, strict=True):
+        assert np.allclose(face.base_from_camera, wanted.base_from_camera)
+        assert np.allclose(face.intrinsics, wanted.intrinsics)
 
 
 def test_labels_of_a_fisheye_are_never_blended(wide):
