@@ -107,8 +107,10 @@ def run_synth_command(args: argparse.Namespace) -> int:
 
 
 def _report(manifest: dict[str, Any], as_json: bool) -> None:
-    # The options are those that the reader has just typed.
-    report(manifest if as_json else {k: v for k, v in manifest.items() if k != "options"}, as_json)
+    if not as_json:
+        # The options are those that the reader has just typed.
+        manifest = {k: len(v) if k == "episodes" else v for k, v in manifest.items() if k != "options"}
+    report(manifest, as_json)
 
 
 def add_export_nuscenes_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +127,12 @@ def make_manifest(options: SynthOptions, scene: Scene, exposures: list[dict[str,
         "seed": options.seed,
         "split": options.split,
         "rig": scene.rig.name,
+        "layout": scene.layout,
         "backend": options.backend,
         "frames": options.frames,
         "dropped_images": {name: frames for name, frames in lost.items() if frames},
         "families": list(scene.families),
+        "episodes": [asdict(episode) for episode in scene.episodes],
         "options": options.content(),
     }
 

@@ -12,6 +12,7 @@ from airside_perception.bags.events import ImageEvent, OdometryEvent
 from airside_perception.errors import AirsideError
 from airside_perception.evaluation.results_format import read_detections, read_ground_truth
 from airside_perception.synth import SynthOptions, run_synth
+from airside_perception.synth.scenario import LAYOUTS
 from airside_perception.synth.sequence_writer import FIRST_STAMP_NS
 
 
@@ -113,6 +114,8 @@ def test_detections_and_manifest_lie_beside(written):
     assert json.loads((out / "manifest.json").read_text()) == manifest
     assert manifest["seed"] == 5
     assert manifest["frames"] == 2
+    assert manifest["layout"] in LAYOUTS
+    assert all(e["end_s"] >= e["start_s"] for e in manifest["episodes"])
     assert {path.name for path in out.iterdir()} == {"bag", "ground_truth", "detections.json", "manifest.json"}
 
 
