@@ -18,7 +18,10 @@ from airside_perception.synth.scene import Scene
 from airside_perception.synth.scene_geometry import SceneGeometry, semantic_lookup
 from airside_perception.synth.surface_samples import surface_samples
 
-_AMODAL_STRIDE = 2
+_AMODAL_STRIDE, _COARSE_AMODAL_STRIDE = 2, 4
+"""Pixels between those that are counted of an object that shows little, and of one that shows a lot."""
+_SHOWS_A_LOT = 2000
+"""Pixels of an image."""
 _BY_PRIORITY = (GROUND, STRUCTURE, AIRCRAFT, OBSTACLE, GSE, PERSON)
 """Where several classes share a voxel the later one, which matters more to a vehicle, names it."""
 
@@ -50,15 +53,24 @@ def pixel_counts(
     amodal = visible.astype(np.float64)
     if not len(wanted):
         return visible, amodal
-    if camera.is_linear:
-        small = camera.resized(camera.width // _AMODAL_STRIDE, camera.height // _AMODAL_STRIDE)
-        alone = _alone(geometry, odom_from_base, small, wanted).sum(dim=(1, 2)).numpy()
-    else:
-        bent = bent_camera(camera).thinned(_AMODAL_STRIDE)
-        drawn = [_alone(geometry, odom_from_base, face, wanted).numpy() for face in bent.faces]
-        alone = np.array([bent.resample_labels(each, 0).sum() for each in zip(*drawn, strict=True)])
-    amodal[wanted] = np.maximum(alone * _AMODAL_STRIDE**2, visible[wanted])
+    big = visible[wanted] >= _SHOWS_A_LOT
+    for group, stride in ((wanted[~big], _AMODAL_STRIDE), (wanted[big], _COARSE_AMODAL_STRIDE)):
+        if len(group):
+            alone = _pixels_alone(geometry, odom_from_base, camera, group, stride)
+            amodal[group] = np.maximum(alone * stride**2, visible[group])
     return visible, amodal
+
+
+def _pixels_alone(
+    geometry: SceneGeometry, odom_from_base: np.ndarray, camera: Camera, wanted: np.ndarray, stride: int
+) -> np.ndarray:
+    """(len(wanted),) pixels, of every `stride`-th in both directions, that show each object with no other there."""
+    if camera.is_linear:
+        small = camera.resized(camera.width // stride, camera.height // stride)
+        return _alone(geometry, odom_from_base, small, wanted).sum(dim=(1, 2)).numpy()
+    bent = bent_camera(camera).thinned(stride)
+    drawn = [_alone(geometry, odom_from_base, face, wanted).numpy() for face in bent.faces]
+    return np.array([bent.resample_labels(each, 0).sum() for each in zip(*drawn, strict=True)])
 
 
 def _alone(geometry: SceneGeometry, odom_from_base: np.ndarray, camera: Camera, wanted: np.ndarray) -> torch.Tensor:
