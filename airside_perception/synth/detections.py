@@ -81,23 +81,40 @@ def simulate_detections(
     Returns:
         The content of a detections file: stamp_ns as text -> entries in odom, best first.
     """
-    errors = errors or DetectorErrors()
-    sources: dict[str, _ErrorSource] = {}
-    alarms = _FalseAlarms(np.random.default_rng([seed, 4242]), errors)
-    detections: dict[str, list[dict[str, Any]]] = {}
-    for frame in frames:
-        time_s = (frame["stamp_ns"] - frames[0]["stamp_ns"]) * 1e-9
+    detector = SimulatedDetector(seed, errors)
+    return {str(frame["stamp_ns"]): detector.detect(frame) for frame in frames}
+
+
+class SimulatedDetector:
+    """The detector of one sequence, frame by frame; arguments as of `simulate_detections`."""
+
+    def __init__(self, seed: int, errors: DetectorErrors | None = None) -> None:
+        self._seed = seed
+        self._errors = errors or DetectorErrors()
+        self._sources: dict[str, _ErrorSource] = {}
+        self._alarms = _FalseAlarms(np.random.default_rng([seed, 4242]), self._errors)
+        self._first_ns: int | None = None
+
+    def detect(self, frame: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Entries of the next frame, odom, best first.
+
+        Args:
+            frame: one of "frames" of tracks.json, later than those before.
+        """
+        if self._first_ns is None:
+            self._first_ns = int(frame["stamp_ns"])
+        time_s = (frame["stamp_ns"] - self._first_ns) * 1e-9
         ego = np.asarray(frame["ego_pose"]["translation"], float)
-        entries = alarms.at(time_s, ego)
+        entries = self._alarms.at(time_s, ego)
         for truth in frame["objects"]:
             name = str(truth["id"])
-            if name not in sources:
-                sources[name] = _ErrorSource(np.random.default_rng([seed, zlib.crc32(name.encode())]), errors)
-            entry = sources[name].detect(truth, ego, time_s)
+            if name not in self._sources:
+                own = np.random.default_rng([self._seed, zlib.crc32(name.encode())])
+                self._sources[name] = _ErrorSource(own, self._errors)
+            entry = self._sources[name].detect(truth, ego, time_s)
             if entry is not None:
                 entries.append(entry)
-        detections[str(frame["stamp_ns"])] = sorted(entries, key=lambda entry: -entry["score"])
-    return detections
+        return sorted(entries, key=lambda entry: -entry["score"])
 
 
 class _ErrorSource:

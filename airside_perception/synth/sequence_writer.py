@@ -15,7 +15,7 @@ from airside_perception import __version__
 from airside_perception.bags import ApronBagWriter
 from airside_perception.config import GridConfig
 from airside_perception.records import GridSpec
-from airside_perception.synth.detections import simulate_detections
+from airside_perception.synth.detections import SimulatedDetector
 from airside_perception.synth.exposures import draw_exposures
 from airside_perception.synth.frames import SceneBackend, render_frame
 from airside_perception.synth.image_files import write_png
@@ -27,7 +27,13 @@ from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.scenario import build_scene
 from airside_perception.synth.scene import Scene
 from airside_perception.synth.sequence_options import SynthOptions, resolve_rig
-from airside_perception.synth.truth_files import make_truth_folders, track_entry, write_labels, write_layers
+from airside_perception.synth.truth_files import (
+    GrowingJson,
+    make_truth_folders,
+    track_entry,
+    write_labels,
+    write_layers,
+)
 
 FIRST_STAMP_NS = 1_700_000_000_000_000_000
 """Stamp of time 0 of every generated sequence."""
@@ -82,8 +88,13 @@ def write_sequence(
     times = [index / options.rate_hz for index in range(options.frames)]
     exposures = draw_exposures(timing, rig.names, times, options.camera_jitter_s, options.drop)
     points = PointTracks(scene, times, options.point_tracks, luck, options.device) if options.point_tracks else None
-    entries, shown = [], []
-    with ApronBagWriter(folder / "bag", rig) as bag:
+    detector, shown = SimulatedDetector(options.seed), []
+    head = f'{{"frame_id": "odom", "rate_hz": {json.dumps(options.rate_hz)}, "frames": ['
+    with (
+        ApronBagWriter(folder / "bag", rig) as bag,
+        GrowingJson(truth / "tracks.json", head, "]}") as tracks,
+        GrowingJson(folder / "detections.json", "{", "}") as detections,
+    ):
         bag.write_static(FIRST_STAMP_NS)
         for index, time_s in enumerate(times):
             labelled = index % options.label_every == 0
@@ -91,7 +102,9 @@ def write_sequence(
             _write_odometry(bag, scene, time_s, options.rate_hz)
             for name, layers in frame.layers.items():
                 bag.write_image(name, _stamp(exposures[index][name]), layers.rgb, jpeg_quality=options.jpeg_quality)
-            entries.append(track_entry(frame, _stamp(time_s)))
+            entry = track_entry(frame, _stamp(time_s))
+            tracks.add(entry)
+            detections.add(detector.detect(entry), str(entry["stamp_ns"]))
             if options.preview and index in (0, options.frames // 2):
                 shown.append(frame)
             if labelled:
@@ -104,9 +117,6 @@ def write_sequence(
                 on_frame(index + 1, options.frames)
         # Cameras that expose after the last anchor have odometry on both sides, too.
         _write_odometry(bag, scene, options.frames / options.rate_hz, options.rate_hz)
-    tracks = {"frame_id": "odom", "rate_hz": options.rate_hz, "frames": entries}
-    (truth / "tracks.json").write_text(json.dumps(tracks))
-    (folder / "detections.json").write_text(json.dumps(simulate_detections(entries, options.seed)))
     spec = {"origin": grid.origin, "voxel_size": grid.voxel_size, "shape": grid.shape, "frame": grid.frame_id}
     (truth / "occupancy" / "grid.json").write_text(json.dumps(spec))
     if points is not None:

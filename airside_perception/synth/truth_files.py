@@ -1,7 +1,8 @@
-"""Ground truth of a frame on disk; formats are those of docs/formats.md."""
+"""Ground truth of a frame on disk; docs/generator.md describes the files."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,34 @@ def make_truth_folders(truth: Path, cameras: Sequence[str], layers: Sequence[str
         for camera in cameras:
             (truth / kind / camera).mkdir(parents=True)
     (truth / "occupancy").mkdir()
+
+
+class GrowingJson:
+    """A JSON file whose entries come one by one: hours of them never lie in memory together.
+
+    Args:
+        path: file to write.
+        before, after: what stands around the entries; entries are separated by commas.
+    """
+
+    def __init__(self, path: Path, before: str, after: str) -> None:
+        self._file = path.open("w", encoding="utf-8")
+        self._file.write(before)
+        self._after, self._separator = after, ""
+
+    def __enter__(self) -> GrowingJson:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._file.write(self._after)
+        self._file.close()
+
+    def add(self, entry: object, name: str | None = None) -> None:
+        """One more element of a list, or with a `name`, member of an object."""
+        label = "" if name is None else f"{json.dumps(name)}: "
+        self._file.write(f"{self._separator}{label}{json.dumps(entry)}")
+        self._separator = ", "
 
 
 def track_entry(frame: LabelledFrame, stamp_ns: int) -> dict[str, Any]:
