@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import airside_perception.synth
 from airside_perception.errors import AirsideError
 from airside_perception.synth import SynthOptions, run_synth
 
@@ -14,6 +18,8 @@ RIGS = ("six_surround", "four_surround")
 """Rigs of the sequences, in turns; their cameras have 640 x 400 pixels."""
 
 FIRST_SEED = 9001
+
+_CODE_FILE = "generator.sha256"
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ def held_out_sequences(count: int, duration_s: float, rate_hz: float, backend: s
 
 
 def generated(sequence: TestSequence, work: Path, progress: bool = True) -> Path:
-    """The folder of a sequence, generated unless an earlier run did so.
+    """The folder of a sequence, generated unless an earlier run with the same generator did so.
 
     A sequence appears under its name only when it is complete, so an interrupted run leaves nothing that
     looks finished.
@@ -60,7 +66,9 @@ def generated(sequence: TestSequence, work: Path, progress: bool = True) -> Path
         found = manifest(folder)
         if {name: found.get(name) for name in wanted} != wanted:
             raise AirsideError(f"{folder}: expected a sequence of {wanted}, found {found}; remove it")
-        return folder
+        if (folder / _CODE_FILE).is_file() and (folder / _CODE_FILE).read_text() == generator_digest():
+            return folder
+        shutil.rmtree(folder)
     work.mkdir(parents=True, exist_ok=True)
     # Voxel labels on every second frame: they cost as much as the images.
     options = SynthOptions(
@@ -75,7 +83,17 @@ def generated(sequence: TestSequence, work: Path, progress: bool = True) -> Path
         progress=progress,
     )
     run_synth(options)
+    (folder / _CODE_FILE).write_text(generator_digest())
     return folder
+
+
+@cache
+def generator_digest() -> str:
+    """Of the code that draws and renders sequences: other code, other sequences."""
+    code = hashlib.sha256()
+    for path in sorted(Path(airside_perception.synth.__file__).parent.rglob("*.py")):
+        code.update(path.read_bytes())
+    return code.hexdigest()
 
 
 def manifest(folder: Path) -> dict[str, Any]:
