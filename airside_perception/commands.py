@@ -24,6 +24,7 @@ from airside_perception.console import (
     writable_folder,
 )
 from airside_perception.errors import AirsideError
+from airside_perception.prior_command import add_prior_arguments, run_prior_command
 from airside_perception.synth_command import (
     add_export_nuscenes_arguments,
     add_synth_arguments,
@@ -311,6 +312,13 @@ COMMANDS = (
         "airside build-engine --precision fp16",
         _build_engine_arguments,
         _build_engine,
+    ),
+    Command(
+        "prior",
+        "show what the object prior can make",
+        "airside prior sample --out out/prior.png",
+        add_prior_arguments,
+        run_prior_command,
     ),
     Command("bench", "measure speed and quality", "airside bench --list", _bench_arguments, _bench),
     Command(

@@ -25,8 +25,9 @@ FLOORS = {
     4: ("pipeline", "synth"),
     5: ("ros", "evaluation", "training"),
     6: ("console",),
-    7: ("commands",),
-    8: ("cli",),
+    7: ("synth_command", "prior_command"),
+    8: ("commands",),
+    9: ("cli",),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 

@@ -1,0 +1,68 @@
+"""Random objects of the prior, and its contact sheet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from airside_perception.cli import main
+from airside_perception.config import Config
+from airside_perception.errors import AirsideError
+from airside_perception.prior import ObjectPrior
+from airside_perception.prior.sampling import nearest, sample_object, typical_objects
+from airside_perception.resources import find_file
+
+
+@pytest.fixture(scope="module")
+def prior() -> ObjectPrior:
+    return ObjectPrior.load(find_file(Config().refine.prior, "refine.prior"))
+
+
+def test_random_objects_are_new_and_made_of_known_ones(prior):
+    known = typical_objects(prior, "gse")
+    shapes = torch.stack([each.shape for each in known])
+    drawn = [sample_object(prior, "gse", torch.Generator().manual_seed(seed)) for seed in range(12)]
+    again = sample_object(prior, "gse", torch.Generator().manual_seed(0))
+    assert torch.equal(again.shape, drawn[0].shape)
+    assert torch.equal(again.texture, drawn[0].texture)
+    spacing = torch.cdist(shapes, shapes).median()
+    for each in drawn:
+        away = (shapes - each.shape).norm(dim=1).min()
+        assert 0 < away < spacing, "like a typical object, but not one"
+        assert (each.size > 0.2).all()
+        assert not prior.decode("gse", each.shape, each.texture, "far").fallback
+
+
+def test_ways_from_one_object_to_another_begin_and_end_there(prior):
+    known = typical_objects(prior, "aircraft")
+    first, last = known[0], known[nearest(known, 0)[0]]
+    assert torch.allclose(first.towards(last, 0.0).shape, first.shape)
+    assert torch.allclose(first.towards(last, 1.0).size, last.size)
+    middle = first.towards(last, 0.5).size
+    assert torch.allclose(middle**2, first.size * last.size, rtol=1e-5)
+
+
+def test_a_prior_without_typical_objects_is_refused(blobs):
+    with pytest.raises(AirsideError, match="expected typical objects of class"):
+        sample_object(blobs, blobs.class_names[0], torch.Generator())
+
+
+def test_the_sheet_shows_objects_in_every_tile(prior):
+    from airside_perception.evaluation.prior_sheet import _CAPTION, _MARGIN, TILE, prior_sheet
+    from airside_perception.explain.drawing import BACKGROUND
+
+    sheet = prior_sheet(prior, count=2, seed=1)
+    rows = 5 * len(prior.class_names)
+    assert sheet.shape == (_MARGIN + rows * (TILE + _CAPTION + _MARGIN), _MARGIN + 2 * (TILE + _MARGIN), 3)
+    for row in range(rows):
+        for column in range(2):
+            top, left = _MARGIN + row * (TILE + _CAPTION + _MARGIN) + _CAPTION, _MARGIN + column * (TILE + _MARGIN)
+            drawn = (sheet[top : top + TILE, left : left + TILE] != np.array(BACKGROUND)).any(axis=-1)
+            assert drawn.mean() > 0.01
+            assert max(drawn.any(axis=0).sum(), drawn.any(axis=1).sum()) > 0.6 * TILE
+
+
+def test_bad_options_end_in_one_line(capsys, tmp_path):
+    assert main(["prior", "sample", "--count", "1", "--out", str(tmp_path / "sheet.png")]) == 2
+    assert "--count: expected 2 to 24" in capsys.readouterr().err
