@@ -100,28 +100,28 @@ def test_depth_belongs_to_the_images_own_stamp(written):
             if isinstance(event, ImageEvent)
         }
     assert np.ptp(scene.ego.positions, axis=0).max() > 1.0, "the vehicle stands: the test shows nothing"
-    truth, camera = options.out / "ground_truth", scene.rig.cameras["left"]
-    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    rays = camera.unproject(np.stack([columns, rows], -1).astype(float))
+    truth = options.out / "ground_truth"
     standing = [o for o in scene.objects if not o.trajectory.moves and o.asset.class_name == "gse"]
     checked = 0
-    for index in (0, 3, 6, 9):
-        path = truth / "depth" / "left" / f"{index:04d}.png"
-        if not path.is_file():
-            continue
-        depth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) / 100.0
-        semantic = cv2.imread(str(truth / "semantic" / "left" / f"{index:04d}.png"), cv2.IMREAD_UNCHANGED)
-        time_s = (stamps["left", index] - FIRST_STAMP_NS) / 1e9
-        pose = scene.odom_from_base(time_s) @ camera.base_from_camera
-        places = transform_points(pose, (rays / rays[..., 2:] * depth[..., None]).reshape(-1, 3))
-        near = (semantic.ravel() == 3) & (depth.ravel() < 25)
-        for item in standing:
-            local = transform_points(np.linalg.inv(item.pose(0.0)), places[near])
-            inside = np.all(np.abs(local) < item.asset.size / 2 + 0.1, axis=1)
-            deep = np.all(np.abs(local) < item.asset.size / 2 + 0.02, axis=1)
-            checked += int(inside.sum())
-            assert deep.sum() >= 0.97 * inside.sum()
-    assert checked > 200, "no standing equipment was near: the test shows nothing"
+    for name, camera in scene.rig.cameras.items():
+        columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+        rays = camera.unproject(np.stack([columns, rows], -1).astype(float))
+        for index in (0, 3, 6, 9):
+            path = truth / "depth" / name / f"{index:04d}.png"
+            if not path.is_file():
+                continue
+            depth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) / 100.0
+            semantic = cv2.imread(str(truth / "semantic" / name / path.name), cv2.IMREAD_UNCHANGED)
+            pose = scene.odom_from_base((stamps[name, index] - FIRST_STAMP_NS) / 1e9) @ camera.base_from_camera
+            places = transform_points(pose, (rays / rays[..., 2:] * depth[..., None]).reshape(-1, 3))
+            near = (semantic.ravel() == 3) & (depth.ravel() < 40)
+            for item in standing:
+                local = transform_points(np.linalg.inv(item.pose(0.0)), places[near])
+                inside = np.all(np.abs(local) < item.asset.size / 2 + 0.1, axis=1)
+                deep = np.all(np.abs(local) < item.asset.size / 2 + 0.02, axis=1)
+                checked += int(inside.sum())
+                assert deep.sum() >= 0.97 * inside.sum()
+    assert checked > 50, "no standing equipment was near: the test shows nothing"
 
 
 @pytest.mark.parametrize(
