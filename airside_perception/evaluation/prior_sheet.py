@@ -8,7 +8,8 @@ import torch
 
 from airside_perception.explain.drawing import BACKGROUND, FAINT, TEXT, Color, write
 from airside_perception.prior import ObjectPrior
-from airside_perception.prior.sampling import PriorObject, nearest, sample_object, typical_objects
+from airside_perception.prior.paths import plausible_path
+from airside_perception.prior.sampling import PriorObject, sample_object, typical_objects
 from airside_perception.rendering import interpolate, rasterize
 
 TILE = 168
@@ -45,8 +46,8 @@ def prior_sheet(prior: ObjectPrior, count: int = 8, seed: int = 0) -> np.ndarray
             rows.append((f"{name}: random", FAINT, [_picture(prior, name, each) for each in drawn]))
         for _ in range(2):
             start = int(torch.randint(len(known), (1,), generator=generator))
-            first, last = known[start], known[(nearest(known, start) or [start])[0]]
-            between = [first.towards(last, share) for share in np.linspace(0, 1, count)]
+            end = int(torch.randint(len(known), (1,), generator=generator))
+            between = plausible_path(prior, name, known[start], known[end], count)
             rows.append((f"{name}: from one to another", FAINT, [_picture(prior, name, each) for each in between]))
     height = TILE + _CAPTION + _MARGIN
     sheet = np.full((_MARGIN + len(rows) * height, _MARGIN + count * (TILE + _MARGIN), 3), BACKGROUND, np.uint8)

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from airside_perception.prior.object_prior import ClassPrior, ObjectPrior
 
 FORMAT = "airside_prior"
-VERSION = "1"
+VERSION = "2"
 _STORED_TYPES = {
-    "shape.basis": torch.float16,
     "shape.mean": torch.float16,
     "shape.resting": torch.float16,
     "shape.live": torch.int32,
 }
 """Large arrays are stored smaller than they are used: float16 moves a surface by less than a hundredth of a cell."""
+_BASIS, _SCALE = "shape.basis", "shape.basis_scale"
+"""The basis is stored in eight bits, one scale for each code entry: typical nodes are off by a hundredth of a cell."""
 
 
 def save_prior(prior: ObjectPrior, path: str | Path) -> None:
@@ -36,6 +37,8 @@ def save_prior(prior: ObjectPrior, path: str | Path) -> None:
     for name, part in prior.classes.items():
         for key, value in part.state_dict().items():
             stored = value.detach().cpu().contiguous()
+            if key == _BASIS:
+                stored, tensors[f"{name}.{_SCALE}"] = _to_eight_bits(stored)
             tensors[f"{name}.{key}"] = stored.to(_STORED_TYPES.get(key, stored.dtype))
         texture = part.texture
         layout[name] = {
@@ -46,6 +49,12 @@ def save_prior(prior: ObjectPrior, path: str | Path) -> None:
         }
     metadata = {**prior.metadata, "format": FORMAT, "version": VERSION, "layout": json.dumps(layout)}
     save_file(tensors, str(path), metadata=metadata)
+
+
+def _to_eight_bits(basis: Tensor) -> tuple[Tensor, Tensor]:
+    """(L, S) float -> (L, S) int8 and the (S,) float32 scale of each column."""
+    scale = basis.abs().amax(dim=0).clamp_min(1e-9) / 127
+    return torch.round(basis / scale).to(torch.int8), scale.float()
 
 
 def load_prior(path: str | Path, device: str | torch.device = "cpu") -> ObjectPrior:
@@ -104,5 +113,6 @@ def _build_class(
                 f"prior weights {path}: tensor '{name}.{key}': expected {tuple(value.shape)}, got {tuple(stored.shape)}"
             )
         state[key] = stored.to(value.dtype)
+    state[_BASIS] *= require(_SCALE)
     part.load_state_dict(state)
     return part

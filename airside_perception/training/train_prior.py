@@ -16,16 +16,12 @@ from airside_perception.classes import OBJECT_CLASSES
 from airside_perception.errors import AirsideError
 from airside_perception.prior.object_prior import ClassPrior, ObjectPrior
 from airside_perception.prior.texture_decoder import TextureDecoder
+from airside_perception.synth.own_assets import OwnAsset, load_own_assets
 from airside_perception.training.prior_data import LATTICES, AssetData, prepare_class
-from airside_perception.training.prior_fit import (
-    FitOptions,
-    TextureTrainer,
-    choose_prototypes,
-    fit_shape_decoder,
-    set_code_statistics,
-    stack_distances,
-    whiten_texture,
-)
+from airside_perception.training.prior_fit import FitOptions, fit_shape_decoder, stack_distances
+from airside_perception.training.prior_prototypes import choose_prototypes, set_code_statistics
+from airside_perception.training.prior_store import load_assets, save_assets
+from airside_perception.training.prior_texture import TextureTrainer, whiten_texture
 
 _CHECKPOINT_SECONDS = 30.0
 WEIGHTS, CHECKPOINT, CURVES = "prior.safetensors", "prior.checkpoint.pt", "prior_curves.png"
@@ -40,22 +36,24 @@ class PriorTrainingOptions:
         out: folder of weights, checkpoint and loss curves.
         steps: most texture steps per class.
         minutes: time budget of the whole run; what preparing data and fitting shapes leave goes to texture.
-        assets: class name to number of training assets.
+        counts: class name to number of training assets.
         variants: class name to meshes per asset: the asset itself and warped copies.
-        prototypes: class name to typical objects stored per kind.
+        prototypes: class name to typical objects stored per kind, or per family of aircraft.
+        own_assets: folder of a user's meshes that join the generated ones (see `synth.own_assets`); "" for none.
         seed: of assets, warps and batches.
         device: "cpu", "cuda" or "auto".
         threads: CPU threads.
-        resume: go on from a checkpoint in `out`, if there is one.
+        resume: go on from prepared data and a checkpoint in `out`, if they are there.
         fit: sizes and rates.
     """
 
     out: Path = Path("out/prior")
     steps: int = 4000
     minutes: float = 60.0
-    assets: dict[str, int] = field(default_factory=lambda: {"aircraft": 90, "gse": 224, "person": 120})
-    variants: dict[str, int] = field(default_factory=lambda: {"aircraft": 5, "gse": 3, "person": 4})
-    prototypes: dict[str, int] = field(default_factory=lambda: {"aircraft": 1, "gse": 2, "person": 4})
+    counts: dict[str, int] = field(default_factory=lambda: {"aircraft": 168, "gse": 324, "person": 252})
+    variants: dict[str, int] = field(default_factory=lambda: {"aircraft": 4, "gse": 3, "person": 3})
+    prototypes: dict[str, int] = field(default_factory=lambda: {"aircraft": 1, "gse": 4, "person": 4})
+    own_assets: str = ""
     seed: int = 1
     device: str = "auto"
     threads: int = 1
@@ -64,7 +62,7 @@ class PriorTrainingOptions:
 
 
 def train_prior(options: PriorTrainingOptions) -> Path:
-    """Train every class in `options.assets`; the same options and seed give the same weights on one machine.
+    """Train every class in `options.counts`; the same options and seed give the same weights on one machine.
 
     (Unless the time budget ends a class before `options.steps`.)
 
@@ -78,10 +76,8 @@ def train_prior(options: PriorTrainingOptions) -> Path:
     device = _check(options)
     torch.set_num_threads(options.threads)
     done = _checkpoint_of(options, device)
-    datasets = {
-        name: prepare_class(name, "train", count, options.seed, options.variants[name])
-        for name, count in options.assets.items()
-    }
+    own = load_own_assets(options.own_assets or None)
+    datasets = {name: _data_of(name, options, own) for name in options.counts}
     parts: dict[str, ClassPrior] = {}
     curves: dict[str, dict[str, list[float]]] = {}
     for name, data in datasets.items():
@@ -92,13 +88,26 @@ def train_prior(options: PriorTrainingOptions) -> Path:
     return options.out / WEIGHTS
 
 
+def _data_of(class_name: str, options: PriorTrainingOptions, own: tuple[OwnAsset, ...]) -> list[AssetData]:
+    """Data of one class, prepared earlier or now."""
+    count, variants = options.counts[class_name], options.variants[class_name]
+    path = options.out / f"prior_data_{class_name}.npz"
+    names = sorted(each.name for each in own)
+    identity = json.dumps([count, variants, options.seed, names, options.own_assets, asdict(LATTICES[class_name])])
+    data = load_assets(path, identity) if options.resume else None
+    if data is None:
+        data = prepare_class(class_name, "train", count, options.seed, variants, own)
+        save_assets(path, data, identity)
+    return data
+
+
 def _check(options: PriorTrainingOptions) -> str:
     """Refuse what can't work; returns the device to use."""
-    unknown = [name for name in options.assets if name not in OBJECT_CLASSES or name not in options.variants]
-    if unknown or not options.assets:
-        raise AirsideError(f"assets: expected counts and variants for some of {OBJECT_CLASSES}, got {options.assets}")
-    if min(options.assets.values()) < 3 or min(options.variants.values()) < 1 or options.steps < 1:
-        raise AirsideError("assets, variants, steps: expected at least 3, 1 and 1")
+    unknown = [name for name in options.counts if name not in OBJECT_CLASSES or name not in options.variants]
+    if unknown or not options.counts:
+        raise AirsideError(f"counts: expected counts and variants for some of {OBJECT_CLASSES}, got {options.counts}")
+    if min(options.counts.values()) < 3 or min(options.variants.values()) < 1 or options.steps < 1:
+        raise AirsideError("counts, variants, steps: expected at least 3, 1 and 1")
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise AirsideError("device: cuda asked for, but torch sees no CUDA device; use cpu")
     try:
@@ -113,7 +122,8 @@ def _check(options: PriorTrainingOptions) -> str:
 
 def _identity(options: PriorTrainingOptions) -> str:
     """What must agree between a checkpoint and the run that goes on from it."""
-    return json.dumps([options.assets, options.variants, options.seed, options.steps, asdict(options.fit)])
+    data = [options.counts, options.variants, options.own_assets, options.seed]
+    return json.dumps([*data, options.steps, asdict(options.fit)])
 
 
 def _checkpoint_of(options: PriorTrainingOptions, device: str) -> dict[str, Any]:
@@ -140,7 +150,10 @@ def _train_class(
     distances = stack_distances(data).to(device)
     shape, shape_codes, shape_losses = fit_shape_decoder(distances, LATTICES[class_name], options.fit)
     del distances
-    texture = TextureDecoder(options.fit.texture_size).to(device)
+    fit = options.fit
+    texture = TextureDecoder(fit.texture_size, fit.texture_frequencies, fit.texture_hidden, fit.texture_features).to(
+        device
+    )
     trainer = TextureTrainer(texture, data, options.fit, options.seed)
     if class_name in done:
         trainer.restore(done[class_name])
@@ -179,8 +192,8 @@ def _metadata(options: PriorTrainingOptions) -> dict[str, str]:
     fitted.pop("out"), fitted.pop("resume")
     return {
         "training": json.dumps(fitted),
-        "classes": ",".join(options.assets),
-        "data": "generated assets, split train",
+        "classes": ",".join(options.counts),
+        "data": "generated assets, split train" + (", own assets" if options.own_assets else ""),
     }
 
 

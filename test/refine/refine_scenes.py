@@ -36,7 +36,7 @@ class Thing:
         return np.array([self.x, self.y, self.size[2] / 2, *self.size, self.yaw])
 
     def shape(self, library: ShapeLibrary) -> LinearShape:
-        return library.shapes(self.class_name)[library.by_size(self.class_name, np.array(self.size), 1)[0]]
+        return library.shape(self.class_name, library.by_size(self.class_name, np.array(self.size), 1)[0])
 
 
 def small_rig(distortion_model: str = "pinhole", distortion: tuple[float, ...] = ()) -> Rig:

@@ -77,7 +77,7 @@ def test_track_meshes_stand_in_their_box(library):
 
 def test_a_code_bends_the_mesh(library):
     plain = track(Thing("gse", 12, 0, 0, VAN))
-    shape = library.shapes("gse")[library.by_size("gse", np.array(VAN), 1)[0]]
+    shape = library.shape("gse", library.by_size("gse", np.array(VAN), 1)[0])
     coded = replace(plain, shape_code=shape.shape_code)
     bent = replace(plain, shape_code=shape.shape_code + 1.5 * shape.directions[0])
     np.testing.assert_allclose(track_vertices(library, coded)[0], track_vertices(library, plain)[0], atol=1e-6)

@@ -10,16 +10,26 @@ from airside_perception.prior import ObjectPrior, fit_codes
 from airside_perception.prior.texture_decoder import TextureDecoder
 from airside_perception.synth.assets import asset_kinds
 from airside_perception.synth.mesh_parts import box, merge
-from airside_perception.training.prior_data import LATTICES, LatticeSpec, draw_assets, prepare_asset
+from airside_perception.synth.own_assets import OwnAsset
+from airside_perception.training.prior_data import (
+    LATTICES,
+    LatticeSpec,
+    draw_assets,
+    posed_mesh,
+    prepare_class,
+    sample_asset,
+)
 from airside_perception.training.prior_distance import inside_nodes, signed_distance, subdivide, to_lattice
-from airside_perception.training.prior_fit import FitOptions, fit_shape_decoder, whiten_texture
+from airside_perception.training.prior_fit import FitOptions, fit_shape_decoder
+from airside_perception.training.prior_store import load_assets
+from airside_perception.training.prior_texture import whiten_texture
 from airside_perception.training.train_prior import PriorTrainingOptions, train_prior
 
 SPEC = LatticeSpec((21, 19, 23), (0.55, 0.55, 0.55), (0.0, 1.5, 0.0))
 
 
 def lattice_corners(mesh):
-    return subdivide(mesh.vertices, mesh.faces, SPEC.axes())[0]
+    return subdivide(mesh.vertices, mesh.faces, SPEC.axes())
 
 
 def test_lattice_coordinates_count_nodes_and_extrapolate():
@@ -86,8 +96,12 @@ def test_whitening_textures_changes_codes_and_not_colours():
 
 
 def test_assets_fill_their_lattice_and_repeat():
-    asset = next(draw_assets("person", "val", 1, 3))
-    first, again = (prepare_asset(asset, np.random.default_rng(1), augment=True) for _ in range(2))
+    asset, _ = next(draw_assets("person", "val", 1, 3))
+    drawn = []
+    for _ in range(2):
+        rng = np.random.default_rng(1)
+        drawn.append(sample_asset(asset, *posed_mesh(asset, rng, augment=True), rng))
+    first, again = drawn
     assert np.array_equal(first.distances, again.distances)
     assert first.distances.shape == LATTICES["person"].shape
     assert 0.01 < (first.distances < 0).mean() < 0.4
@@ -101,7 +115,7 @@ def tiny(tmp_path_factory) -> PriorTrainingOptions:
     """Options that train one class in two seconds."""
     out = tmp_path_factory.mktemp("prior")
     fit = FitOptions(shape_size=6, texture_size=4, rounds=3, batch=4, points=32)
-    return PriorTrainingOptions(out=out, steps=6, assets={"person": 7}, variants={"person": 1}, fit=fit)
+    return PriorTrainingOptions(out=out, steps=6, counts={"person": 7}, variants={"person": 1}, fit=fit)
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +146,32 @@ def test_training_again_gives_the_same_weights_and_resume_starts_where_it_ended(
             assert torch.allclose(other.classes["person"].state_dict()[key], value, atol=1e-6), key
 
 
+def test_prepared_data_is_read_again_unless_it_is_of_something_else(tiny, trained):
+    path = tiny.out / "prior_data_person.npz"
+    identity = str(np.load(path)["identity"])
+    data = load_assets(path, identity)
+    assert len(data) == 7
+    assert data[0].distances.shape == LATTICES["person"].shape
+    assert data[0].typical
+    assert load_assets(path, identity + " ") is None
+    assert load_assets(path.with_name("none.npz"), identity) is None
+    (tiny.out / "torn.npz").write_bytes(path.read_bytes()[:2000])
+    assert load_assets(tiny.out / "torn.npz", identity) is None
+
+
+def test_own_meshes_join_the_class_they_state():
+    mesh = box((0, 0, 0), (3.0, 1.5, 1.0), (0.8, 0.1, 0.1))
+    own = OwnAsset("sled", "gse", "sled", ("train",), mesh)
+    data = prepare_class("gse", "train", 1, 1, own=[own])
+    sleds = [entry for entry in data if entry.subtype == "sled"]
+    assert [entry.typical for entry in sleds] == [True, False, False, False]
+    assert np.allclose(sleds[0].size, [3.0, 1.5, 1.0])
+    assert len(prepare_class("person", "train", 1, 1, own=[own])) == 1
+
+
 def test_training_refuses_what_it_cannot_do(tiny, trained):
     with pytest.raises(AirsideError, match="some of"):
-        train_prior(dataclasses.replace(tiny, assets={"boat": 4}))
+        train_prior(dataclasses.replace(tiny, counts={"boat": 4}))
     with pytest.raises(AirsideError, match="belongs to other options"):
         train_prior(dataclasses.replace(tiny, seed=9))
 
@@ -142,8 +179,9 @@ def test_training_refuses_what_it_cannot_do(tiny, trained):
 def test_inverting_a_training_asset_beats_the_mean(trained, tiny):
     prior = ObjectPrior.load(trained)
     decoder = prior.classes["person"].shape
-    asset = next(draw_assets("person", "train", 1, tiny.seed))
-    data = prepare_asset(asset, np.random.default_rng(5), augment=False)
+    asset, _ = next(draw_assets("person", "train", 1, tiny.seed))
+    rng = np.random.default_rng(5)
+    data = sample_asset(asset, *posed_mesh(asset, rng), rng)
     wanted = torch.from_numpy(data.distances.astype(np.float32)).reshape(-1)[decoder.live]
     fit = fit_codes(prior, "person", decoder.positions[decoder.live], wanted)
     mean_error = (decoder.live_distances(torch.zeros(1, 6))[0] - wanted).abs().mean()
