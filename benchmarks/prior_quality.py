@@ -11,6 +11,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from _machine import describe_machine, machine_line
@@ -18,10 +19,12 @@ from rasterizer import measure_brute_force, measure_crops
 
 from airside_perception.classes import OBJECT_CLASSES
 from airside_perception.config import Config
+from airside_perception.evaluation.prior_failures import failure_sheet
 from airside_perception.prior import ObjectPrior
 from airside_perception.resources import find_file
+from airside_perception.synth.image_files import write_png
 from airside_perception.training.prior_metrics import Likeness
-from airside_perception.training.prior_validation import disentanglement, score_split
+from airside_perception.training.prior_validation import disentanglement, explain_split
 
 TIMED_OBJECTS = 20
 FIGURES = ("silhouette_iou", "foreground_psnr", "chamfer", "thin_recall", "triangles")
@@ -36,13 +39,17 @@ def means(scores: list[Likeness]) -> dict[str, float]:
 
 def quality(prior: ObjectPrior, class_name: str, count: int, arguments: argparse.Namespace) -> dict[str, object]:
     """Inversion from distances, 8 views and 1 view, and how far the codes are apart."""
-    scores = score_split(prior, class_name, arguments.split, count, arguments.seed, arguments.level)
-    if arguments.each:
-        for name, found in scores.items():
-            for score in found:
-                print(class_name, name, asdict(score))
+    explained = []
+    for each in explain_split(prior, class_name, arguments.split, count, arguments.seed, arguments.level):
+        explained.append(each)
+        if arguments.each:
+            print(each.name, {way: round(score.silhouette_iou, 3) for way, score in each.scores.items()}, flush=True)
+    if arguments.pictures:
+        arguments.pictures.mkdir(parents=True, exist_ok=True)
+        sheet = cv2.cvtColor(failure_sheet(explained), cv2.COLOR_RGB2BGR)
+        write_png(arguments.pictures / f"prior_failures_{class_name}.png", sheet)
+    figures: dict[str, object] = {way: means([e.scores[way] for e in explained]) for way in explained[0].scores}
     colors, outlines = disentanglement(prior, class_name)
-    figures: dict[str, object] = {name: means(found) for name, found in scores.items()}
     return {**figures, "swapped_shape_histogram": colors, "swapped_texture_iou": outlines}
 
 
@@ -90,6 +97,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7, help="of the assets (default: %(default)s)")
     parser.add_argument("--level", default="full", help="level of detail that is judged (default: %(default)s)")
     parser.add_argument("--each", action="store_true", help="print every asset")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="draw the worst assets there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     machine = describe_machine()

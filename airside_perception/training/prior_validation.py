@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -71,18 +72,28 @@ def from_views(
     return prior.decode(class_name, found.shape, found.texture, level)
 
 
-def score_split(
+@dataclass(frozen=True)
+class Explained:
+    """One held-out asset: its mesh, and per way of inversion ("distances", "8 views", "1 view") what came out."""
+
+    name: str
+    asset: ObjectMesh
+    meshes: dict[str, TexturedMesh]
+    scores: dict[str, Likeness]
+
+
+def explain_split(
     prior: ObjectPrior, class_name: str, split: str, count: int, seed: int = 7, level: str | int = "full"
-) -> dict[str, list[Likeness]]:
-    """Way of inversion ("distances", "8 views", "1 view") to the likeness of each of `count` assets of a split."""
-    scores: dict[str, list[Likeness]] = {"distances": [], f"{VIEWS} views": [], "1 view": []}
+) -> Iterator[Explained]:
+    """Invert `count` assets of a split in every way, and compare from sides that inversion did not see."""
     for data, asset in held_out(class_name, split, count, seed):
+        meshes = {
+            "distances": from_distances(prior, class_name, data, level),
+            f"{VIEWS} views": from_views(prior, class_name, asset, VIEWS, level),
+            "1 view": from_views(prior, class_name, asset, 1, level),
+        }
         cameras = unseen_cameras(asset.size)
-        scores["distances"].append(likeness(from_distances(prior, class_name, data, level), asset, cameras))
-        for views in (VIEWS, 1):
-            name = f"{views} views" if views > 1 else "1 view"
-            scores[name].append(likeness(from_views(prior, class_name, asset, views, level), asset, cameras))
-    return scores
+        yield Explained(data.name, asset, meshes, {k: likeness(m, asset, cameras) for k, m in meshes.items()})
 
 
 def disentanglement(prior: ObjectPrior, class_name: str) -> tuple[float, float]:

@@ -72,15 +72,16 @@ def test_a_prior_without_typical_objects_is_refused(blobs):
 
 
 def test_the_sheet_shows_objects_in_every_tile(prior):
-    from airside_perception.evaluation.prior_sheet import _CAPTION, _MARGIN, TILE, prior_sheet
+    from airside_perception.evaluation.object_pictures import CAPTION, MARGIN, TILE
+    from airside_perception.evaluation.prior_sheet import prior_sheet
     from airside_perception.explain.drawing import BACKGROUND
 
     sheet = prior_sheet(prior, count=2, seed=1)
     rows = 5 * len(prior.class_names)
-    assert sheet.shape == (_MARGIN + rows * (TILE + _CAPTION + _MARGIN), _MARGIN + 2 * (TILE + _MARGIN), 3)
+    assert sheet.shape == (MARGIN + rows * (TILE + CAPTION + MARGIN), MARGIN + 2 * (TILE + MARGIN), 3)
     for row in range(rows):
         for column in range(2):
-            top, left = _MARGIN + row * (TILE + _CAPTION + _MARGIN) + _CAPTION, _MARGIN + column * (TILE + _MARGIN)
+            top, left = MARGIN + row * (TILE + CAPTION + MARGIN) + CAPTION, MARGIN + column * (TILE + MARGIN)
             drawn = (sheet[top : top + TILE, left : left + TILE] != np.array(BACKGROUND)).any(axis=-1)
             assert drawn.mean() > 0.01
             assert max(drawn.any(axis=0).sum(), drawn.any(axis=1).sum()) > 0.6 * TILE
