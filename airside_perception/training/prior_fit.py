@@ -4,8 +4,8 @@ It has a closed form per round. The decoder is affine, so with squared errors it
 the principal component analysis of the distance grids. Errors that don't matter (a node far outside
 predicted even further outside) and errors that matter less (far from the surface) enter by
 majorisation: each round replaces the targets by what the last prediction is allowed to differ from,
-and solves again. Every round lowers the loss; twenty take a minute where stochastic gradients
-needed an hour and generalised worse.
+and solves again. Every round lowers the loss; eight take half a minute where stochastic gradients needed an hour and
+generalised worse.
 """
 
 from __future__ import annotations
@@ -30,27 +30,14 @@ class FitOptions:
 
     Attributes:
         shape_size, texture_size: code lengths.
-        texture_frequencies, texture_hidden, texture_features: size of the colour field, see `TextureDecoder`.
         rounds: majorisation rounds of the shape basis.
-        batch, points: assets and points of each per texture step.
-        texture_rate: Adam's learning rate at the start; falls to a twentieth by a cosine.
-        code_penalty: weight of the squared texture code length.
-        code_noise: standard deviation added to texture codes while training, so that their space is smooth.
-        bfloat16: run the colour field in bfloat16 while training: twice as fast on CPUs with AMX and on CUDA.
+        texture_rounds: rounds of filling gaps in the colours.
     """
 
-    shape_size: int = 104
+    shape_size: int = 96
     texture_size: int = 24
-    texture_frequencies: int = 6
-    texture_hidden: int = 128
-    texture_features: int = 48
     rounds: int = 8
-    batch: int = 48
-    points: int = 192
-    texture_rate: float = 4e-3
-    code_penalty: float = 1e-4
-    code_noise: float = 0.05
-    bfloat16: bool = False
+    texture_rounds: int = 20
 
 
 def stack_distances(data: list[AssetData]) -> Tensor:

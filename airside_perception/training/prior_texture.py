@@ -1,8 +1,13 @@
-"""Trains the colour field of one class, together with the codes of its training assets, by stochastic gradients."""
+"""Fits the colour field of one class, together with the codes of its training assets.
+
+Like the shape's (see `prior_fit`), the best affine field is a principal component analysis, here of the colours that
+assets show at the nodes of a grid. A node that an asset doesn't show takes what the other assets make likely:
+each round fills the gaps with the last prediction and solves again.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,109 +15,83 @@ from torch import Tensor
 
 from airside_perception.prior.texture_decoder import TextureDecoder
 from airside_perception.training.prior_data import AssetData
-from airside_perception.training.prior_fit import FitOptions
+
+_FULLY_SEEN = 1.0
+"""Summed trilinear weight of an asset's points at a node from which its colour there counts in full."""
+_SILENT = 1e-6
+"""Share of the largest variance below which a code entry explains nothing."""
 
 
-class TextureTrainer:
-    """Fits a `TextureDecoder` and one code per asset to coloured surface points."""
+@dataclass(frozen=True)
+class TextureGrid:
+    """Nodes per axis and half extents of a class's colours, box-normalised."""
 
-    def __init__(self, decoder: TextureDecoder, data: list[AssetData], options: FitOptions, seed: int) -> None:
-        """Prepare training.
+    shape: tuple[int, int, int]
+    reach: tuple[float, float, float]
 
-        Args:
-            decoder: trained in place; its device is the device to work on.
-            data: training assets; variants of one asset share a code.
-            options: rates and sizes.
-            seed: of batches and noise.
-        """
-        device = decoder.linear.device
-        names = sorted({entry.name for entry in data})
-        self.owner = torch.tensor([names.index(entry.name) for entry in data], device=device)
-        self.points = torch.from_numpy(np.stack([entry.points for entry in data])).to(device)
-        self.colors = torch.from_numpy(np.stack([entry.colors for entry in data])).to(device)
-        self.decoder, self.options = decoder, options
-        self.codes = torch.nn.Parameter(torch.zeros(len(names), decoder.code_size, device=device))
-        groups = [{"params": list(decoder.parameters()), "scale": 1.0}, {"params": [self.codes], "scale": 4.0}]
-        self.optimizer = torch.optim.Adam(groups, lr=options.texture_rate, betas=(0.9, 0.98))
-        self.generator = torch.Generator().manual_seed(seed)
-        self.losses: list[float] = []
 
-    def step(self, progress: float) -> float:
-        """One gradient step.
-
-        Args:
-            progress: 0..1, place on the learning rate's cosine.
-
-        Returns:
-            The loss: mean absolute plus twice the mean squared colour error.
-        """
-        fall = 0.05 + 0.95 * 0.5 * (1.0 + float(np.cos(np.pi * min(progress, 1.0))))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.options.texture_rate * fall * group["scale"]
-        device = self.codes.device
-        chosen = torch.randperm(len(self.owner), generator=self.generator)[: self.options.batch].to(device)
-        picks = torch.randint(self.points.shape[1], (len(chosen), self.options.points), generator=self.generator)
-        picks = picks.to(device)
-        codes = self.codes[self.owner[chosen]]
-        noise = torch.randn(codes.shape, generator=self.generator).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.options.bfloat16):
-            predicted = self.decoder(self.points[chosen[:, None], picks], codes + self.options.code_noise * noise)
-        error = predicted.float() - self.colors[chosen[:, None], picks]
-        loss = error.abs().mean() + 2.0 * error.square().mean()
-        total = loss + self.options.code_penalty * codes.square().sum(dim=1).mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimizer.step()
-        self.losses.append(float(loss.detach()))
-        return self.losses[-1]
-
-    def state(self) -> dict[str, Any]:
-        """All that `restore` needs."""
-        return {
-            "decoder": self.decoder.state_dict(),
-            "codes": self.codes.detach().clone(),
-            "optimizer": self.optimizer.state_dict(),
-            "losses": list(self.losses),
-            "generator": self.generator.get_state(),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
-        self.decoder.load_state_dict(state["decoder"])
-        with torch.no_grad():
-            self.codes.copy_(state["codes"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.losses = list(state["losses"])
-        self.generator.set_state(state["generator"].cpu())
+TEXTURE_GRIDS = {
+    "aircraft": TextureGrid((32, 20, 20), (0.5, 0.5, 0.5)),
+    "gse": TextureGrid((24, 12, 18), (0.5, 0.5, 0.5)),
+    # A stride reaches three times as far as the standing body that gives the box.
+    "person": TextureGrid((25, 12, 28), (1.5, 0.5, 0.5)),
+}
 
 
 @torch.no_grad()
-def whiten_texture(decoder: TextureDecoder, codes: Tensor) -> Tensor:
-    """Re-express texture codes so that the assets have mean zero and unit covariance.
-
-    Distances between codes then mean the same in every direction, which association relies on, and
-    Gauss-Newton steps are well scaled. Decoded colours stay as they were.
+def fit_texture_decoder(
+    data: list[AssetData], grid: TextureGrid, code_size: int, rounds: int, device: str = "cpu"
+) -> tuple[TextureDecoder, Tensor, list[float]]:
+    """Best affine colour field of a class and the codes of its assets.
 
     Args:
-        decoder: changed in place.
-        codes: (A, T) float, of the training assets.
+        data: training assets; variants of one asset share a code.
+        grid: where colours live.
+        code_size: length T of a code; entries that the assets don't fill stay silent.
+        rounds: of filling gaps.
+        device: to work on.
 
     Returns:
-        (A, T) whitened codes.
+        The decoder, (B, T) codes of mean zero and unit covariance in the order of the sorted names, and the loss (root
+        mean squared colour error at nodes that assets show) after each round.
     """
-    mean = codes.mean(dim=0)
-    jitter = 1e-4 * torch.eye(codes.shape[1], device=codes.device)
-    covariance = (codes - mean).T @ (codes - mean) / len(codes) + jitter
-    factor = torch.linalg.cholesky(covariance)  # code = mean + factor @ white
-    decoder.hidden_bias.add_(decoder.hidden_weight @ mean)
-    decoder.hidden_weight.copy_(decoder.hidden_weight @ factor)
-    shift = decoder.linear @ mean
-    decoder.linear.copy_(decoder.linear @ factor)
-    # A constant change of the code features belongs into the position network's bias channels.
-    last = decoder.position_network[-1]
-    assert isinstance(last, torch.nn.Linear)
-    rows = last.out_features // 3
-    weight, bias = last.weight.view(3, rows, -1), last.bias.view(3, rows)
-    weight[:, -1] += torch.einsum("k,ckh->ch", shift, weight[:, :-1])
-    bias[:, -1] += bias[:, :-1] @ shift
-    return torch.linalg.solve_triangular(factor, (codes - mean).T, upper=False).T
+    names = sorted({entry.name for entry in data})
+    every_node = torch.arange(int(np.prod(grid.shape)))
+    colors, weights = _splatted(data, names, TextureDecoder(grid.shape, grid.reach, every_node, 1))
+    live = (weights.sum(dim=0) > 0).nonzero().squeeze(1)
+    wanted, weight = colors[:, live].to(device), weights[:, live].to(device)
+    mean = (wanted * weight[..., None]).sum(dim=0) / weight.sum(dim=0)[:, None]
+    wanted = wanted.flatten(1)
+    weight = (weight / _FULLY_SEEN).clamp_max(1.0).repeat_interleave(3, dim=1)
+    predicted = mean.flatten()[None].expand_as(wanted)
+    size, losses = min(code_size, len(names) - 1), []
+    for _ in range(max(rounds, 1)):
+        target = predicted + weight * (wanted - predicted)
+        mean = target.mean(dim=0)
+        centred = target - mean
+        values, vectors = torch.linalg.eigh(centred @ centred.T)
+        filled = values[-size:].flip(0) > _SILENT * values[-1]
+        scores = vectors[:, -size:].flip(1) * filled
+        predicted = mean + scores @ (scores.T @ centred)
+        losses.append(float((weight * (wanted - predicted)).square().sum().div(weight.square().sum()).sqrt()))
+    codes = torch.zeros(len(names), code_size, device=device)
+    codes[:, :size] = scores * len(names) ** 0.5
+    decoder = TextureDecoder(grid.shape, grid.reach, live, code_size).to(device)
+    decoder.mean.copy_(mean.reshape(-1, 3))
+    basis = torch.zeros(len(mean), code_size, device=device)
+    basis[:, :size] = (scores.T @ centred).T / len(names) ** 0.5
+    decoder.basis.copy_(basis.reshape(len(live), -1))
+    return decoder, codes, losses
+
+
+def _splatted(data: list[AssetData], names: list[str], field: TextureDecoder) -> tuple[Tensor, Tensor]:
+    """Mean colour (B, nodes, 3) of each named asset's points around each node, and their summed weights (B, nodes)."""
+    nodes = len(field.row_of_node)
+    colors, weights = torch.zeros(len(names), nodes, 3), torch.zeros(len(names), nodes)
+    for entry in data:
+        rows, share = field.neighbours(torch.from_numpy(entry.points))
+        index = names.index(entry.name)
+        weights[index].index_add_(0, rows.reshape(-1), share.reshape(-1))
+        seen = torch.from_numpy(entry.colors)[:, None] * share[..., None]
+        colors[index].index_add_(0, rows.reshape(-1), seen.reshape(-1, 3))
+    return colors / weights.clamp_min(1e-6)[..., None], weights
