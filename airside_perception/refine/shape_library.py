@@ -124,6 +124,8 @@ class ShapeLibrary:
         covariance = to_numpy(self._prior.code_covariance(class_name)[0]).astype(np.float64)
         directions = _strongest_directions(jacobian, covariance, self.shape_parameters)
         columns = np.clip(np.einsum("vcs,ks->vck", jacobian, directions), -0.25, 0.25)
+        order = np.argsort(-np.square(columns).sum(axis=(0, 1)), kind="stable")
+        directions, columns = directions[order], columns[:, :, order]
         return LinearShape(
             typical.shape_code,
             typical.texture_code,
