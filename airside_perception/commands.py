@@ -150,11 +150,11 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("occupancy", "prior"))
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and curves")
     parser.add_argument("--pool", type=Path, help="folder of samples; default: one in --out, filled while training")
-    parser.add_argument("--minutes", type=positive, default=60.0, help="time budget (default: %(default)s)")
+    parser.add_argument("--minutes", type=positive, default=60.0, help="time budget of 'occupancy' (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of weights and draws (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto (default: %(default)s)")
-    parser.add_argument("--assets", type=Path, metavar="DIR", help="own meshes join the generated scenes (occupancy)")
+    parser.add_argument("--assets", type=Path, metavar="DIR", help="own meshes that join the generated assets")
     parser.add_argument("--fresh", dest="resume", action="store_false", help="ignore an earlier checkpoint in --out")
 
 
@@ -170,14 +170,11 @@ def _train(args: argparse.Namespace) -> int:
             raise AirsideError("--assets: expected without --pool, whose samples exist already; got both")
         pool["assets"] = str(args.assets or "")
         checkpoint = train(NetworkSpec(), TrainingOptions(**fields_of(TrainingOptions, args, out=str(out), **pool)))
-    elif args.assets:
-        raise AirsideError(
-            "--assets: expected with 'occupancy', got it with 'prior', which trains on procedural assets"
-        )
     else:
         from airside_perception.training.train_prior import PriorTrainingOptions, train_prior
 
-        checkpoint = train_prior(PriorTrainingOptions(**fields_of(PriorTrainingOptions, args)))
+        own = str(args.assets or "")
+        checkpoint = train_prior(PriorTrainingOptions(**fields_of(PriorTrainingOptions, args, own_assets=own)))
     print(f"checkpoint: {checkpoint}")
     return 0
 

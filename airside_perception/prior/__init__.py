@@ -7,20 +7,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airside_perception.prior.fitting import FitResult, fit_codes
+    from airside_perception.prior.inversion import Inversion, invert_views
     from airside_perception.prior.object_prior import ClassPrior, ObjectPrior, Prototype
+    from airside_perception.prior.silhouette_rays import ObjectView
     from airside_perception.prior.textured_mesh import LinearizedMesh, TexturedMesh
-
-__all__ = ["ClassPrior", "FitResult", "LinearizedMesh", "ObjectPrior", "Prototype", "TexturedMesh", "fit_codes"]
 
 _ROOMS = {
     "ClassPrior": "object_prior",
     "FitResult": "fitting",
+    "Inversion": "inversion",
     "LinearizedMesh": "textured_mesh",
     "ObjectPrior": "object_prior",
+    "ObjectView": "silhouette_rays",
     "Prototype": "object_prior",
     "TexturedMesh": "textured_mesh",
     "fit_codes": "fitting",
+    "invert_views": "inversion",
 }
+
+__all__ = [
+    "ClassPrior",
+    "FitResult",
+    "Inversion",
+    "LinearizedMesh",
+    "ObjectPrior",
+    "ObjectView",
+    "Prototype",
+    "TexturedMesh",
+    "fit_codes",
+    "invert_views",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,8 @@
 """Inversion against 3D evidence: the codes that explain distances and colours of given points.
 
 Distances are affine in the shape code, so a few damped Gauss-Newton steps with the
-class's Gaussian as a prior replace hundreds of gradient steps. (Inversion against images is the
-refiner's work; it uses the same Jacobians on vertices.)
+class's Gaussian as a prior replace hundreds of gradient steps. Inversion against images (`inversion`) takes the same
+steps on other residuals.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def fit_codes(
     Raises:
         ValueError: unknown class, or array shapes disagree.
     """
-    part = prior._class(class_name)
+    part = prior.class_prior(class_name)
     points = torch.as_tensor(points, dtype=torch.float32, device=prior.device)
     if points.dim() != 2 or points.shape[1] != 3 or not len(points):
         raise ValueError(f"points: expected (N, 3) with N > 0, got {tuple(points.shape)}")
@@ -79,10 +79,29 @@ def fit_codes(
         far = torch.where(wanted > 0, predicted > wanted, predicted < wanted) & (wanted.abs() >= TRUNCATION)
         return torch.where(far, 0.0, predicted - wanted), rows * ~far[:, None]
 
-    shape = _gauss_newton(distance_residuals, part.shape_mean, part.shape_covariance, iterations, prior_weight)
+    shape = gauss_newton(distance_residuals, part.shape_mean, part.shape_covariance, iterations, prior_weight)
     shape_error = float(distance_residuals(shape)[0].abs().mean())
     if colors is None:
         return FitResult(shape, part.texture_mean.clone(), shape_error, float("nan"))
+    texture, texture_error = fit_texture(prior, class_name, points, colors, iterations, prior_weight)
+    return FitResult(shape, texture, shape_error, texture_error)
+
+
+@torch.no_grad()
+def fit_texture(
+    prior: ObjectPrior,
+    class_name: str,
+    points: Tensor,
+    colors: Tensor,
+    iterations: int = 12,
+    prior_weight: float = 1e-4,
+) -> tuple[Tensor, float]:
+    """Find the texture code that best explains colours; arguments and errors as of `fit_codes`.
+
+    Returns:
+        (T,) code and the mean absolute colour residual.
+    """
+    part = prior.class_prior(class_name)
     if colors.shape != points.shape:
         raise ValueError(f"colors: expected {tuple(points.shape)}, got {tuple(colors.shape)}")
     seen = colors.to(points)
@@ -91,24 +110,33 @@ def fit_codes(
         predicted, jacobian = part.texture.jacobian(points, code)
         return (predicted - seen).reshape(-1), jacobian.reshape(-1, jacobian.shape[-1])
 
-    texture = _gauss_newton(color_residuals, part.texture_mean, part.texture_covariance, iterations, prior_weight)
-    return FitResult(shape, texture, shape_error, float(color_residuals(texture)[0].abs().mean()))
+    texture = gauss_newton(color_residuals, part.texture_mean, part.texture_covariance, iterations, prior_weight)
+    return texture, float(color_residuals(texture)[0].abs().mean())
 
 
-def _gauss_newton(
+def gauss_newton(
     residuals: Callable[[Tensor], tuple[Tensor, Tensor]],
     mean: Tensor,
     covariance: Tensor,
     iterations: int,
     prior_weight: float,
+    start: Tensor | None = None,
 ) -> Tensor:
-    """Minimise mean squared residual + prior_weight * Mahalanobis distance of the code; start at the mean."""
+    """Minimise mean squared residual + prior_weight * Mahalanobis distance of a code by damped Gauss-Newton steps.
+
+    Args:
+        residuals: code (K,) to residuals (N,) and their derivative (N, K).
+        mean, covariance: (K,) and (K, K), where the code is expected.
+        iterations: most steps.
+        prior_weight: see above.
+        start: (K,) first code; None: the mean.
+    """
     precision = prior_weight * torch.linalg.inv(covariance + 1e-6 * torch.eye(len(mean), device=mean.device))
 
     def cost_of(code: Tensor, residual: Tensor) -> float:
         return float(residual.square().mean() + (code - mean) @ precision @ (code - mean))
 
-    code, damping = mean.clone(), _FIRST_DAMPING
+    code, damping = (mean if start is None else start).clone(), _FIRST_DAMPING
     residual, jacobian = residuals(code)
     cost = cost_of(code, residual)
     for _ in range(iterations):

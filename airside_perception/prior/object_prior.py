@@ -125,17 +125,17 @@ class ObjectPrior:
 
     def mean_codes(self, class_name: str) -> tuple[Tensor, Tensor]:
         """Mean shape (S,) and texture (T,) code of a class."""
-        prior = self._class(class_name)
+        prior = self.class_prior(class_name)
         return prior.shape_mean.clone(), prior.texture_mean.clone()
 
     def code_covariance(self, class_name: str) -> tuple[Tensor, Tensor]:
         """Covariance of the shape (S, S) and texture (T, T) codes of a class."""
-        prior = self._class(class_name)
+        prior = self.class_prior(class_name)
         return prior.shape_covariance.clone(), prior.texture_covariance.clone()
 
     def prototypes(self, class_name: str) -> tuple[Prototype, ...]:
         """Typical objects of a class, at least one per kind it was trained on; none in untrained priors."""
-        part = self._class(class_name)
+        part = self.class_prior(class_name)
         rows = zip(part.prototype_names, part.prototype_shape, part.prototype_texture, part.prototype_size, strict=True)
         return tuple(Prototype(name, *(each.clone() for each in codes)) for name, *codes in rows)
 
@@ -166,7 +166,7 @@ class ObjectPrior:
         Raises:
             ValueError: unknown class or level, a code of the wrong length, or one that isn't finite.
         """
-        prior = self._class(class_name)
+        prior = self.class_prior(class_name)
         extraction, sdf, fallback = self._extraction(class_name, shape, level)
         vertices = extraction.vertices(prior.shape, sdf)
         colors = prior.texture(vertices, self._code(texture, self.texture_size, "texture"))
@@ -181,7 +181,7 @@ class ObjectPrior:
         vertex group. Where an edge hardly crosses the surface entries grow large: bound steps by pixels.
         """
         extraction, sdf, _ = self._extraction(class_name, shape, level)
-        return extraction.jacobian(self._class(class_name).shape, sdf)
+        return extraction.jacobian(self.class_prior(class_name).shape, sdf)
 
     @torch.no_grad()
     def texture_jacobian(
@@ -195,7 +195,7 @@ class ObjectPrior:
         self, class_name: str, shape: ArrayLike | Tensor, texture: ArrayLike | Tensor, level: str | int = "refine"
     ) -> LinearizedMesh:
         """`decode` with both Jacobians in one pass; arguments and errors as there."""
-        prior = self._class(class_name)
+        prior = self.class_prior(class_name)
         extraction, sdf, fallback = self._extraction(class_name, shape, level)
         vertices = extraction.vertices(prior.shape, sdf)
         colors, texture_jacobian = prior.texture.jacobian(vertices, self._code(texture, self.texture_size, "texture"))
@@ -211,7 +211,7 @@ class ObjectPrior:
 
         For codes near `base_shape`; edges that no longer cross the surface extrapolate.
         """
-        decoder = self._class(class_name).shape
+        decoder = self.class_prior(class_name).shape
         extraction = self._extraction(class_name, base_shape, level)[0]
         sdf = decoder(self._code(shape, self.shape_size, "shape")[None])[0]
         return extraction.vertices(decoder, sdf)
@@ -220,7 +220,7 @@ class ObjectPrior:
         self, class_name: str, shape: ArrayLike | Tensor, level: str | int
     ) -> tuple[Extraction, Tensor, bool]:
         """Topology, the distances that it shows, and whether that is the fallback; cached."""
-        decoder = self._class(class_name).shape
+        decoder = self.class_prior(class_name).shape
         code = self._code(shape, self.shape_size, "shape")
         target = target_of(level)
         key = (class_name, code.cpu().numpy().tobytes(), target)
@@ -231,7 +231,7 @@ class ObjectPrior:
         extraction, fallback = extract(decoder, sdf, target), False
         if extraction is None:
             fallback = True
-            sdf = decoder(self._class(class_name).shape_mean[None])[0]
+            sdf = decoder(self.class_prior(class_name).shape_mean[None])[0]
             extraction = extract(decoder, sdf, target)
         if extraction is None:
             raise ValueError(
@@ -242,7 +242,12 @@ class ObjectPrior:
             self._extractions.popitem(last=False)
         return self._extractions[key]
 
-    def _class(self, class_name: str) -> ClassPrior:
+    def class_prior(self, class_name: str) -> ClassPrior:
+        """Decoders and code statistics of a class.
+
+        Raises:
+            ValueError: unknown class.
+        """
         if class_name not in self.classes:
             raise ValueError(f"class: expected one of {self.class_names}, got {class_name!r}")
         return self.classes[class_name]

@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from airside_perception.prior.object_prior import ClassPrior, ObjectPrior
 
 FORMAT = "airside_prior"
-VERSION = "1"
+VERSION = "2"
 _STORED_TYPES = {
-    "shape.basis": torch.float16,
     "shape.mean": torch.float16,
     "shape.resting": torch.float16,
     "shape.live": torch.int32,
+    "texture.live": torch.int32,
+    "texture.mean": torch.float16,
 }
 """Large arrays are stored smaller than they are used: float16 moves a surface by less than a hundredth of a cell."""
+_EIGHT_BITS = ("shape.basis", "texture.basis")
+"""Stored in eight bits with a scale for each column: nodes are off by about a hundredth of a cell, colours by less
+than a display shows."""
 
 
 def save_prior(prior: ObjectPrior, path: str | Path) -> None:
@@ -36,16 +40,18 @@ def save_prior(prior: ObjectPrior, path: str | Path) -> None:
     for name, part in prior.classes.items():
         for key, value in part.state_dict().items():
             stored = value.detach().cpu().contiguous()
+            if key in _EIGHT_BITS:
+                stored, tensors[f"{name}.{key}_scale"] = _to_eight_bits(stored)
             tensors[f"{name}.{key}"] = stored.to(_STORED_TYPES.get(key, stored.dtype))
-        texture = part.texture
-        layout[name] = {
-            "prototypes": list(part.prototype_names),
-            "texture_frequencies": texture.frequencies,
-            "texture_hidden": texture.position_network[0].out_features,
-            "texture_features": texture.features_count,
-        }
+        layout[name] = {"prototypes": list(part.prototype_names)}
     metadata = {**prior.metadata, "format": FORMAT, "version": VERSION, "layout": json.dumps(layout)}
     save_file(tensors, str(path), metadata=metadata)
+
+
+def _to_eight_bits(basis: Tensor) -> tuple[Tensor, Tensor]:
+    """(L, C) float -> (L, C) int8 and the (C,) float32 scale of each column."""
+    scale = basis.abs().amax(dim=0).clamp_min(1e-9) / 127
+    return torch.round(basis / scale).to(torch.int8), scale.float()
 
 
 def load_prior(path: str | Path, device: str | torch.device = "cpu") -> ObjectPrior:
@@ -84,12 +90,8 @@ def _build_class(
 
     axes = (require("shape.axis_x"), require("shape.axis_y"), require("shape.axis_z"))
     shape = ShapeDecoder(axes, require("shape.live"), require("shape.resting"), require("shape.basis").shape[1])
-    texture = TextureDecoder(
-        require("texture.linear").shape[1],
-        options["texture_frequencies"],
-        options["texture_hidden"],
-        options["texture_features"],
-    )
+    nodes, code_size = require("texture.shape").tolist(), require("texture.basis").shape[1] // 3
+    texture = TextureDecoder(tuple(nodes), tuple(require("texture.reach").tolist()), require("texture.live"), code_size)
     part = ClassPrior(shape, texture).to(device)
     part.prototype_names = tuple(options["prototypes"])
     for key in ("prototype_shape", "prototype_texture", "prototype_size"):
@@ -104,5 +106,7 @@ def _build_class(
                 f"prior weights {path}: tensor '{name}.{key}': expected {tuple(value.shape)}, got {tuple(stored.shape)}"
             )
         state[key] = stored.to(value.dtype)
+    for key in _EIGHT_BITS:
+        state[key] *= require(f"{key}_scale")
     part.load_state_dict(state)
     return part

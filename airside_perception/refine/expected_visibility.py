@@ -23,11 +23,11 @@ def track_vertices(library: ShapeLibrary, track: Track) -> tuple[np.ndarray, np.
     """
     if track.shape_code is not None:
         index = library.nearest(track.class_name, track.shape_code)
-        shape = library.shapes(track.class_name)[index]
+        shape = library.shape(track.class_name, index)
         offset = shape.offset_of(track.shape_code, 2.5)
         vertices = shape.vertices + shape.shape_columns @ offset
     else:
-        shape = library.shapes(track.class_name)[library.by_size(track.class_name, track.box[3:6], 1)[0]]
+        shape = library.shape(track.class_name, library.by_size(track.class_name, track.box[3:6], 1)[0])
         vertices = shape.vertices
     metric = vertices * track.box[3:6]
     cosine, sine = np.cos(track.box[6]), np.sin(track.box[6])

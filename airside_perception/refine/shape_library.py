@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from airside_perception.prior import ObjectPrior
 
@@ -51,6 +50,25 @@ class LinearShape:
         return np.clip(offset, -limit, limit)
 
 
+@dataclass(frozen=True)
+class _TypicalObject:
+    """Codes (S,), (T,) float32 and size (3,) float64 metres, or None, of a shape that is not decoded yet."""
+
+    shape_code: np.ndarray
+    texture_code: np.ndarray
+    size: np.ndarray | None
+
+
+def _typical_objects(prior: ObjectPrior, class_name: str) -> list[_TypicalObject]:
+    """The prototypes of a class; the class mean where there are none."""
+    to_numpy = lambda tensor: np.asarray(tensor.detach().cpu())  # noqa: E731
+    found = [
+        _TypicalObject(to_numpy(each.shape), to_numpy(each.texture), to_numpy(each.size).astype(np.float64))
+        for each in prior.prototypes(class_name)
+    ]
+    return found or [_TypicalObject(*(to_numpy(code) for code in prior.mean_codes(class_name)), None)]
+
+
 class ShapeLibrary:
     """Typical shapes of each class of a prior.
 
@@ -63,40 +81,39 @@ class ShapeLibrary:
     def __init__(self, prior: ObjectPrior, parameters: int = 4, level: str | int = "refine"):
         self._prior, self._level = prior, level
         self.shape_parameters = parameters
-        self._shapes: dict[str, list[LinearShape]] = {}
+        self._typical = {name: _typical_objects(prior, name) for name in prior.class_names}
+        self._shapes: dict[tuple[str, int], LinearShape] = {}
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Classes that can be rendered."""
         return tuple(self._prior.class_names)
 
+    def shape(self, class_name: str, index: int) -> LinearShape:
+        """One typical shape; decoded at the first call, a few tens of milliseconds."""
+        if (class_name, index) not in self._shapes:
+            self._shapes[class_name, index] = self._linearise(class_name, self._typical[class_name][index])
+        return self._shapes[class_name, index]
+
     def shapes(self, class_name: str) -> list[LinearShape]:
-        """The typical shapes of a class; built at the first call, a few tens of milliseconds each."""
-        if class_name not in self._shapes:
-            self._shapes[class_name] = [self._linearise(class_name, *each) for each in self._typical(class_name)]
-        return self._shapes[class_name]
+        """All typical shapes of a class."""
+        return [self.shape(class_name, index) for index in range(len(self._typical[class_name]))]
 
     def by_size(self, class_name: str, size: np.ndarray, count: int) -> list[int]:
         """Indices of the `count` typical shapes whose proportions and size fit `size` (3,) best."""
-        shapes = self.shapes(class_name)
-        if shapes[0].size is None or len(shapes) <= 1:
-            return list(range(min(count, len(shapes))))
-        difference = np.log(np.array([s.size for s in shapes])) - np.log(np.maximum(size, 0.05))
+        typical = self._typical[class_name]
+        if typical[0].size is None or len(typical) <= 1:
+            return list(range(min(count, len(typical))))
+        difference = np.log(np.array([each.size for each in typical])) - np.log(np.maximum(size, 0.05))
         return [int(i) for i in np.argsort(np.abs(difference).sum(axis=1), kind="stable")[:count]]
 
     def nearest(self, class_name: str, shape_code: np.ndarray) -> int:
         """Index of the typical shape whose code is nearest to `shape_code` (S,)."""
-        codes = np.array([s.shape_code for s in self.shapes(class_name)])
+        codes = np.array([each.shape_code for each in self._typical[class_name]])
         return int(np.argmin(((codes - shape_code) ** 2).sum(axis=1)))
 
-    def _typical(self, class_name: str) -> list[tuple[torch.Tensor, torch.Tensor, np.ndarray | None]]:
-        prototypes = self._prior.prototypes(class_name)
-        if not prototypes:
-            return [(*self._prior.mean_codes(class_name), None)]
-        return [(p.shape, p.texture, np.asarray(p.size)) for p in prototypes]
-
-    def _linearise(self, class_name: str, shape, texture, size) -> LinearShape:
-        linear = self._prior.decode_linearized(class_name, shape, texture, self._level)
+    def _linearise(self, class_name: str, typical: _TypicalObject) -> LinearShape:
+        linear = self._prior.decode_linearized(class_name, typical.shape_code, typical.texture_code, self._level)
         to_numpy = lambda tensor: tensor.detach().cpu().numpy()  # noqa: E731
         mesh = linear.mesh
         vertices = to_numpy(mesh.vertices).astype(np.float64)
@@ -107,9 +124,11 @@ class ShapeLibrary:
         covariance = to_numpy(self._prior.code_covariance(class_name)[0]).astype(np.float64)
         directions = _strongest_directions(jacobian, covariance, self.shape_parameters)
         columns = np.clip(np.einsum("vcs,ks->vck", jacobian, directions), -0.25, 0.25)
+        order = np.argsort(-np.square(columns).sum(axis=(0, 1)), kind="stable")
+        directions, columns = directions[order], columns[:, :, order]
         return LinearShape(
-            np.asarray(to_numpy(torch.as_tensor(shape)), np.float32),
-            np.asarray(to_numpy(torch.as_tensor(texture)), np.float32),
+            typical.shape_code,
+            typical.texture_code,
             ((vertices - (low + high) / 2) * stretch).astype(np.float32),
             to_numpy(mesh.faces),
             to_numpy(mesh.normals),
@@ -117,7 +136,7 @@ class ShapeLibrary:
             directions.astype(np.float32),
             columns.astype(np.float32),
             to_numpy(linear.texture_jacobian),
-            None if size is None else np.asarray(size, np.float64),
+            typical.size,
         )
 
 

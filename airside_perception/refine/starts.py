@@ -57,7 +57,7 @@ def make_start(
     offset, shape_index = np.zeros(library.shape_parameters), -1
     if track is not None and track.shape_code is not None:
         shape_index = library.nearest(detection.class_name, track.shape_code)
-        offset = library.shapes(detection.class_name)[shape_index].offset_of(track.shape_code, 2.0)
+        offset = library.shape(detection.class_name, shape_index).offset_of(track.shape_code, 2.0)
     return Start(detection, shape_index, offset, log_size, np.maximum(std, 0.02), track)
 
 
@@ -130,7 +130,7 @@ def choose_starts(
         found = peaks(beliefs[index], HEADING_DEPTH, 1 if tracked else 4)
         for yaw, log_belief, std in found if tracked else _with_steps_between(beliefs[index], found):
             for candidate in candidates:
-                trials.append(_Trial(index, library.shapes(name)[candidate], yaw, std, log_belief))
+                trials.append(_Trial(index, library.shape(name, candidate), yaw, std, log_belief))
     cost = _trial_energy(trials, prior, views) - np.array([trial.log_belief for trial in trials])
     best: dict[int, int] = {}
     for position, trial in enumerate(trials):

@@ -23,6 +23,7 @@ _HOME_OF_NAME = {
     "item_visibility": "visibility",
     "lambert": "shading",
     "rasterize": "backend",
+    "sample_texture": "texture",
     "ray_weights": "volume",
     "render_rays": "volume",
     "render_scene": "scene_renderer",

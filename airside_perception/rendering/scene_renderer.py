@@ -116,6 +116,7 @@ def render_scene(
     near: float = 0.1,
     far: float = 500.0,
     cull_backfaces: bool = False,
+    two_sided: bool = False,
 ) -> SceneRender:
     """Draw all items into one image of `camera`.
 
@@ -129,6 +130,7 @@ def render_scene(
         background: colour where nothing is drawn.
         near, far: depth range that is drawn, metres.
         cull_backfaces: halves the work for closed meshes.
+        two_sided: light the back of a face like its front, for open meshes (a tarpaulin, a scanned panel).
     """
     packed = pack_scene(camera, items, near, far)
     raster = rasterize(packed.clip[None], packed.triangles, (camera.height, camera.width), None, None, cull_backfaces)
@@ -138,7 +140,8 @@ def render_scene(
     rows, columns = torch.nonzero(face >= 0, as_tuple=True)
     drawn = face[rows, columns]
     color = torch.tensor(background, dtype=torch.float32).expand(camera.height, camera.width, 3).clone()
-    color[rows, columns] = _shade_pixels(camera, items, packed, raster[0, rows, columns], drawn, lighting or Lighting())
+    pixels = raster[0, rows, columns]
+    color[rows, columns] = _shade_pixels(camera, items, packed, pixels, drawn, lighting or Lighting(), two_sided)
 
     item_of_face = torch.repeat_interleave(torch.arange(len(items)), packed.ranges[:, 1].long())
     item_id = torch.full_like(face, -1)
@@ -161,6 +164,7 @@ def _shade_pixels(
     pixels: torch.Tensor,
     drawn: torch.Tensor,
     lighting: Lighting,
+    two_sided: bool,
 ) -> torch.Tensor:
     """Colours (N, 3) of raster values (N, 4) whose packed faces are `drawn` (N,)."""
     if not len(drawn):
@@ -169,11 +173,16 @@ def _shade_pixels(
     corners = packed.triangles[drawn].long()
     weights = torch.stack([pixels[:, 0], pixels[:, 1], 1 - pixels[:, 0] - pixels[:, 1]], dim=1).unsqueeze(-1)
 
-    flat = face_normals(torch.from_numpy(packed.points_camera), packed.triangles[drawn])
+    points = torch.from_numpy(packed.points_camera)
+    flat = face_normals(points, packed.triangles[drawn])
     vertex_albedo, face_albedo, face_colored, smooth_normals, smooth = _attributes(camera, items, packed)
     albedo = (vertex_albedo[corners] * weights).sum(dim=1)
     albedo = torch.where(face_colored[drawn, None], face_albedo[drawn], albedo)
     normals = torch.where(smooth[drawn, None], (smooth_normals[corners] * weights).sum(dim=1), flat)
+    if two_sided:
+        # A face shows its back where its own normal points away from the camera, which smooth normals may not tell.
+        shows_back = (flat * points[corners[:, 0]]).sum(dim=1, keepdim=True) > 0
+        normals = torch.where(shows_back, -normals, normals)
     return lambert(albedo, normalized(normals), lighting.rotated(camera_from_base))
 
 

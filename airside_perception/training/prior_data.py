@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from airside_perception.synth.assets import Asset, asset_kinds, make_asset
-from airside_perception.training.prior_distance import FloatArray, signed_distance, subdivide
+from airside_perception.synth.assets import Asset, asset_kinds, families, make_asset
+from airside_perception.synth.own_assets import OwnAsset
+from airside_perception.training.prior_distance import FloatArray, IntArray, signed_distance, subdivide
+from airside_perception.training.prior_views import visible_colors
 
 DISTANCE_RANGE = 2.5
 """Truncation of training distances, cells."""
@@ -48,7 +50,10 @@ LATTICES = {
     "person": LatticeSpec((36, 22, 40), (1.65, 0.56, 0.53), (1.8, 0.0, 0.0)),
 }
 
-COLOUR_SAMPLES = 2048
+COLOUR_SAMPLES = 3072
+"""Coloured points of an asset."""
+OWN_COPIES = 4
+"""Of each of a user's meshes: as many as of a family."""
 
 
 @dataclass
@@ -58,31 +63,42 @@ class AssetData:
     Attributes:
         name: asset name; variants share it.
         subtype: kind, or family of aircraft.
-        augmented: True for warped variants.
-        vertices: (V, 3) float32, box-normalised.
-        faces: (F, 3) int32.
+        family: style of the kind.
+        typical: True for a member with its family's real proportions; False for varied and warped ones.
         size: (3,) float64 metres.
         distances: (X, Y, Z) float16, cells, truncated.
-        points: (N, 3) float32, outer surface points, box-normalised.
+        points: (N, 3) float32, visible surface points, box-normalised.
         colors: (N, 3) float32 albedo at `points`.
     """
 
     name: str
     subtype: str
-    augmented: bool
-    vertices: FloatArray
-    faces: NDArray[np.integer]
+    family: str
+    typical: bool
     size: FloatArray
     distances: NDArray[np.float16]
     points: FloatArray
     colors: FloatArray
 
 
-def draw_assets(class_name: str, split: str, count: int, seed: int) -> Iterator[Asset]:
-    """`count` assets that visit the kinds of a class in turn; the same arguments give the same assets."""
+def draw_assets(class_name: str, split: str, count: int, seed: int) -> Iterator[tuple[Asset, bool]]:
+    """`count` assets that visit the kinds of a class in turn, and the families of each kind in turn.
+
+    Of every family the first is ready to drive (doors shut, booms down) and the second in a state drawn at random, both
+    with real proportions; the others are varied where the split allows it.
+
+    Yields:
+        The asset, and whether its proportions are real. The same arguments give the same assets.
+    """
     kinds = asset_kinds(class_name, split)
     for index in range(count):
-        yield make_asset(kinds[index % len(kinds)], seed * 100_003 + index, split)
+        kind = kinds[index % len(kinds)]
+        own = [name for name, its_split in families(kind).items() if its_split == split]
+        visit, position = divmod(index // len(kinds), len(own))
+        yield (
+            make_asset(kind, seed * 100_003 + index, split, own[position], varied=visit > 1, moving=visit == 0),
+            visit <= 1,
+        )
 
 
 def _monotone_warp(values: FloatArray, strength: float, symmetric: bool, rng: np.random.Generator) -> FloatArray:
@@ -98,62 +114,78 @@ def _monotone_warp(values: FloatArray, strength: float, symmetric: bool, rng: np
     return np.sign(values) * inside if symmetric else inside
 
 
-def normalized_vertices(asset: Asset, phase: float | None) -> FloatArray:
-    """(V, 3) vertices of an asset over its rest box's size, at a stride phase or at rest."""
-    mesh = asset.mesh if phase is None or asset.animate is None else asset.animate(phase)
-    return mesh.vertices.astype(np.float64) / asset.size
-
-
-def prepare_asset(asset: Asset, rng: np.random.Generator, augment: bool) -> AssetData:
-    """Distances and colours of one asset.
+def posed_mesh(asset: Asset, rng: np.random.Generator, augment: bool = False) -> tuple[FloatArray, IntArray]:
+    """One asset over its rest box's size, at a random phase of its cycle if it has one.
 
     Args:
         asset: from the generator.
-        rng: draws stride phase, warps and samples.
+        rng: draws the phase and the warps.
         augment: bend proportions by smooth monotone warps per axis, and mirror at random: shapes between
             and beyond the families.
+
+    Returns:
+        (V, 3) float64 vertices, box-normalised, and (F, 3) faces.
     """
-    phase = float(rng.random()) if asset.animate is not None else None
-    vertices = normalized_vertices(asset, phase)
-    faces = np.asarray(asset.mesh.faces)
+    mesh = asset.mesh if asset.animate is None else asset.animate(float(rng.random()))
+    vertices, faces = mesh.vertices.astype(np.float64) / asset.size, np.asarray(asset.mesh.faces)
     if augment:
         for axis, strength in enumerate((0.25, 0.2, 0.25)):
             vertices[:, axis] = _monotone_warp(vertices[:, axis], strength, axis == 1, rng)
         if rng.random() < 0.5:
             vertices[:, 1] *= -1
             faces = faces[:, ::-1]
-    return distances_and_colors(asset, vertices, faces, rng, augment)
+    return vertices, faces
 
 
-def distances_and_colors(
-    asset: Asset, vertices: FloatArray, faces: NDArray[np.integer], rng: np.random.Generator, augmented: bool
+def sample_asset(
+    asset: Asset, vertices: FloatArray, faces: IntArray, rng: np.random.Generator, typical: bool = False
 ) -> AssetData:
-    """Sample one normalised mesh of `asset` on its class's lattice."""
+    """Distances and colours of one mesh of `asset` on its class's lattice.
+
+    Args:
+        asset: gives class, size and colours.
+        vertices, faces: from `posed_mesh`.
+        rng: draws samples.
+        typical: see `AssetData`.
+    """
     spec = LATTICES[asset.class_name]
-    axes = spec.axes()
-    corners, source = subdivide(vertices, faces, axes)
-    distances, samples = signed_distance(corners, spec.shape, DISTANCE_RANGE, rng)
-    chosen = rng.choice(len(samples.points), COLOUR_SAMPLES, replace=len(samples.points) < COLOUR_SAMPLES)
-    points = samples.points[chosen]
-    points = np.stack([np.interp(points[:, i], np.arange(len(axes[i])), axes[i]) for i in range(3)], axis=1)
-    colors = np.asarray(asset.mesh.face_colors)[source[samples.faces[chosen]]]
+    corners = subdivide(vertices, faces, spec.axes())
+    distances, _ = signed_distance(corners, spec.shape, DISTANCE_RANGE, rng)
+    points, colors = visible_colors(vertices, faces, np.asarray(asset.mesh.face_colors), asset.size)
+    chosen = rng.choice(len(points), COLOUR_SAMPLES, replace=len(points) < COLOUR_SAMPLES)
     return AssetData(
         asset.name,
         asset.subtype,
-        augmented,
-        vertices.astype(np.float32),
-        faces.astype(np.int32),
+        asset.family,
+        typical,
         asset.size,
         distances.astype(np.float16),
-        points.astype(np.float32),
-        colors.astype(np.float32),
+        points[chosen],
+        colors[chosen],
     )
 
 
-def prepare_class(class_name: str, split: str, count: int, seed: int, variants: int = 1) -> list[AssetData]:
-    """Data of `count` assets; beyond the first, each of the `variants` per asset is augmented."""
+def prepare_class(
+    class_name: str, split: str, count: int, seed: int, variants: int = 1, own: Sequence[OwnAsset] = ()
+) -> list[AssetData]:
+    """Data of `count` assets and of a user's `own` meshes of that class.
+
+    Beyond the first, each of the `variants` per asset is augmented.
+    """
     rng = np.random.default_rng([seed, count, variants])
+    drawn = [*draw_assets(class_name, split, count, seed), *_draw_own(class_name, split, seed, own)]
     data = []
-    for asset in tqdm(draw_assets(class_name, split, count, seed), total=count, desc=f"{class_name} {split} assets"):
-        data += [prepare_asset(asset, rng, augment=variant > 0) for variant in range(variants)]
+    for asset, typical in tqdm(drawn, desc=f"{class_name} {split} assets"):
+        for variant in range(variants):
+            mesh = posed_mesh(asset, rng, augment=variant > 0)
+            data.append(sample_asset(asset, *mesh, rng, typical and variant == 0))
     return data
+
+
+def _draw_own(class_name: str, split: str, seed: int, own: Sequence[OwnAsset]) -> Iterator[tuple[Asset, bool]]:
+    """Each of a user's meshes of a class once as it is and then with other dirt; see `draw_assets`."""
+    for mesh in own:
+        if mesh.class_name == class_name and split in mesh.splits:
+            for copy in range(OWN_COPIES):
+                # Only the training split stretches; the first keeps its size.
+                yield mesh.make(seed * 100_003 + copy, "val" if copy == 0 else split), copy == 0

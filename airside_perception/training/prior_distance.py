@@ -51,7 +51,7 @@ def to_lattice(points: FloatArray, axes: tuple[FloatArray, ...]) -> FloatArray:
     return np.stack(columns, axis=1)
 
 
-def subdivide(vertices: FloatArray, faces: IntArray, axes: tuple[FloatArray, ...]) -> tuple[FloatArray, IntArray]:
+def subdivide(vertices: FloatArray, faces: IntArray, axes: tuple[FloatArray, ...]) -> FloatArray:
     """Split long triangles in four until they bend with the lattice's spacing.
 
     Args:
@@ -60,28 +60,24 @@ def subdivide(vertices: FloatArray, faces: IntArray, axes: tuple[FloatArray, ...
         axes: node coordinates per axis.
 
     Returns:
-        (F', 3, 3) triangle corners in lattice coordinates and (F',) source face of each.
+        (F', 3, 3) triangle corners in lattice coordinates.
     """
     corners = vertices[faces].astype(np.float64)
-    source = np.arange(len(faces))
-    done_corners, done_source = [], []
+    done = []
     for _ in range(6):
         lattice = to_lattice(corners.reshape(-1, 3), axes).reshape(-1, 3, 3)
         longest = np.linalg.norm(lattice - np.roll(lattice, 1, axis=1), axis=2).max(axis=1)
         long = longest > _LONGEST_EDGE
-        done_corners.append(lattice[~long])
-        done_source.append(source[~long])
+        done.append(lattice[~long])
         if not long.any():
             break
         a, b, c = corners[long].transpose(1, 0, 2)
         ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2
         quarters = [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
         corners = np.concatenate([np.stack(quarter, axis=1) for quarter in quarters])
-        source = np.tile(source[long], 4)
     else:
-        done_corners.append(to_lattice(corners.reshape(-1, 3), axes).reshape(-1, 3, 3))
-        done_source.append(source)
-    return np.concatenate(done_corners), np.concatenate(done_source)
+        done.append(to_lattice(corners.reshape(-1, 3), axes).reshape(-1, 3, 3))
+    return np.concatenate(done)
 
 
 def _winding_along(corners: FloatArray, shape: tuple[int, int, int], axis: int) -> NDArray[np.int32]:

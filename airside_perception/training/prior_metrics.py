@@ -1,161 +1,135 @@
-"""How well the prior explains assets of families that it never saw."""
+"""How alike a decoded object and the asset are that it stands for: outlines, colours, surfaces, thin parts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from airside_perception.prior.fitting import fit_codes
-from airside_perception.prior.object_prior import ObjectPrior
+from airside_perception.geometry.cameras import Camera
 from airside_perception.prior.textured_mesh import TexturedMesh
-from airside_perception.rendering import interpolate, rasterize
-from airside_perception.training.prior_data import AssetData, draw_assets, prepare_asset
+from airside_perception.training.prior_views import render_views, split_faces
 
-VIEWS = 8
-RESOLUTION = 128
-_SURFACE_POINTS = 4000
-_BACKGROUND = 0.5
-_NEAR = 1.2
+_SURFACE_POINTS, _DENSE_POINTS = 4000, 30000
+"""Drawn on a mesh for mean distances, and to tell how near it comes to a place."""
+_THIN_SHARE = 0.03
+"""Extent along one axis, over the box's, below which a part of an asset is thin."""
+_THIN_REACH = 0.015
+"""Over the box diagonal: how near the decoded surface must come to a thin part, and how far off any other part the
+places must lie that are asked for (panes and paint on a body are thin, too, but nothing to lose)."""
+_HISTOGRAM_BINS = 6
 
 
 @dataclass(frozen=True)
-class InversionScore:
-    """One held-out asset after inversion.
+class ObjectMesh:
+    """An asset as it is compared: (V, 3) vertices over the box, (F, 3) faces, (F, 3) albedo, (3,) size in metres."""
+
+    vertices: NDArray[np.floating]
+    faces: NDArray[np.integer]
+    face_colors: NDArray[np.floating]
+    size: NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A decoded mesh against its asset.
 
     Attributes:
-        name: asset name.
-        silhouette_iou: mean over views all round.
+        silhouette_iou: mean over views.
         foreground_psnr: dB of albedo where both silhouettes cover.
         chamfer: mean of both directions' mean nearest distances over the box diagonal.
-        distance_error: mean absolute residual of the shape fit, cells.
+        thin_recall: share of the thin parts' surface that the decoded one comes near to; NaN without thin parts.
         triangles: of the decoded mesh.
     """
 
-    name: str
     silhouette_iou: float
     foreground_psnr: float
     chamfer: float
-    distance_error: float
+    thin_recall: float
     triangles: int
 
 
-def ring_clip_positions(vertices: Tensor, size: Tensor, views: int = VIEWS) -> Tensor:
-    """Clip positions of cameras on a ring around an object, looking at its centre.
-
-    Args:
-        vertices: (V, 3) float32 metres, box-centred.
-        size: (3,) metres; sets the distance so that the object fills most of the image.
-        views: cameras, evenly spaced, alternately level and 20 degrees up.
-
-    Returns:
-        (views, V, 4) float32; row 0 of the image is its top.
-    """
-    radius = float(size.norm()) / 2
-    distance, focal = 4.0 * radius, 3.6
-    result = []
-    for view in range(views):
-        azimuth = 2 * np.pi * (view + 0.3) / views
-        elevation = 0.05 if view % 2 else 0.35
-        toward = -np.array(
-            [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)]
-        )
-        right = np.cross(toward, [0, 0, 1])
-        right /= np.linalg.norm(right)
-        axes = torch.from_numpy(np.stack([right, np.cross(toward, right), toward])).to(vertices)
-        camera = vertices @ axes.T
-        depth = camera[:, 2] + distance
-        near, far = distance - 1.5 * radius, distance + 1.5 * radius
-        z = (far + near) / (far - near) * depth - 2 * far * near / (far - near)
-        result.append(torch.stack([focal * camera[:, 0], focal * camera[:, 1], z, depth], dim=1))
-    return torch.stack(result)
-
-
-def render_ring(vertices: Tensor, faces: Tensor, colors: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    """Albedo (views, H, W, 3) and coverage (views, H, W) bool from all round; background is mid grey."""
-    triangles = faces.to(torch.int32).contiguous()
-    clip = ring_clip_positions(vertices, size)
-    raster = rasterize(clip, triangles, (RESOLUTION, RESOLUTION))
-    image = interpolate(colors[None].contiguous(), raster, triangles)
-    covered = raster[..., 3] > 0
-    return torch.where(covered[..., None], image, torch.full_like(image, _BACKGROUND)), covered
-
-
-def _surface_points(vertices: Tensor, faces: Tensor, rng: np.random.Generator) -> np.ndarray:
-    corners = vertices[faces.long()].numpy()
-    edge_a, edge_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    area = np.linalg.norm(np.cross(edge_a, edge_b), axis=1)
-    chosen = rng.choice(len(area), _SURFACE_POINTS, p=area / area.sum())
-    s, t = rng.random((2, _SURFACE_POINTS, 1))
-    s, t = np.where(s + t > 1, 1 - s, s), np.where(s + t > 1, 1 - t, t)
-    return corners[chosen, 0] + s * edge_a[chosen] + t * edge_b[chosen]
-
-
-def chamfer_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean nearest distance, averaged over both directions; (N, 3) and (M, 3) points."""
-    return float(cKDTree(a).query(b)[0].mean() + cKDTree(b).query(a)[0].mean()) / 2
-
-
-def invert(prior: ObjectPrior, class_name: str, data: AssetData, level: str = "full") -> tuple[TexturedMesh, float]:
-    """Fit codes to an asset's distances and colours and decode them; also the mean distance residual."""
-    shape = prior.classes[class_name].shape
-    wanted = torch.from_numpy(data.distances.astype(np.float32)).reshape(-1)[shape.live]
-    # All nodes near the surface and every third of the rest, so that empty space doesn't outvote thin parts.
-    kept = wanted.abs() < _NEAR
-    kept[::3] = True
-    shape_fit = fit_codes(prior, class_name, shape.positions[shape.live[kept]], wanted[kept], iterations=20)
-    points, colors = torch.from_numpy(data.points), torch.from_numpy(data.colors)
-    texture = fit_codes(prior, class_name, points, colors=colors, iterations=20).texture
-    return prior.decode(class_name, shape_fit.shape, texture, level), shape_fit.shape_error
-
-
-def score_inversion(
-    prior: ObjectPrior, class_name: str, data: AssetData, face_colors: np.ndarray, level: str = "full"
-) -> InversionScore:
-    """Invert one held-out asset and compare it with the original from all round.
-
-    Args:
-        prior: on the CPU.
-        class_name: class of the asset.
-        data: the asset, not augmented.
-        face_colors: (F, 3) float albedo of `data.faces`.
-        level: level of detail to judge.
-    """
-    mesh, distance_error = invert(prior, class_name, data, level)
-    size = torch.from_numpy(np.asarray(data.size, dtype=np.float32))
-    own = torch.from_numpy(data.vertices) * size
-    faces = torch.from_numpy(np.ascontiguousarray(data.faces).astype(np.int64))
-    # Flat colours: every face gets its own three vertices.
-    split = torch.arange(faces.numel()).reshape(-1, 3)
-    flat = torch.from_numpy(np.repeat(face_colors.astype(np.float32), 3, axis=0))
-    wanted_image, wanted_cover = render_ring(own[faces.reshape(-1)], split, flat, size)
-    image, cover = render_ring(mesh.vertices * size, mesh.faces, mesh.colors, size)
+def likeness(mesh: TexturedMesh, asset: ObjectMesh, cameras: Sequence[Camera]) -> Likeness:
+    """Compare a decoded mesh with its asset in `cameras` (mounted in the frame of the box) and in space."""
+    size = torch.from_numpy(np.asarray(asset.size, dtype=np.float32))
+    corners, split, flat = split_faces(asset.vertices, asset.faces, asset.face_colors)
+    wanted_image, wanted_cover = render_views(corners * size, split, flat, cameras, asset.size)
+    image, cover = render_views(mesh.vertices * size, mesh.faces, mesh.colors, cameras, asset.size)
     both = wanted_cover & cover
-    union = (wanted_cover | cover).sum(dim=(1, 2)).clamp_min(1)
     mse = float((image - wanted_image)[both].square().mean()) if bool(both.any()) else 1.0
     rng = np.random.default_rng(0)
-    own_points, points = (_surface_points(v, f, rng) for v, f in ((own, faces), (mesh.vertices * size, mesh.faces)))
-    return InversionScore(
-        name=data.name,
-        silhouette_iou=float((both.sum(dim=(1, 2)) / union).mean()),
+    diagonal = float(np.linalg.norm(asset.size))
+    points = _surface_points(mesh.vertices.numpy() * asset.size, mesh.faces.numpy(), rng)
+    own = _surface_points(asset.vertices * asset.size, asset.faces, rng)
+    thin = thin_points(asset, rng)
+    dense = _surface_points(mesh.vertices.numpy() * asset.size, mesh.faces.numpy(), rng, _DENSE_POINTS)
+    near = cKDTree(dense).query(thin)[0] < _THIN_REACH * diagonal
+    return Likeness(
+        silhouette_iou=float(silhouette_iou(cover, wanted_cover).mean()),
         foreground_psnr=float(-10 * np.log10(max(mse, 1e-10))),
-        chamfer=chamfer_distance(own_points, points) / float(size.norm()),
-        distance_error=distance_error,
+        chamfer=chamfer_distance(own, points) / diagonal,
+        thin_recall=float(near.mean()) if len(thin) else float("nan"),
         triangles=len(mesh.faces),
     )
 
 
-def score_split(
-    prior: ObjectPrior, class_name: str, split: str, count: int, seed: int = 7, levels: tuple[str, ...] = ("full",)
-) -> dict[str, list[InversionScore]]:
-    """Invert `count` assets of a split, visiting its kinds in turn; level of detail to one score per asset."""
-    rng = np.random.default_rng(seed)
-    scores: dict[str, list[InversionScore]] = {level: [] for level in levels}
-    for asset in draw_assets(class_name, split, count, seed):
-        data = prepare_asset(asset, rng, augment=False)
-        for level in levels:
-            scores[level].append(score_inversion(prior, class_name, data, np.asarray(asset.mesh.face_colors), level))
-    return scores
+def silhouette_iou(a: Tensor, b: Tensor) -> Tensor:
+    """(views,) overlap of two stacks of masks (views, H, W); 1 where both are empty."""
+    union = (a | b).sum(dim=(1, 2))
+    return torch.where(union > 0, (a & b).sum(dim=(1, 2)) / union.clamp_min(1), 1.0)
+
+
+def _surface_points(
+    vertices: NDArray[np.floating], faces: NDArray[np.integer], rng: np.random.Generator, count: int = _SURFACE_POINTS
+) -> NDArray[np.floating]:
+    corners = np.asarray(vertices)[faces]
+    edge_a, edge_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = np.linalg.norm(np.cross(edge_a, edge_b), axis=1)
+    chosen = rng.choice(len(area), count, p=area / area.sum())
+    s, t = rng.random((2, count, 1))
+    s, t = np.where(s + t > 1, 1 - s, s), np.where(s + t > 1, 1 - t, t)
+    return corners[chosen, 0] + s * edge_a[chosen] + t * edge_b[chosen]
+
+
+def chamfer_distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    """Mean nearest distance, averaged over both directions; (N, 3) and (M, 3) points."""
+    return float(cKDTree(a).query(b)[0].mean() + cKDTree(b).query(a)[0].mean()) / 2
+
+
+def thin_points(asset: ObjectMesh, rng: np.random.Generator) -> NDArray[np.floating]:
+    """(N, 3) metres, places on parts of an asset that are thin along an axis and stand off its other parts.
+
+    Parts are the connected pieces of its mesh.
+    """
+    count = len(asset.vertices)
+    links = np.concatenate([asset.faces[:, [0, 1]], asset.faces[:, [1, 2]]])
+    _, piece = connected_components(
+        coo_matrix((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(count, count)), directed=False
+    )
+    low = np.full((piece.max() + 1, 3), np.inf)
+    high = -low
+    np.minimum.at(low, piece, asset.vertices)
+    np.maximum.at(high, piece, asset.vertices)
+    thin = ((high - low) < _THIN_SHARE).any(axis=1)[piece[asset.faces[:, 0]]]
+    if not thin.any():
+        return np.zeros((0, 3))
+    metres = asset.vertices * asset.size
+    places = _surface_points(metres, asset.faces[thin], rng)
+    if thin.all():
+        return places
+    others = _surface_points(metres, asset.faces[~thin], rng, _DENSE_POINTS)
+    return places[cKDTree(others).query(places)[0] > _THIN_REACH * float(np.linalg.norm(asset.size))]
+
+
+def color_histogram(image: Tensor, covered: Tensor) -> NDArray[np.floating]:
+    """(bins^3,) share of the covered pixels of (..., 3) albedo in each cell of the colour cube."""
+    colors = image[covered].clamp(0, 1).numpy()
+    histogram, _ = np.histogramdd(colors, bins=_HISTOGRAM_BINS, range=[(0, 1)] * 3)
+    return histogram.reshape(-1) / max(len(colors), 1)

@@ -48,7 +48,7 @@ def _blob_class(seed: int) -> ClassPrior:
         decoder.mean.copy_(distance[live])
         decoder.basis.copy_(0.01 * torch.ones_like(decoder.basis))
     torch.manual_seed(seed)
-    return ClassPrior(decoder, TextureDecoder(TEXTURE_SIZE, hidden=8, features=4))
+    return ClassPrior(decoder, TextureDecoder((3, 3, 3), (0.5, 0.5, 0.5), torch.arange(27), TEXTURE_SIZE))
 
 
 def camera(name: str = "front", model: str = "pinhole", width: int = 320, height: int = 200) -> Camera:

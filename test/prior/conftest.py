@@ -27,7 +27,7 @@ def blob_class(seed: int, grid: tuple[int, int, int] = (15, 13, 14)) -> ClassPri
         decoder.mean.copy_(distance[live])
         decoder.basis.copy_(0.4 * torch.sin(positions[live] @ waves.T + torch.arange(SHAPE_SIZE)))
     torch.manual_seed(seed)
-    part = ClassPrior(decoder, TextureDecoder(TEXTURE_SIZE, hidden=16, features=6))
+    part = ClassPrior(decoder, TextureDecoder((5, 4, 4), (0.5, 0.5, 0.5), torch.arange(80), TEXTURE_SIZE))
     part.shape_mean.fill_(0.1)
     return part
 

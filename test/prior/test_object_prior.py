@@ -135,8 +135,8 @@ def test_unusable_weights_are_named(blobs, tmp_path):
     path.write_bytes(b"not weights")
     with pytest.raises(AirsideError, match="not a safetensors file"):
         ObjectPrior.load(path)
-    save_file({"x": torch.zeros(1)}, path, metadata={"format": "airside_prior", "version": "0"})
-    with pytest.raises(AirsideError, match="version 1, got airside_prior 0"):
+    save_file({"x": torch.zeros(1)}, path, metadata={"format": "airside_prior", "version": "1"})
+    with pytest.raises(AirsideError, match="version 2, got airside_prior 1"):
         ObjectPrior.load(path)
     blobs.save(path)
     from safetensors import safe_open

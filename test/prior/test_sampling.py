@@ -10,7 +10,8 @@ from airside_perception.cli import main
 from airside_perception.config import Config
 from airside_perception.errors import AirsideError
 from airside_perception.prior import ObjectPrior
-from airside_perception.prior.sampling import nearest, sample_object, typical_objects
+from airside_perception.prior.paths import plausible_path
+from airside_perception.prior.sampling import sample_object, typical_objects
 from airside_perception.resources import find_file
 
 
@@ -34,13 +35,35 @@ def test_random_objects_are_new_and_made_of_known_ones(prior):
         assert not prior.decode("gse", each.shape, each.texture, "far").fallback
 
 
-def test_ways_from_one_object_to_another_begin_and_end_there(prior):
-    known = typical_objects(prior, "aircraft")
-    first, last = known[0], known[nearest(known, 0)[0]]
-    assert torch.allclose(first.towards(last, 0.0).shape, first.shape)
-    assert torch.allclose(first.towards(last, 1.0).size, last.size)
+def test_sizes_mix_as_ratios(prior):
+    first, last = typical_objects(prior, "aircraft")[:2]
     middle = first.towards(last, 0.5).size
     assert torch.allclose(middle**2, first.size * last.size, rtol=1e-5)
+
+
+def surface(prior, class_name, shape) -> int:
+    return len(prior.decode(class_name, shape, prior.mean_codes(class_name)[1], "full").faces)
+
+
+@pytest.mark.parametrize("class_name", ["aircraft", "person"])
+def test_ways_from_one_object_to_another_keep_wings_and_legs(prior, class_name):
+    known = typical_objects(prior, class_name)
+    codes = torch.stack([each.shape for each in known])
+    apart = torch.cdist(codes, codes)
+    first, last = (known[i] for i in divmod(int(apart.argmax()), len(known)))
+    path = plausible_path(prior, class_name, first, last, 9)
+    assert torch.allclose(path[0].shape, first.shape, atol=1e-5)
+    assert torch.allclose(path[-1].size, last.size, rtol=1e-5)
+    straight = [surface(prior, class_name, first.towards(last, share).shape) for share in np.linspace(0, 1, 9)]
+    kept = [surface(prior, class_name, each.shape) for each in path]
+    assert min(kept) > 0.8 * min(kept[0], kept[-1])
+    assert min(kept) > min(straight)
+
+
+def test_a_way_has_two_ends(prior):
+    known = typical_objects(prior, "gse")
+    with pytest.raises(ValueError, match="count: expected at least 2"):
+        plausible_path(prior, "gse", known[0], known[1], 1)
 
 
 def test_a_prior_without_typical_objects_is_refused(blobs):
@@ -49,15 +72,16 @@ def test_a_prior_without_typical_objects_is_refused(blobs):
 
 
 def test_the_sheet_shows_objects_in_every_tile(prior):
-    from airside_perception.evaluation.prior_sheet import _CAPTION, _MARGIN, TILE, prior_sheet
+    from airside_perception.evaluation.object_pictures import CAPTION, MARGIN, TILE
+    from airside_perception.evaluation.prior_sheet import prior_sheet
     from airside_perception.explain.drawing import BACKGROUND
 
     sheet = prior_sheet(prior, count=2, seed=1)
     rows = 5 * len(prior.class_names)
-    assert sheet.shape == (_MARGIN + rows * (TILE + _CAPTION + _MARGIN), _MARGIN + 2 * (TILE + _MARGIN), 3)
+    assert sheet.shape == (MARGIN + rows * (TILE + CAPTION + MARGIN), MARGIN + 2 * (TILE + MARGIN), 3)
     for row in range(rows):
         for column in range(2):
-            top, left = _MARGIN + row * (TILE + _CAPTION + _MARGIN) + _CAPTION, _MARGIN + column * (TILE + _MARGIN)
+            top, left = MARGIN + row * (TILE + CAPTION + MARGIN) + CAPTION, MARGIN + column * (TILE + MARGIN)
             drawn = (sheet[top : top + TILE, left : left + TILE] != np.array(BACKGROUND)).any(axis=-1)
             assert drawn.mean() > 0.01
             assert max(drawn.any(axis=0).sum(), drawn.any(axis=1).sum()) > 0.6 * TILE

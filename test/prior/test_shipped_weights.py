@@ -27,7 +27,7 @@ def is_closed(faces: torch.Tensor) -> bool:
 def test_the_file_is_small_and_knows_every_class(prior):
     assert WEIGHTS.stat().st_size < 12_000_000
     assert prior.class_names == OBJECT_CLASSES
-    assert prior.metadata["version"] == "1"
+    assert prior.metadata["version"] == "2"
     assert "training" in prior.metadata
 
 

@@ -17,7 +17,7 @@ from airside_perception.rendering import rasterize
 
 STAMP_NS = 1_000_000_000
 STRIDE = 4
-BUS, VAN, TRACTOR = (13.0, 2.9, 3.2), (5.6, 2.0, 2.2), (6.5, 2.6, 2.0)
+BUS, VAN, TRACTOR = (13.0, 2.9, 3.2), (5.5, 1.85, 2.15), (6.5, 2.6, 2.0)
 WALKER, AIRLINER = (0.5, 0.6, 1.8), (38.0, 35.0, 12.0)
 
 
@@ -36,7 +36,7 @@ class Thing:
         return np.array([self.x, self.y, self.size[2] / 2, *self.size, self.yaw])
 
     def shape(self, library: ShapeLibrary) -> LinearShape:
-        return library.shapes(self.class_name)[library.by_size(self.class_name, np.array(self.size), 1)[0]]
+        return library.shape(self.class_name, library.by_size(self.class_name, np.array(self.size), 1)[0])
 
 
 def small_rig(distortion_model: str = "pinhole", distortion: tuple[float, ...] = ()) -> Rig:

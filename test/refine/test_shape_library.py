@@ -32,12 +32,12 @@ def test_directions_are_sorted_by_how_far_they_move_the_surface(library):
 
 
 def test_shapes_are_decoded_once(library):
-    assert library.shapes("person") is library.shapes("person")
+    assert library.shape("person", 0) is library.shape("person", 0)
 
 
 def test_the_size_chooses_the_kind(library):
     def nearest_size(size):
-        return library.shapes("gse")[library.by_size("gse", np.array(size), 1)[0]].size
+        return library.shape("gse", library.by_size("gse", np.array(size), 1)[0]).size
 
     bus, towbar = nearest_size([12.5, 3.0, 3.2]), nearest_size([4.7, 0.3, 0.4])
     assert bus[0] > 11

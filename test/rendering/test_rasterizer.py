@@ -122,6 +122,19 @@ def test_ranges_draw_different_meshes_in_one_launch():
         torch.testing.assert_close(raster[image], alone, rtol=0, atol=0)
 
 
+def test_a_hundred_different_objects_fit_in_one_launch():
+    meshes = [random_triangles(count=1 + seed % 9, seed=seed, depth_range=(1.0, 6.0)) for seed in range(100)]
+    starts = np.cumsum([0] + [len(positions) for positions, _ in meshes])
+    triangles = torch.cat([faces + int(start) for (_, faces), start in zip(meshes, starts, strict=False)])
+    counts = np.array([len(faces) for _, faces in meshes])
+    ranges = torch.from_numpy(np.stack([np.cumsum(counts) - counts, counts], axis=1))
+    raster = rasterize(torch.cat([positions for positions, _ in meshes]), triangles, (24, 32), ranges=ranges)
+    assert raster.shape == (100, 24, 32, 4)
+    for image in (0, 63, 64, 99):
+        alone = rasterize(meshes[image][0][None], meshes[image][1], (24, 32))[0]
+        torch.testing.assert_close(raster[image, ..., :3], alone[..., :3], rtol=0, atol=0)
+
+
 def test_vertex_offsets_share_one_mesh_among_poses_of_packed_meshes():
     first, triangles = random_triangles(count=9, seed=1, depth_range=(1.0, 6.0))
     second, _ = random_triangles(count=9, seed=2, depth_range=(1.0, 6.0))

@@ -55,6 +55,21 @@ def test_left_in_base_link_is_left_in_the_image_and_up_is_up():
     assert rows.max() < 32
 
 
+def test_the_back_of_a_face_is_dark_unless_both_sides_are_lit():
+    """The sun stands behind the camera, which sees a square from behind."""
+    front = square(11.0, half=2.0)
+    back = SceneItem(front.vertices, front.faces[:, ::-1])
+    lighting = Lighting(sun_direction=(-1.0, 0.0, 0.0), sun=0.5, ambient=0.25)
+    dark, lit = (render_scene(make_camera(), [back], lighting, two_sided=both).color[32, 48] for both in (False, True))
+    np.testing.assert_allclose(dark, 0.7 * 0.25, rtol=1e-5)
+    np.testing.assert_allclose(lit, 0.7 * 0.75, rtol=1e-5)
+    assert (render_scene(make_camera(), [back], cull_backfaces=True).item_id == -1).all()
+    np.testing.assert_array_equal(
+        render_scene(make_camera(), [front], lighting, two_sided=True).color,
+        render_scene(make_camera(), [front], lighting).color,
+    )
+
+
 def test_color_is_albedo_times_light():
     lighting = Lighting(sun_direction=(-1.0, 0.0, 0.0), sun=0.5, ambient=0.25)
     red, green = np.tile([[1.0, 0, 0]], (2, 1)), np.tile([[0, 1.0, 0]], (4, 1))

@@ -7,19 +7,29 @@ import torch
 
 from airside_perception.errors import AirsideError
 from airside_perception.prior import ObjectPrior, fit_codes
-from airside_perception.prior.texture_decoder import TextureDecoder
 from airside_perception.synth.assets import asset_kinds
 from airside_perception.synth.mesh_parts import box, merge
-from airside_perception.training.prior_data import LATTICES, LatticeSpec, draw_assets, prepare_asset
+from airside_perception.synth.own_assets import OwnAsset
+from airside_perception.training.prior_data import (
+    LATTICES,
+    AssetData,
+    LatticeSpec,
+    draw_assets,
+    posed_mesh,
+    prepare_class,
+    sample_asset,
+)
 from airside_perception.training.prior_distance import inside_nodes, signed_distance, subdivide, to_lattice
-from airside_perception.training.prior_fit import FitOptions, fit_shape_decoder, whiten_texture
+from airside_perception.training.prior_fit import FitOptions, fit_shape_decoder
+from airside_perception.training.prior_store import load_assets
+from airside_perception.training.prior_texture import TextureGrid, fit_texture_decoder
 from airside_perception.training.train_prior import PriorTrainingOptions, train_prior
 
 SPEC = LatticeSpec((21, 19, 23), (0.55, 0.55, 0.55), (0.0, 1.5, 0.0))
 
 
 def lattice_corners(mesh):
-    return subdivide(mesh.vertices, mesh.faces, SPEC.axes())[0]
+    return subdivide(mesh.vertices, mesh.faces, SPEC.axes())
 
 
 def test_lattice_coordinates_count_nodes_and_extrapolate():
@@ -75,19 +85,42 @@ def test_affine_shape_training_recovers_a_one_parameter_family():
     assert ((inside & wanted).sum(1) / (inside | wanted).sum(1)).min() > 0.85
 
 
-def test_whitening_textures_changes_codes_and_not_colours():
-    torch.manual_seed(0)
-    decoder = TextureDecoder(4, hidden=16, features=5)
-    codes, points = 0.4 * torch.randn(30, 4) + 0.7, torch.rand(50, 3) - 0.5
-    before = decoder(points, codes[3])
-    white = whiten_texture(decoder, codes)
-    assert torch.allclose(decoder(points, white[3]), before, atol=1e-5)
-    assert torch.allclose(white.T @ white / 30, torch.eye(4), atol=0.02)
+def painted(name: str, front: tuple[float, ...], back: tuple[float, ...], sides: slice) -> AssetData:
+    """An asset whose points at x > 0 have one colour and those at x < 0 another; only `sides` of them are seen."""
+    points = np.random.default_rng(0).uniform(-0.5, 0.5, (4000, 3)).astype(np.float32)[sides]
+    colors = np.where(points[:, :1] > 0, front, back).astype(np.float32)
+    return AssetData(name, "cart", "cart", True, np.ones(3), np.zeros((2, 2, 2), np.float16), points, colors)
+
+
+def test_texture_training_learns_what_is_painted_together_and_fills_gaps():
+    rng = np.random.default_rng(1)
+    palette = rng.uniform(0.1, 0.9, (12, 2, 3))
+    data = [painted(f"{i:02d}", *(tuple(color) for color in colors), slice(None)) for i, colors in enumerate(palette)]
+    grid = TextureGrid((6, 3, 3), (0.5, 0.5, 0.5))
+    decoder, codes, losses = fit_texture_decoder(data, grid, 8, rounds=10)
+    assert losses[-1] < 0.02
+    assert codes.mean(dim=0).abs().max() < 1e-4
+    used = codes[:, :6]  # two colours of three channels
+    assert torch.allclose(used.T @ used / 12, torch.eye(6), atol=1e-3)
+    places = torch.tensor([[0.4, 0.1, 0.2], [-0.4, -0.3, 0.0]])
+    for colors, code in zip(palette, codes, strict=True):
+        assert np.allclose(decoder(places, code).detach(), colors, atol=0.04)
+
+
+def test_variants_of_an_asset_share_its_texture_code():
+    data = [painted("a", (1, 0, 0), (0, 0, 1), slice(0, 2000)), painted("a", (1, 0, 0), (0, 0, 1), slice(2000, None))]
+    data += [painted(name, (0, 1, 0), (0, 0, 0), slice(None)) for name in "bcd"]
+    _, codes, _ = fit_texture_decoder(data, TextureGrid((4, 2, 2), (0.5, 0.5, 0.5)), 3, rounds=2)
+    assert codes.shape == (4, 3)
 
 
 def test_assets_fill_their_lattice_and_repeat():
-    asset = next(draw_assets("person", "val", 1, 3))
-    first, again = (prepare_asset(asset, np.random.default_rng(1), augment=True) for _ in range(2))
+    asset, _ = next(draw_assets("person", "val", 1, 3))
+    drawn = []
+    for _ in range(2):
+        rng = np.random.default_rng(1)
+        drawn.append(sample_asset(asset, *posed_mesh(asset, rng, augment=True), rng))
+    first, again = drawn
     assert np.array_equal(first.distances, again.distances)
     assert first.distances.shape == LATTICES["person"].shape
     assert 0.01 < (first.distances < 0).mean() < 0.4
@@ -100,8 +133,8 @@ def test_assets_fill_their_lattice_and_repeat():
 def tiny(tmp_path_factory) -> PriorTrainingOptions:
     """Options that train one class in two seconds."""
     out = tmp_path_factory.mktemp("prior")
-    fit = FitOptions(shape_size=6, texture_size=4, rounds=3, batch=4, points=32)
-    return PriorTrainingOptions(out=out, steps=6, assets={"person": 7}, variants={"person": 1}, fit=fit)
+    fit = FitOptions(shape_size=6, texture_size=4, rounds=3, texture_rounds=3)
+    return PriorTrainingOptions(out=out, counts={"person": 7}, variants={"person": 1}, fit=fit)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +154,7 @@ def test_training_writes_weights_that_decode_and_a_curve(tiny, trained):
     assert (tiny.out / "prior_curves.png").stat().st_size > 5000
 
 
-def test_training_again_gives_the_same_weights_and_resume_starts_where_it_ended(tiny, trained):
+def test_training_again_and_training_from_prepared_data_give_the_same_weights(tiny, trained):
     first = ObjectPrior.load(trained)
     train_prior(dataclasses.replace(tiny, resume=False))
     again = ObjectPrior.load(trained)
@@ -132,18 +165,42 @@ def test_training_again_gives_the_same_weights_and_resume_starts_where_it_ended(
             assert torch.allclose(other.classes["person"].state_dict()[key], value, atol=1e-6), key
 
 
+def test_prepared_data_is_read_again_unless_it_is_of_something_else(tiny, trained):
+    path = tiny.out / "prior_data_person.npz"
+    identity = str(np.load(path)["identity"])
+    data = load_assets(path, identity)
+    assert len(data) == 7
+    assert data[0].distances.shape == LATTICES["person"].shape
+    assert data[0].typical
+    assert load_assets(path, identity + " ") is None
+    assert load_assets(path.with_name("none.npz"), identity) is None
+    (tiny.out / "torn.npz").write_bytes(path.read_bytes()[:2000])
+    assert load_assets(tiny.out / "torn.npz", identity) is None
+
+
+def test_own_meshes_join_the_class_they_state():
+    mesh = box((0, 0, 0), (3.0, 1.5, 1.0), (0.8, 0.1, 0.1))
+    own = OwnAsset("sled", "gse", "sled", ("train",), mesh)
+    data = prepare_class("gse", "train", 1, 1, own=[own])
+    sleds = [entry for entry in data if entry.subtype == "sled"]
+    assert [entry.typical for entry in sleds] == [True, False, False, False]
+    assert np.allclose(sleds[0].size, [3.0, 1.5, 1.0])
+    assert len(prepare_class("person", "train", 1, 1, own=[own])) == 1
+
+
 def test_training_refuses_what_it_cannot_do(tiny, trained):
     with pytest.raises(AirsideError, match="some of"):
-        train_prior(dataclasses.replace(tiny, assets={"boat": 4}))
-    with pytest.raises(AirsideError, match="belongs to other options"):
-        train_prior(dataclasses.replace(tiny, seed=9))
+        train_prior(dataclasses.replace(tiny, counts={"boat": 4}))
+    with pytest.raises(AirsideError, match="at least 3 and 1"):
+        train_prior(dataclasses.replace(tiny, counts={"person": 2}))
 
 
 def test_inverting_a_training_asset_beats_the_mean(trained, tiny):
     prior = ObjectPrior.load(trained)
     decoder = prior.classes["person"].shape
-    asset = next(draw_assets("person", "train", 1, tiny.seed))
-    data = prepare_asset(asset, np.random.default_rng(5), augment=False)
+    asset, _ = next(draw_assets("person", "train", 1, tiny.seed))
+    rng = np.random.default_rng(5)
+    data = sample_asset(asset, *posed_mesh(asset, rng), rng)
     wanted = torch.from_numpy(data.distances.astype(np.float32)).reshape(-1)[decoder.live]
     fit = fit_codes(prior, "person", decoder.positions[decoder.live], wanted)
     mean_error = (decoder.live_distances(torch.zeros(1, 6))[0] - wanted).abs().mean()

@@ -1,0 +1,126 @@
+"""Viewing rays through the prior's lattice, and what each asks of the signed distances along it.
+
+A pixel outside a silhouette forbids the surface on its ray, one inside asks for it somewhere on it: the least signed
+distance along a ray has the silhouette's sign, and near the outline its value. So masks of cameras of any model become
+a few thousand conditions on distances, which are affine in the shape code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from airside_perception.geometry.cameras import Camera
+from airside_perception.geometry.se3 import rotate_vectors
+from airside_perception.prior.shape_decoder import ShapeDecoder
+
+SAMPLES = 64
+"""Places on each ray, evenly spaced between where it enters and leaves the lattice."""
+
+_OUTSIDE_MARGIN, _INSIDE_MARGIN = 1.0, 0.25
+"""Cells up to which a pixel's distance from the outline is asked for; inside, thin parts can't offer more."""
+
+
+@dataclass(frozen=True)
+class ObjectView:
+    """One image of an object whose pose is known.
+
+    Attributes:
+        camera: of the crop, mounted in the frame of the object's box (x forward, y left, z up, metres from the
+            centre). See `Camera.cropped`, `Camera.resized` and `Camera.with_pose`.
+        mask: (H, W) float or bool; at least 0.5 where the object is seen.
+        image: (H, W, 3) float RGB in 0..1, the light taken out as far as known; None: no colours.
+        weight: (H, W) float; 0 where nothing is known (another object hides it). None: all pixels count.
+    """
+
+    camera: Camera
+    mask: np.ndarray
+    image: np.ndarray | None = None
+    weight: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        size = (self.camera.height, self.camera.width)
+        for name, wanted in (("mask", size), ("image", (*size, 3)), ("weight", size)):
+            value = getattr(self, name)
+            if value is not None and np.shape(value) != wanted:
+                raise ValueError(f"ObjectView.{name}: expected {wanted} like its camera, got {np.shape(value)}")
+
+
+@dataclass(frozen=True)
+class SilhouetteRays:
+    """Rays of one or more views through a class's lattice.
+
+    Attributes:
+        points: (N, SAMPLES, 3) float32 along the rays, box-normalised.
+        lattice: (N, SAMPLES, 3) float32, the same as `grid_sample` coordinates, z first.
+        inside: (N,) bool, the pixel shows the object.
+        wanted: (N,) float32, cells: least distance along the ray at the most (inside) or at the least.
+        colors: (N, 3) float32; NaN where the view has no image.
+    """
+
+    points: Tensor
+    lattice: Tensor
+    inside: Tensor
+    wanted: Tensor
+    colors: Tensor
+
+    def distances(self, sdf: Tensor) -> Tensor:
+        """(N, SAMPLES) distances of a grid (X, Y, Z), trilinear."""
+        return grid_sample(sdf[None, None], self.lattice[None, None], align_corners=True)[0, 0, 0]
+
+    def select(self, rows: Tensor) -> SilhouetteRays:
+        """Some of the rays."""
+        values = (self.points, self.lattice, self.inside, self.wanted, self.colors)
+        return SilhouetteRays(*(value[rows] for value in values))
+
+
+def silhouette_rays(decoder: ShapeDecoder, views: Sequence[ObjectView], size: np.ndarray) -> SilhouetteRays:
+    """Rays of all pixels of all views that count and meet the lattice.
+
+    Args:
+        decoder: gives the lattice.
+        views: of one object.
+        size: (3,) metres of its box.
+    """
+    axes = tuple(axis.cpu().numpy().astype(np.float64) for axis in (decoder.axis_x, decoder.axis_y, decoder.axis_z))
+    low, high = (np.array([axis[end] for axis in axes]) for end in (0, -1))
+    extents = np.array([np.median(np.diff(axis)) for axis in axes])
+    cell = float(np.prod(extents * size) ** (1 / 3))
+    parts = [_rays_of_view(view, size, low, high, cell) for view in views]
+    points, inside, wanted, colors = (np.concatenate(each) for each in zip(*parts, strict=True))
+    coordinates = [
+        2 * np.interp(points[..., i], axes[i], np.arange(len(axes[i]))) / (len(axes[i]) - 1) - 1 for i in (2, 1, 0)
+    ]
+    to = lambda values: torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(decoder.axis_x.device)  # noqa: E731
+    return SilhouetteRays(to(points), to(np.stack(coordinates, -1)), to(inside) > 0, to(wanted), to(colors))
+
+
+def _rays_of_view(
+    view: ObjectView, size: np.ndarray, low: np.ndarray, high: np.ndarray, cell: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    mask = np.asarray(view.mask, np.float32) >= 0.5
+    counted = np.ones(mask.shape, bool) if view.weight is None else np.asarray(view.weight) > 0
+    rows, columns = np.nonzero(counted)
+    pixels = np.stack([columns, rows], axis=-1)
+    directions = rotate_vectors(view.camera.base_from_camera, view.camera.unproject(pixels)) / size
+    origin = view.camera.position / size
+    safe = np.where(np.abs(directions) < 1e-9, 1e-9, directions)
+    ends = np.sort(np.stack([(low - origin) / safe, (high - origin) / safe]), axis=0)
+    enter, leave = np.maximum(ends[0].max(axis=1), 0.0), ends[1].min(axis=1)
+    meets = leave > enter
+    rows, columns = rows[meets], columns[meets]
+    along = np.linspace(0, 1, SAMPLES) * (leave - enter)[meets, None] + enter[meets, None]
+    points = origin + along[..., None] * directions[meets, None]
+    metres_per_pixel = along.mean(axis=1) / np.sqrt(view.camera.intrinsics[0, 0] * view.camera.intrinsics[1, 1])
+    off = np.where(mask, -distance_transform_edt(mask), distance_transform_edt(~mask))[rows, columns]
+    # A pixel beside the outline is half a pixel away from it.
+    wanted = (off - 0.5 * np.sign(off)) * metres_per_pixel / cell
+    colors = np.full((*mask.shape, 3), np.nan) if view.image is None else np.asarray(view.image, np.float64)
+    limited = np.clip(wanted, -_INSIDE_MARGIN, _OUTSIDE_MARGIN)
+    return points, mask[rows, columns], limited, colors[rows, columns]
