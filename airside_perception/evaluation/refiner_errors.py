@@ -28,6 +28,7 @@ from airside_perception.inference.engine import load_engine
 from airside_perception.occupancy.detector import OccupancyNetworkRunner
 from airside_perception.pipeline import grid_spec
 from airside_perception.records import Detection3D, NetworkOutput, RigFrame
+from airside_perception.refine.cell_votes import votes_of_frame
 from airside_perception.refine.heading_belief import GRID, VOTES_HALF
 from airside_perception.refine.image_votes import gather_votes
 from airside_perception.resources import find_file
@@ -98,7 +99,7 @@ def _matched(
     gates = np.array([MATCH_GATE[name] for name in names])
     same = np.array([[name == other.class_name for other in truth] for name in names])
     allowed = same & (distance < gates[:, None])
-    votes = gather_votes(frame, network, boxes, names)
+    votes = gather_votes(votes_of_frame(frame, network), frame.odom_from_base, boxes, names)
     for i, j in zip(*linear_sum_assignment(np.where(allowed, distance, 1e3)), strict=True):
         if not allowed[i, j]:
             continue

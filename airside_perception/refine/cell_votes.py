@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
 from airside_perception.geometry.cameras import Camera
+from airside_perception.records import NetworkOutput, RigFrame
+
+LEAST_PROBABILITY = 0.35
+"""Cells below this probability of a class don't vote for its objects."""
 
 LABEL_PLACE = 2.5 / 8
 """Where in its cell the pixel lies that the network was taught to speak for (rows and columns, 0..1)."""
@@ -24,6 +29,7 @@ class CellVotes:
     """Votes of one camera for one class; K votes, base_link.
 
     Attributes:
+        cells: (K, 2) int, row and column of the cells.
         center: (K, 2) float64 metres.
         distance: (K,) float64 metres from the camera to the centre.
         log_size: (K, 3) float64 log length, width, height.
@@ -32,12 +38,30 @@ class CellVotes:
         weight: (K,) float64 probability that the cell shows the class.
     """
 
+    cells: np.ndarray
     center: np.ndarray
     distance: np.ndarray
     log_size: np.ndarray
     heading: np.ndarray
     axis: np.ndarray
     weight: np.ndarray
+
+
+def votes_of_frame(frame: RigFrame, network: NetworkOutput) -> dict[str, dict[str, CellVotes]]:
+    """Votes of every camera for every class; cameras that the network has no object maps of are absent."""
+    return {
+        camera_name: {
+            class_name: decode_votes(
+                image.camera,
+                network.image_objects[camera_name],
+                network.image_semantics[camera_name][SEMANTIC_OF_CLASS[class_name]],
+                LEAST_PROBABILITY,
+            )
+            for class_name in OBJECT_CLASSES
+        }
+        for camera_name, image in frame.images.items()
+        if camera_name in network.image_objects and camera_name in network.image_semantics
+    }
 
 
 def decode_votes(camera: Camera, maps: np.ndarray, probability: np.ndarray, least: float) -> CellVotes:
@@ -64,6 +88,7 @@ def decode_votes(camera: Camera, maps: np.ndarray, probability: np.ndarray, leas
     towards = bearing + np.arcsin(np.clip(values[5] / distance, -0.95, 0.95))
     center = camera.position[:2] + distance[:, None] * np.stack([np.cos(towards), np.sin(towards)], 1)
     return CellVotes(
+        np.stack([rows, columns], axis=1),
         center,
         distance,
         np.clip(values[6:9].T, *LOG_SIZE_RANGE),

@@ -7,17 +7,13 @@ without being rendered.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
 from airside_perception.geometry.se3 import yaw_of
-from airside_perception.records import NetworkOutput, RigFrame
-from airside_perception.refine.cell_votes import CellVotes, decode_votes
-
-LEAST_PROBABILITY = 0.35
-"""Cells below this probability of a class don't vote for its objects."""
+from airside_perception.refine.cell_votes import CellVotes
 
 GATE = {"aircraft": 6.0, "gse": 2.5, "person": 1.5}
 """Metres between a vote and the detection that it may belong to, and GATE_PER_METRE of distance on top."""
@@ -44,12 +40,14 @@ class ImageVotes:
     axis: np.ndarray
 
 
-def gather_votes(frame: RigFrame, network: NetworkOutput, boxes: np.ndarray, class_names: list[str]) -> ImageVotes:
+def gather_votes(
+    votes: Mapping[str, Mapping[str, CellVotes]], odom_from_base: np.ndarray, boxes: np.ndarray, class_names: list[str]
+) -> ImageVotes:
     """Gather the votes of all cameras for boxes.
 
     Args:
-        frame: cameras and vehicle pose.
-        network: its image_semantics and image_objects; cameras without them don't vote.
+        votes: by camera and class, of cell_votes.votes_of_frame.
+        odom_from_base: (4, 4) pose of the vehicle.
         boxes: (N, 7) odom, where the objects are thought to be.
         class_names: N names.
     """
@@ -57,17 +55,11 @@ def gather_votes(frame: RigFrame, network: NetworkOutput, boxes: np.ndarray, cla
     sums = np.zeros((count, 9))
     total = np.zeros(count)
     names = np.array(class_names)
-    for camera_name, image in frame.images.items():
-        maps = network.image_objects.get(camera_name)
-        semantics = network.image_semantics.get(camera_name)
-        if maps is None or semantics is None:
-            continue
-        for class_name in OBJECT_CLASSES:
+    for of_camera in votes.values():
+        for class_name, of_class in of_camera.items():
             own = np.flatnonzero(names == class_name)
             if len(own):
-                probability = semantics[SEMANTIC_OF_CLASS[class_name]]
-                votes = decode_votes(image.camera, maps, probability, LEAST_PROBABILITY)
-                _add_votes(votes, frame.odom_from_base, class_name, boxes, own, sums, total)
+                _add_votes(of_class, odom_from_base, class_name, boxes, own, sums, total)
     mean = sums / np.maximum(total, 1e-9)[:, None]
     return ImageVotes(total, mean[:, :2], mean[:, 2:5], mean[:, 5:7], mean[:, 7:9])
 

@@ -14,10 +14,12 @@ from airside_perception.prior import ObjectPrior
 from airside_perception.records import Detection3D, NetworkOutput, ObjectEstimate, RigFrame, Track
 from airside_perception.refine.appearance import fit_texture
 from airside_perception.refine.box_estimate import box_only
+from airside_perception.refine.cell_votes import votes_of_frame
 from airside_perception.refine.gauss_newton import Solution, solve
 from airside_perception.refine.heading_belief import heading_beliefs
 from airside_perception.refine.image_votes import gather_votes
 from airside_perception.refine.occlusion import explain_overlaps
+from airside_perception.refine.ownership import Ownership
 from airside_perception.refine.priors import NETWORK_SPREAD, ClassSpread, pose_prior
 from airside_perception.refine.residuals import SilhouetteBatch
 from airside_perception.refine.shape_library import ShapeLibrary
@@ -109,11 +111,14 @@ class Refiner:
         names = [s.detection.class_name for s in starts]
         detected = start_poses(frame, starts)
         viewpoint = frame.odom_from_base[:3, 3]
-        votes = gather_votes(frame, network, detected.boxes(), names) if self.config.image_votes else None
+        cell_votes = votes_of_frame(frame, network) if self.config.image_votes else {}
+        votes = gather_votes(cell_votes, frame.odom_from_base, detected.boxes(), names)
         prior = pose_prior(detected, names, viewpoint, self.spreads, votes, np.stack([s.log_size_std for s in starts]))
         beliefs = heading_beliefs(names, detected.yaw, votes, [s.track for s in starts], self.spreads)
+        boxes = prior.mean.boxes()
+        ownership = Ownership(frame, network, cell_votes, boxes, names)
         views = find_views(
-            frame, prior.mean.boxes(), names, network, self.config.crop_size, self.config.cameras_per_object
+            frame, boxes, names, network, self.config.crop_size, self.config.cameras_per_object, ownership
         )  # fmt: skip
         seen = {v.object_index for v in views}
         prior, shapes = choose_starts(starts, prior, beliefs, views, self.shape_library)

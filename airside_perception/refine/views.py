@@ -12,6 +12,7 @@ from airside_perception.geometry.boxes import box_corners
 from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import invert_transform
 from airside_perception.records import NetworkOutput, RigFrame
+from airside_perception.refine.ownership import CellOwners, Ownership
 
 MARGIN = 0.28
 """Crop border on each side, as a fraction of the projected box."""
@@ -25,6 +26,9 @@ NETWORK_BLUR_PX = 2.2
 
 LEAST_PART, LARGE_PART = 0.15, 0.08
 """Least part of a projected box inside the image, unless it covers this part of the image."""
+
+FOREIGN_DOUBT = 0.8
+"""Part of its weight that a pixel of another object loses."""
 
 SMALLEST_PX = 4.0
 """Boxes that project to less than this edge length are not refined."""
@@ -95,6 +99,7 @@ def find_views(
     network: NetworkOutput | None,
     crop_size: int,
     cameras_per_object: int,
+    ownership: Ownership | None = None,
 ) -> list[View]:
     """Choose, for every object, the cameras that see most of it, and cut the crops.
 
@@ -105,6 +110,7 @@ def find_views(
         network: its image semantics are the silhouettes to match; None: no views.
         crop_size: P, edge of a crop in pixels.
         cameras_per_object: at most this many views of an object.
+        ownership: tells the object's pixels from those of its neighbours; None: classes alone decide.
     """
     if network is None or not len(boxes):
         return []
@@ -133,7 +139,8 @@ def find_views(
     for owner, found in sorted(candidates.items()):
         found.sort(key=lambda each: (-each[0], each[1]))
         for area, name, region, cut in found[:cameras_per_object]:
-            views.append(_cut(frame, name, owner, class_names[owner], region, network, crop_size, cut, area))
+            owners = ownership.seen_from(name, owner) if ownership is not None else None
+            views.append(_cut(frame, name, owner, class_names[owner], region, network, crop_size, cut, area, owners))
     return views
 
 
@@ -147,7 +154,7 @@ def _grown(rectangle: np.ndarray, smallest: float) -> np.ndarray:
     return np.concatenate([low, high - low + 1])
 
 
-def _cut(frame, name, index, class_name, region, network, size, truncated, area) -> View:
+def _cut(frame, name, index, class_name, region, network, size, truncated, area, owners) -> View:
     image = frame.images[name]
     camera = image.camera
     crop = camera.cropped(*(int(v) for v in region)).resized(size, size)
@@ -158,7 +165,7 @@ def _cut(frame, name, index, class_name, region, network, size, truncated, area)
     rows = region[1] + (np.arange(size) + 0.5) * region[3] / size - 0.5
     inside_rows = (rows >= 0) & (rows <= camera.height - 1)
     inside_columns = (columns >= 0) & (columns <= camera.width - 1)
-    target, weight = _silhouette(network.image_semantics[name], class_name, rows, columns, camera)
+    target, weight = _silhouette(network.image_semantics[name], class_name, rows, columns, camera, owners)
     weight = weight * (inside_rows[:, None] & inside_columns[None])
     colors = _sample(image.image, rows, columns).astype(np.float32) / 255
     # Soft by whole steps of the square root of two, so that views share a few blurs.
@@ -176,14 +183,28 @@ def _sample(array: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndar
     return cv2.remap(array, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _silhouette(semantics: np.ndarray, class_name: str, rows, columns, camera: Camera):
-    """Probability of the class at crop pixels, and the weight that other foreground leaves."""
+def _silhouette(
+    semantics: np.ndarray,
+    class_name: str,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    camera: Camera,
+    owners: CellOwners | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probability that crop pixels show the object, and the weight that other foreground leaves."""
     own = SEMANTIC_OF_CLASS[class_name]
-    height, width = semantics.shape[1:]
-    map_rows = (rows + 0.5) * height / camera.height - 0.5
-    map_columns = (columns + 0.5) * width / camera.width - 0.5
-    target = _sample(np.ascontiguousarray(semantics[own], np.float32), map_rows, map_columns)
     others = [s for s in SEMANTIC_OF_CLASS.values() if s != own]
-    other = _sample(np.ascontiguousarray(semantics[others].sum(axis=0), np.float32), map_rows, map_columns)
-    # Another object's pixel says nothing sure about this one: it may hide it or lie behind it.
-    return target, 1.0 - 0.8 * np.clip(other, 0, 1)
+
+    def sampled(values: np.ndarray) -> np.ndarray:
+        height, width = values.shape
+        map_rows = (rows + 0.5) * height / camera.height - 0.5
+        map_columns = (columns + 0.5) * width / camera.width - 0.5
+        return _sample(np.ascontiguousarray(values, np.float32), map_rows, map_columns)
+
+    target, other = sampled(semantics[own]), np.clip(sampled(semantics[others].sum(axis=0)), 0, 1)
+    if owners is None:
+        return target, 1.0 - FOREIGN_DOUBT * other
+    share, behind = sampled(owners.share), sampled(owners.behind)
+    other = np.clip(other + target * (1 - share), 0, 1)
+    # Another object's pixel says nothing sure about this one where it may hide it. What stands behind it does.
+    return target * share, 1.0 - FOREIGN_DOUBT * other * np.clip(2.0 - 2.0 * behind, 0, 1)
