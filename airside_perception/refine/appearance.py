@@ -27,8 +27,7 @@ def fit_texture(batch: SilhouetteBatch, poses: Poses, count: int) -> tuple[np.nd
     """
     textures = len(batch.shapes[0].texture_code)
     offsets, errors = np.zeros((count, textures), np.float32), np.full(count, np.nan)
-    points, _ = batch.surface(poses)
-    raster = batch.raster(batch.project(points)[0])
+    raster = batch.raster(batch.project(batch.surface(poses)))
     normals, colors = batch.vertex_values("normals"), batch.vertex_values("colors")
     columns = batch.vertex_values("texture_columns").reshape(len(colors), -1)
     maps = batch.interpolate(np.concatenate([normals, colors, columns], axis=1), raster)

@@ -56,8 +56,7 @@ def explain_overlaps(
 
 
 def _render(batch: SilhouetteBatch, poses: Poses) -> torch.Tensor:
-    points, _ = batch.surface(poses)
-    return batch.raster(batch.project(points)[0])
+    return batch.raster(batch.project(batch.surface(poses)))
 
 
 def _is_nearer(view: View, poses: Poses, other: int) -> bool:
