@@ -23,7 +23,8 @@ STAGES = ((0.2, 2500, 6), (0.5, 5000, 6), (1.0, 10000, 8))
 START_RAYS, TRIED_STARTS = 2000, 24
 """Rays and typical objects (those of the nearest sizes) among which the start is chosen."""
 PRIOR_WEIGHT = 3e-4
-"""Of the squared distance from the start, in standard deviations of the class, beside the mean squared residual."""
+"""Of the squared distance from the start, in standard deviations of the class, beside the mean squared residual of one
+view; more views share it, since together they know more."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def invert_views(
             values, rows = _residuals(part, chosen, code)
             return values, rows * moving
 
-        shape = gauss_newton(residuals, start.shape, part.shape_covariance, steps, PRIOR_WEIGHT, shape)
+        weight = PRIOR_WEIGHT / len(views)
+        shape = gauss_newton(residuals, start.shape, part.shape_covariance, steps, weight, shape)
     error = float(_residuals(part, rays, shape)[0].abs().mean())
     return Inversion(shape, _texture(prior, class_name, rays, shape, start), start.name, error)
 
