@@ -26,6 +26,9 @@ PRIOR_WEIGHT = 3e-4
 """Of the squared distance from the start, in standard deviations of the class, beside the mean squared residual of one
 view; more views share it, since together they know more."""
 
+TEXTURE_WEIGHT = 1e-5
+"""The same for colours, which pixels tell directly."""
+
 
 @dataclass(frozen=True)
 class Inversion:
@@ -134,4 +137,4 @@ def _texture(prior: ObjectPrior, class_name: str, rays: SilhouetteRays, shape: T
     ahead, behind = distances[seen, first[seen] - 1], distances[seen, first[seen]]
     share = (ahead / (ahead - behind))[:, None]
     points = torch.lerp(rays.points[seen, first[seen] - 1], rays.points[seen, first[seen]], share)
-    return fit_texture(prior, class_name, points, rays.colors[seen], iterations=20)[0]
+    return fit_texture(prior, class_name, points, rays.colors[seen], 20, TEXTURE_WEIGHT)[0]
