@@ -150,7 +150,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("occupancy", "prior"))
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and curves")
     parser.add_argument("--pool", type=Path, help="folder of samples; default: one in --out, filled while training")
-    parser.add_argument("--minutes", type=positive, default=60.0, help="time budget of 'occupancy' (default: %(default)s)")
+    parser.add_argument("--minutes", type=positive, default=60.0, help="budget of 'occupancy' (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of weights and draws (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto (default: %(default)s)")

@@ -19,10 +19,10 @@ from rasterizer import measure_brute_force, measure_crops
 
 from airside_perception.classes import OBJECT_CLASSES
 from airside_perception.config import Config
-from airside_perception.evaluation.prior_failures import failure_sheet
 from airside_perception.prior import ObjectPrior
 from airside_perception.resources import find_file
 from airside_perception.synth.image_files import write_png
+from airside_perception.training.prior_failures import failure_sheet
 from airside_perception.training.prior_metrics import Likeness
 from airside_perception.training.prior_validation import disentanglement, explain_split
 

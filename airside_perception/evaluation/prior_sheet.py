@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from airside_perception.evaluation.object_pictures import Row, object_picture, object_sheet
 from airside_perception.explain.drawing import FAINT, TEXT
+from airside_perception.explain.object_pictures import Row, object_picture, object_sheet
 from airside_perception.prior import ObjectPrior
 from airside_perception.prior.paths import plausible_path
 from airside_perception.prior.sampling import PriorObject, sample_object, typical_objects

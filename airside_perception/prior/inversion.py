@@ -23,7 +23,11 @@ STAGES = ((0.2, 2500, 6), (0.5, 5000, 6), (1.0, 10000, 8))
 START_RAYS, TRIED_STARTS = 2000, 24
 """Rays and typical objects (those of the nearest sizes) among which the start is chosen."""
 PRIOR_WEIGHT = 3e-4
-"""Of the squared distance from the start, in standard deviations of the class, beside the mean squared residual."""
+"""Of the squared distance from the start, in standard deviations of the class, beside the mean squared residual of one
+view; more views share it, since together they know more."""
+
+TEXTURE_WEIGHT = 1e-5
+"""The same for colours, which pixels tell directly."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ def invert_views(
             values, rows = _residuals(part, chosen, code)
             return values, rows * moving
 
-        shape = gauss_newton(residuals, start.shape, part.shape_covariance, steps, PRIOR_WEIGHT, shape)
+        weight = PRIOR_WEIGHT / len(views)
+        shape = gauss_newton(residuals, start.shape, part.shape_covariance, steps, weight, shape)
     error = float(_residuals(part, rays, shape)[0].abs().mean())
     return Inversion(shape, _texture(prior, class_name, rays, shape, start), start.name, error)
 
@@ -132,4 +137,4 @@ def _texture(prior: ObjectPrior, class_name: str, rays: SilhouetteRays, shape: T
     ahead, behind = distances[seen, first[seen] - 1], distances[seen, first[seen]]
     share = (ahead / (ahead - behind))[:, None]
     points = torch.lerp(rays.points[seen, first[seen] - 1], rays.points[seen, first[seen]], share)
-    return fit_texture(prior, class_name, points, rays.colors[seen], iterations=20)[0]
+    return fit_texture(prior, class_name, points, rays.colors[seen], 20, TEXTURE_WEIGHT)[0]

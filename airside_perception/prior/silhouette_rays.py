@@ -23,7 +23,7 @@ from airside_perception.prior.shape_decoder import ShapeDecoder
 SAMPLES = 64
 """Places on each ray, evenly spaced between where it enters and leaves the lattice."""
 
-_OUTSIDE_MARGIN, _INSIDE_MARGIN = 1.0, 0.25
+_OUTSIDE_MARGIN, _INSIDE_MARGIN = 1.0, 0.1
 """Cells up to which a pixel's distance from the outline is asked for; inside, thin parts can't offer more."""
 
 
@@ -90,8 +90,8 @@ def silhouette_rays(decoder: ShapeDecoder, views: Sequence[ObjectView], size: np
     """
     axes = tuple(axis.cpu().numpy().astype(np.float64) for axis in (decoder.axis_x, decoder.axis_y, decoder.axis_z))
     low, high = (np.array([axis[end] for axis in axes]) for end in (0, -1))
-    extents = np.array([np.median(np.diff(axis)) for axis in axes])
-    cell = float(np.prod(extents * size) ** (1 / 3))
+    # Cells differ by axis and place: in the largest ones a pixel's distance is least, and so never asked for too much.
+    cell = max(float(np.diff(axis).max() * length) for axis, length in zip(axes, size, strict=True))
     parts = [_rays_of_view(view, size, low, high, cell) for view in views]
     points, inside, wanted, colors = (np.concatenate(each) for each in zip(*parts, strict=True))
     coordinates = [

@@ -66,7 +66,8 @@ def _typical_objects(prior: ObjectPrior, class_name: str) -> list[_TypicalObject
         _TypicalObject(to_numpy(each.shape), to_numpy(each.texture), to_numpy(each.size).astype(np.float64))
         for each in prior.prototypes(class_name)
     ]
-    return found or [_TypicalObject(*(to_numpy(code) for code in prior.mean_codes(class_name)), None)]
+    shape, texture = prior.mean_codes(class_name)
+    return found or [_TypicalObject(to_numpy(shape), to_numpy(texture), None)]
 
 
 class ShapeLibrary:

@@ -117,7 +117,8 @@ def thin_points(asset: ObjectMesh, rng: np.random.Generator) -> NDArray[np.float
     high = -low
     np.minimum.at(low, piece, asset.vertices)
     np.maximum.at(high, piece, asset.vertices)
-    thin = ((high - low) < _THIN_SHARE).any(axis=1)[piece[asset.faces[:, 0]]]
+    is_thin = np.any(high - low < _THIN_SHARE, axis=1)
+    thin = is_thin[piece[asset.faces[:, 0]]]
     if not thin.any():
         return np.zeros((0, 3))
     metres = asset.vertices * asset.size

@@ -6,6 +6,7 @@ import os
 import zipfile
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from airside_perception.training.prior_data import AssetData
 
 def save_assets(path: Path, data: list[AssetData], identity: str) -> None:
     """Write the data of one class; `identity` says what it was prepared from."""
-    columns = {name: np.array([getattr(entry, name) for entry in data]) for name in _names()}
+    columns: dict[str, Any] = {name: np.array([getattr(entry, name) for entry in data]) for name in _names()}
     unfinished = path.with_suffix(".part.npz")
     np.savez(unfinished, identity=np.array(identity), **columns)
     os.replace(unfinished, path)

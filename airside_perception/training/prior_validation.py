@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from airside_perception.geometry.cameras import Camera
-from airside_perception.prior.fitting import fit_codes
+from airside_perception.prior.fitting import fit_codes, fit_texture
 from airside_perception.prior.inversion import invert_views
 from airside_perception.prior.object_prior import ObjectPrior
 from airside_perception.prior.sampling import typical_objects
@@ -26,7 +26,8 @@ from airside_perception.training.prior_metrics import (
 )
 from airside_perception.training.prior_views import VIEWS, render_views, ring_cameras, split_faces
 
-_NEAR = 1.2
+_NEAR, _PRIOR_WEIGHT = 1.2, 1e-6
+"""Cells from the surface in which all nodes count, and how little the prior does: distances are known everywhere."""
 _SINGLE_VIEW = 1
 """Camera of the ring that inversion from one view gets: from ahead on the left, level."""
 
@@ -52,9 +53,10 @@ def from_distances(prior: ObjectPrior, class_name: str, data: AssetData, level: 
     # All nodes near the surface and every third of the rest, so that empty space doesn't outvote thin parts.
     kept = wanted.abs() < _NEAR
     kept[::3] = True
-    code = fit_codes(prior, class_name, shape.positions[shape.live[kept]], wanted[kept], iterations=20).shape
+    nodes = shape.positions[shape.live[kept]]
+    code = fit_codes(prior, class_name, nodes, wanted[kept], iterations=20, prior_weight=_PRIOR_WEIGHT).shape
     points, colors = torch.from_numpy(data.points), torch.from_numpy(data.colors)
-    texture = fit_codes(prior, class_name, points, colors=colors, iterations=20).texture
+    texture, _ = fit_texture(prior, class_name, points, colors, iterations=20, prior_weight=_PRIOR_WEIGHT)
     return prior.decode(class_name, code, texture, level)
 
 

@@ -139,7 +139,9 @@ def write_prior(path: Path) -> Path:
         decoder.mean.copy_(distance[live])
         decoder.basis.copy_(0.01 * torch.ones_like(decoder.basis))
     torch.manual_seed(0)
-    ObjectPrior({"gse": ClassPrior(decoder, TextureDecoder((3, 3, 3), (0.5, 0.5, 0.5), torch.arange(27), 2))}).save(path)
+    ObjectPrior({"gse": ClassPrior(decoder, TextureDecoder((3, 3, 3), (0.5, 0.5, 0.5), torch.arange(27), 2))}).save(
+        path
+    )
     return path
 
 

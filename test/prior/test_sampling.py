@@ -72,9 +72,9 @@ def test_a_prior_without_typical_objects_is_refused(blobs):
 
 
 def test_the_sheet_shows_objects_in_every_tile(prior):
-    from airside_perception.evaluation.object_pictures import CAPTION, MARGIN, TILE
     from airside_perception.evaluation.prior_sheet import prior_sheet
     from airside_perception.explain.drawing import BACKGROUND
+    from airside_perception.explain.object_pictures import CAPTION, MARGIN, TILE
 
     sheet = prior_sheet(prior, count=2, seed=1)
     rows = 5 * len(prior.class_names)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from airside_perception.evaluation.object_pictures import Row, object_picture, object_sheet
 from airside_perception.explain.drawing import FAINT, TEXT
+from airside_perception.explain.object_pictures import Row, object_picture, object_sheet
 from airside_perception.prior.textured_mesh import TexturedMesh
 from airside_perception.rendering import vertex_normals
 from airside_perception.training.prior_metrics import ObjectMesh
