@@ -27,9 +27,10 @@ from airside_perception.synth.cycles_materials import (
     set_sky,
     set_sun,
 )
+from airside_perception.synth.exposure import developed
 from airside_perception.synth.lamps import MOST, scene_lamps
 from airside_perception.synth.mesh import Mesh
-from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers, RasterBackend, developed
+from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers, RasterBackend
 from airside_perception.synth.scene import Lighting, Scene, SceneObject, SensorStyle
 from airside_perception.synth.scene_geometry import SceneGeometry, corner_normals
 
