@@ -26,6 +26,9 @@ SCENE_SECONDS = 8.0
 
 FRAMES_PER_SCENE, FRAMES_PER_INSTANT = 8, 2
 
+SMOOTH_SHARE = 0.75
+"""Frames with smooth edges, as lenses and path tracers have them; the others show the steps of the pixel grid."""
+
 RANDOMISED_SHARE = 0.25
 """Training scenes with made-up textures, lights and cameras."""
 
@@ -69,6 +72,7 @@ def training_samples(
             sensor = random_sensor(rng, condition == "night", lighting.rain > 0)
         scene = replace(scene, lighting=lighting, sensor=sensor)
         backend.relight(lighting, sensor)
+        backend.smooth = bool(rng.random() < SMOOTH_SHARE)
         if index % FRAMES_PER_INSTANT == 0:
             time_s, occupancy = float(rng.uniform(0, SCENE_SECONDS)), None
         rig = random_rig(rng, image_size, cameras)
