@@ -13,7 +13,7 @@ from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import invert_transform
 from airside_perception.rendering.view_rasterizer import ViewRasterizer
 from airside_perception.rendering.warp_runtime import launch, start_warp
-from airside_perception.synth import shading_kernels
+from airside_perception.synth import shading_kernels, spot_kernels
 from airside_perception.synth.bent_camera import bent_camera
 from airside_perception.synth.exposure import developed
 from airside_perception.synth.raster_light import RasterLight
@@ -106,9 +106,9 @@ class RasterBackend:
         self._surfaces.corner_normals = wp.from_torch(self._normals, dtype=wp.vec3)
         self._surfaces.item_styles = wp.from_torch(self._styles)
 
-    def _upload(self, geometry: SceneGeometry) -> shading_kernels.Surfaces:
+    def _upload(self, geometry: SceneGeometry) -> spot_kernels.Surfaces:
         """What all times share."""
-        surfaces = shading_kernels.Surfaces()
+        surfaces = spot_kernels.Surfaces()
         self._faces = self._tensor(geometry.faces)
         # A mirror turns faces round.
         self._turned = self._faces[:, [0, 2, 1]].contiguous()
@@ -163,9 +163,9 @@ class RasterBackend:
         return radiance.cpu().numpy(), depth.cpu().numpy(), item.cpu().numpy()
 
 
-def eye_of(camera: Camera, world_from_optical: np.ndarray) -> shading_kernels.Eye:
+def eye_of(camera: Camera, world_from_optical: np.ndarray) -> spot_kernels.Eye:
     """A linear camera in the layout that kernels take."""
-    eye, k = shading_kernels.Eye(), camera.intrinsics
+    eye, k = spot_kernels.Eye(), camera.intrinsics
     eye.world_from_optical = wp.mat44(world_from_optical.astype(np.float32))
     eye.ray_scale = wp.vec4(1 / k[0, 0], 1 / k[1, 1], -k[0, 2] / k[0, 0], -k[1, 2] / k[1, 1])
     eye.near, eye.far, eye.width, eye.height = NEAR, FAR, camera.width, camera.height
