@@ -43,7 +43,6 @@ def run_synth(options: SynthOptions, on_frame: OnFrame | None = None) -> dict[st
     out = Path(options.out).absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise AirsideError(f"--out {options.out}: expected a folder that is new or empty; remove it or choose another")
-    scene = draw_scene(options)
     unfinished = out.with_name(f".{out.name}.unfinished")
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -53,6 +52,7 @@ def run_synth(options: SynthOptions, on_frame: OnFrame | None = None) -> dict[st
             f"--out {options.out}: cannot be written ({error.strerror}); choose another folder"
         ) from error
     try:
+        scene = draw_scene(options)
         with tqdm(total=options.frames, desc=f"synth {out.name}", disable=not options.progress, unit="frame") as bar:
 
             def after_frame(done: int, frames: int) -> None:
