@@ -67,7 +67,7 @@ class CyclesBackend:
 
     def __init__(self, scene: Scene, samples: int = SAMPLES, threads: int = 0):
         self._bpy = load_blender()
-        self._scene, self._labels = scene, RasterBackend(scene)
+        self._scene, self._labels = scene, RasterBackend(scene, smooth=False)
         self._objects: list[Any] = []
         self._folder = tempfile.TemporaryDirectory(prefix="airside_cycles_")
         with _quiet():

@@ -22,6 +22,8 @@ from airside_perception.synth.spot_kernels import (
 
 wp.set_module_options({"enable_backward": False})
 
+_RIPPLES = wp.constant(5)
+"""Rows of the mirror's picture that mix in one pixel of a puddle."""
 _FINE = wp.constant(2)
 """Rows and columns of the finer z-buffer within each pixel."""
 
@@ -75,11 +77,16 @@ def reflected_scene(
     if reflected[2] < 0.0:
         seen = seen * 0.35
     if on_ground and mirror.shape[0] > 1:
-        # Ripples and the concrete's grain blur the picture: neighbouring pixels look a little apart.
-        shift = int(6.0 * (hash_noise(row, column, 5) - 0.5))
-        shown = mirror[wp.clamp(row + shift, 0, mirror.shape[0] - 1), column]
-        if shown[3] > 0.0:
-            seen = mirror_image(shown, surfaces, air)
+        # Ripples and the concrete's grain draw the picture out up and down: rows above and below mix in.
+        mixed = wp.vec3(0.0, 0.0, 0.0)
+        for tap in range(_RIPPLES):
+            shift = int(wp.floor(2.0 * (float(tap) + hash_noise(row, column, tap)) - float(_RIPPLES)))
+            shown = mirror[wp.clamp(row + shift, 0, mirror.shape[0] - 1), column]
+            image = seen
+            if shown[3] > 0.0:
+                image = mirror_image(shown, surfaces, air)
+            mixed = mixed + image
+        seen = mixed / float(_RIPPLES)
     return seen
 
 
