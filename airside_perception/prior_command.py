@@ -24,6 +24,8 @@ def run_prior_command(args: argparse.Namespace) -> int:
     """Run `airside prior`."""
     if not 2 <= args.count <= 24:
         raise AirsideError(f"--count: expected 2 to 24 objects in a row, got {args.count}")
+    if args.seed < 0:
+        raise AirsideError(f"--seed: expected 0 or more, got {args.seed}")
     config = read_config(args)
     import cv2
 

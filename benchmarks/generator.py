@@ -98,7 +98,7 @@ def measure_frames(device: str, repeats: int) -> dict[str, float]:
 
 
 def measure_training(scenes: int, size: tuple[int, int], first_seed: int = 100) -> dict[str, float]:
-    """Training samples as the network gets them: random rigs, lights and looks, eight frames of each scene."""
+    """Training samples as the network gets them: random rigs, lights and looks, twelve frames of each scene."""
     next(training_samples(0, "train", GRID, size))
     samples = images = 0
     start, start_cpu = time.perf_counter(), time.process_time()

@@ -18,6 +18,8 @@ COEFFICIENT_COUNT = {"pinhole": 0, "plumb_bob": 5, "rational_polynomial": 8, "eq
 """Distortion model -> number of coefficients it takes."""
 
 _NEWTON_STEPS = 8
+_CONVERGED = 1e-13
+"""Error of the normalised coordinates at which Newton's steps end."""
 _TABLE_SIZE = 512
 
 
@@ -122,8 +124,10 @@ class RadialTangential:
         first = np.interp(distorted_radius, radius_distorted, radius)
         estimate = target * (first / np.maximum(distorted_radius, 1e-12))[..., None]
         for _ in range(_NEWTON_STEPS):
-            off, jacobian = target - self._distorted(estimate), self._jacobian(estimate)
-            (a, b), (c, d) = np.moveaxis(jacobian, (-2, -1), (0, 1))
+            off = target - self._distorted(estimate)
+            if np.abs(off).max(initial=0.0) < _CONVERGED:
+                break
+            (a, b), (c, d) = np.moveaxis(self._jacobian(estimate), (-2, -1), (0, 1))
             # Cramer's rule: a general solver takes ten times as long on many small systems.
             across, down = d * off[..., 0] - b * off[..., 1], a * off[..., 1] - c * off[..., 0]
             estimate = self._clamp(estimate + np.stack([across, down], axis=-1) / (a * d - b * c)[..., None])
@@ -211,7 +215,10 @@ class Equidistant:
         angle = np.interp(radius, radii, angles)
         slope = np.concatenate([[1.0], self.coefficients * np.array([3.0, 5.0, 7.0, 9.0])])
         for _ in range(_NEWTON_STEPS):
-            step = (radius - self.radius(angle)) / np.maximum(np.polynomial.polynomial.polyval(angle**2, slope), 1e-6)
+            off = radius - self.radius(angle)
+            if np.abs(off).max(initial=0.0) < _CONVERGED:
+                break
+            step = off / np.maximum(np.polynomial.polynomial.polyval(angle**2, slope), 1e-6)
             angle = np.clip(angle + step, 0.0, self.max_angle)
         across = np.where(radius > 1e-12, np.sin(angle) / np.maximum(radius, 1e-12), 1.0)
         return np.stack([x * across, y * across, np.cos(angle)], axis=-1)

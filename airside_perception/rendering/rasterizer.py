@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 import warp as wp
 
-from airside_perception.rendering import warp_kernels
+from airside_perception.rendering import warp_kernels, warp_kernels_interpolate
 from airside_perception.rendering.arguments import Batch, check_batch, check_surface, per_image_offsets
 from airside_perception.rendering.warp_runtime import launch, start_warp
 
@@ -88,6 +88,41 @@ def interpolate(
     return _Interpolate.apply(flat, raster.contiguous(), triangles.contiguous(), offsets)
 
 
+def draw_nearest(
+    positions: wp.array,
+    triangles: wp.array,
+    ranges: wp.array,
+    vertex_offsets: wp.array,
+    largest_range: int,
+    cull_backfaces: bool,
+    entries: torch.Tensor,
+) -> None:
+    """Fill `entries`, (B, H, W) int64, with the z-buffer of B runs of triangles, whatever it held before.
+
+    The other arguments are those of `rasterize` as checked Warp arrays; `largest_range` is the longest run.
+    """
+    entries.fill_(int(warp_kernels.EMPTY))
+    images, height, width = entries.shape
+    lanes = _CUDA_LANES if entries.is_cuda else 1
+    inputs = [positions, triangles, ranges, vertex_offsets, width, height, lanes, int(cull_backfaces)]
+    launch(
+        warp_kernels.fill_depth,
+        (images, largest_range, lanes),
+        [*inputs, wp.from_torch(entries)],
+        entries.device,
+    )
+
+
+def resolve(
+    positions: wp.array, triangles: wp.array, vertex_offsets: wp.array, entries: torch.Tensor, raster: torch.Tensor
+) -> None:
+    """Turn a z-buffer of `draw_nearest` into `raster`, (B, H, W, 4) float32 as `rasterize` returns it."""
+    images, height, width = entries.shape
+    inputs = [positions, triangles, vertex_offsets, width, height, wp.from_torch(entries)]
+    inputs += [wp.from_torch(raster, dtype=wp.vec4)]
+    launch(warp_kernels.resolve, (images, height, width), inputs, entries.device)
+
+
 class _Rasterize(torch.autograd.Function):
     @staticmethod
     def forward(ctx, positions: torch.Tensor, batch: Batch) -> torch.Tensor:
@@ -95,17 +130,13 @@ class _Rasterize(torch.autograd.Function):
         device = positions.device
         drawn = all(shape) and batch.largest_range > 0
         raster = (torch.empty if drawn else torch.zeros)((*shape, 4), dtype=torch.float32, device=device)
-        vertices = wp.from_torch(positions.detach(), dtype=wp.vec4)
-        triangles, offsets = wp.from_torch(batch.triangles), wp.from_torch(batch.vertex_offsets)
         if drawn:
-            depth = wp.from_torch(torch.full(shape, int(warp_kernels.EMPTY), dtype=torch.int64, device=device))
-            lanes = _CUDA_LANES if device.type == "cuda" else 1
-            size = [batch.width, batch.height]
-            inputs = [vertices, triangles, wp.from_torch(batch.ranges), offsets, *size, lanes]
-            inputs += [int(batch.cull_backfaces), depth]
-            launch(warp_kernels.fill_depth, (batch.images, batch.largest_range, lanes), inputs, device)
-            inputs = [vertices, triangles, offsets, *size, depth, wp.from_torch(raster, dtype=wp.vec4)]
-            launch(warp_kernels.resolve, shape, inputs, device)
+            depth = torch.empty(shape, dtype=torch.int64, device=device)
+            vertices = wp.from_torch(positions.detach(), dtype=wp.vec4)
+            triangles, offsets = wp.from_torch(batch.triangles), wp.from_torch(batch.vertex_offsets)
+            mesh = (vertices, triangles, wp.from_torch(batch.ranges), offsets)
+            draw_nearest(*mesh, batch.largest_range, batch.cull_backfaces, depth)
+            resolve(vertices, triangles, offsets, depth, raster)
         ctx.save_for_backward(positions, raster)
         ctx.batch = batch
         return raster
@@ -144,7 +175,7 @@ class _Interpolate(torch.autograd.Function):
             wp.from_torch(output),
         ]
         if output.numel() and triangles.numel():
-            launch(warp_kernels.interpolate_forward, tuple(raster.shape[:3]), inputs, raster.device)
+            launch(warp_kernels_interpolate.interpolate_forward, tuple(raster.shape[:3]), inputs, raster.device)
         ctx.save_for_backward(attributes, raster, triangles, vertex_offsets)
         return output
 
@@ -164,5 +195,5 @@ class _Interpolate(torch.autograd.Function):
             wp.from_torch(raster_gradient, dtype=wp.vec4),
         ]
         if output_gradient.numel() and triangles.numel():
-            launch(warp_kernels.interpolate_backward, tuple(raster.shape[:3]), inputs, raster.device)
+            launch(warp_kernels_interpolate.interpolate_backward, tuple(raster.shape[:3]), inputs, raster.device)
         return attribute_gradient, raster_gradient, None, None

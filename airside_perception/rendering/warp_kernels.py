@@ -1,4 +1,4 @@
-"""Warp kernels of the rasteriser and the interpolation: one source for CPU and CUDA.
+"""Warp kernels of the rasteriser: one source for CPU and CUDA.
 
 Homogeneous edge functions (Olano and Greer, "Triangle scan conversion using 2D homogeneous
 coordinates", 1997): with vertices v_i = (x, y, w) and a pixel p = (X, Y, 1), the numbers
@@ -78,6 +78,20 @@ def visible_bounds(p0: wp.vec4, p1: wp.vec4, p2: wp.vec4):
 
 
 @wp.func
+def beside_image(p0: wp.vec4, p1: wp.vec4, p2: wp.vec4):
+    """True where one plane of the view has the whole triangle behind it (not for all that draw nothing)."""
+    if wp.max(p0[0] + p0[3], wp.max(p1[0] + p1[3], p2[0] + p2[3])) < 0.0:
+        return True
+    if wp.max(p0[3] - p0[0], wp.max(p1[3] - p1[0], p2[3] - p2[0])) < 0.0:
+        return True
+    if wp.max(p0[1] + p0[3], wp.max(p1[1] + p1[3], p2[1] + p2[3])) < 0.0:
+        return True
+    if wp.max(p0[3] - p0[1], wp.max(p1[3] - p1[1], p2[3] - p2[1])) < 0.0:
+        return True
+    return wp.max(p0[2] + p0[3], wp.max(p1[2] + p1[3], p2[2] + p2[3])) < 0.0
+
+
+@wp.func
 def first_pixel(coordinate: wp.float64, size: wp.int32):
     """First pixel whose centre is at or after a normalised device coordinate."""
     pixel = (coordinate * _HALF + _HALF) * wp.float64(size) - _HALF - _SLACK
@@ -118,6 +132,8 @@ def fill_depth(
     p0 = positions[offset + triangles[triangle, 0]]
     p1 = positions[offset + triangles[triangle, 1]]
     p2 = positions[offset + triangles[triangle, 2]]
+    if beside_image(p0, p1, p2):
+        return
 
     v0 = homogeneous(p0)
     v1 = homogeneous(p1)
@@ -186,6 +202,42 @@ def fill_depth(
         row = row + lanes
 
 
+@wp.func
+def triangle_of(entry: wp.int64):
+    """Triangle of a z-buffer entry that is not EMPTY."""
+    return wp.int32(entry & _TRIANGLE_MASK)
+
+
+@wp.func
+def place_on_triangle(
+    positions: wp.array(dtype=wp.vec4),
+    triangles: wp.array2d(dtype=wp.int32),
+    offset: wp.int32,
+    triangle: wp.int32,
+    x: wp.float64,
+    y: wp.float64,
+):
+    """(u, v, z/w) of a triangle at a point of the image in normalised device coordinates."""
+    p0 = positions[offset + triangles[triangle, 0]]
+    p1 = positions[offset + triangles[triangle, 1]]
+    p2 = positions[offset + triangles[triangle, 2]]
+    v0 = homogeneous(p0)
+    v1 = homogeneous(p1)
+    v2 = homogeneous(p2)
+    point = wp.vec3d(x, y, _ONE)
+    e0 = wp.dot(wp.cross(v1, v2), point)
+    e1 = wp.dot(wp.cross(v2, v0), point)
+    e2 = wp.dot(wp.cross(v0, v1), point)
+    total = e0 + e1 + e2
+    z = e0 * wp.float64(p0[2]) + e1 * wp.float64(p1[2]) + e2 * wp.float64(p2[2])
+    w = e0 * v0[2] + e1 * v1[2] + e2 * v2[2]
+    return wp.vec3(
+        wp.clamp(wp.float32(e0 / total), 0.0, 1.0),
+        wp.clamp(wp.float32(e1 / total), 0.0, 1.0),
+        wp.clamp(wp.float32(z / w), -1.0, 1.0),
+    )
+
+
 @wp.kernel
 def resolve(
     positions: wp.array(dtype=wp.vec4),
@@ -202,29 +254,11 @@ def resolve(
     if entry == EMPTY:
         raster[image, row, column] = wp.vec4()
         return
-    triangle = wp.int32(entry & _TRIANGLE_MASK)
-    offset = vertex_offsets[image]
-    p0 = positions[offset + triangles[triangle, 0]]
-    p1 = positions[offset + triangles[triangle, 1]]
-    p2 = positions[offset + triangles[triangle, 2]]
-    v0 = homogeneous(p0)
-    v1 = homogeneous(p1)
-    v2 = homogeneous(p2)
+    triangle = triangle_of(entry)
     x = pixel_centre(column, wp.float64(2.0) / wp.float64(width))
     y = pixel_centre(row, wp.float64(2.0) / wp.float64(height))
-    point = wp.vec3d(x, y, _ONE)
-    e0 = wp.dot(wp.cross(v1, v2), point)
-    e1 = wp.dot(wp.cross(v2, v0), point)
-    e2 = wp.dot(wp.cross(v0, v1), point)
-    total = e0 + e1 + e2
-    z = e0 * wp.float64(p0[2]) + e1 * wp.float64(p1[2]) + e2 * wp.float64(p2[2])
-    w = e0 * v0[2] + e1 * v1[2] + e2 * v2[2]
-    raster[image, row, column] = wp.vec4(
-        wp.clamp(wp.float32(e0 / total), 0.0, 1.0),
-        wp.clamp(wp.float32(e1 / total), 0.0, 1.0),
-        wp.clamp(wp.float32(z / w), -1.0, 1.0),
-        wp.float32(triangle + 1),
-    )
+    place = place_on_triangle(positions, triangles, vertex_offsets[image], triangle, x, y)
+    raster[image, row, column] = wp.vec4(place[0], place[1], place[2], wp.float32(triangle + 1))
 
 
 @wp.kernel
@@ -284,64 +318,23 @@ def vertex_gradient(b: wp.float64, q: wp.vec3d, gz: wp.float64):
 
 
 @wp.kernel
-def interpolate_forward(
-    attributes: wp.array2d(dtype=wp.float32),
-    triangles: wp.array2d(dtype=wp.int32),
-    vertex_offsets: wp.array(dtype=wp.int32),
-    raster: wp.array3d(dtype=wp.vec4),
-    channels: wp.int32,
-    output: wp.array4d(dtype=wp.float32),
+def project(
+    vertices: wp.array(dtype=wp.vec3),
+    clip_from_world: wp.mat44,
+    positions: wp.array(dtype=wp.vec4),
 ):
-    """output = u * a0 + v * a1 + (1 - u - v) * a2 on covered pixels; `output` starts as zeros."""
-    image, row, column = wp.tid()
-    pixel = raster[image, row, column]
-    triangle = wp.int32(pixel[3]) - 1
-    if triangle < 0:
-        return
-    offset = vertex_offsets[image]
-    i0 = offset + triangles[triangle, 0]
-    i1 = offset + triangles[triangle, 1]
-    i2 = offset + triangles[triangle, 2]
-    u = pixel[0]
-    v = pixel[1]
-    rest = 1.0 - u - v
-    for channel in range(channels):
-        value = u * attributes[i0, channel] + v * attributes[i1, channel] + rest * attributes[i2, channel]
-        output[image, row, column, channel] = value
+    """Clip positions of world points."""
+    vertex = wp.tid()
+    point = vertices[vertex]
+    positions[vertex] = clip_from_world * wp.vec4(point[0], point[1], point[2], 1.0)
 
 
 @wp.kernel
-def interpolate_backward(
-    attributes: wp.array2d(dtype=wp.float32),
-    triangles: wp.array2d(dtype=wp.int32),
-    vertex_offsets: wp.array(dtype=wp.int32),
-    raster: wp.array3d(dtype=wp.vec4),
-    channels: wp.int32,
-    output_gradient: wp.array4d(dtype=wp.float32),
-    attribute_gradient: wp.array2d(dtype=wp.float32),
-    raster_gradient: wp.array3d(dtype=wp.vec4),
-):
-    """Gradients with respect to attributes and to (u, v); both outputs start as zeros."""
-    image, row, column = wp.tid()
-    pixel = raster[image, row, column]
-    triangle = wp.int32(pixel[3]) - 1
-    if triangle < 0:
+def nearest_depth(depth: wp.array3d(dtype=wp.int64), beyond: wp.float32, nearest: wp.array2d(dtype=wp.float32)):
+    """z/w of the nearest triangle in each pixel of the only image, `beyond` where there is none."""
+    row, column = wp.tid()
+    entry = depth[0, row, column]
+    if entry == EMPTY:
+        nearest[row, column] = beyond
         return
-    offset = vertex_offsets[image]
-    i0 = offset + triangles[triangle, 0]
-    i1 = offset + triangles[triangle, 1]
-    i2 = offset + triangles[triangle, 2]
-    u = pixel[0]
-    v = pixel[1]
-    rest = 1.0 - u - v
-    gu = float(0.0)
-    gv = float(0.0)
-    for channel in range(channels):
-        gradient = output_gradient[image, row, column, channel]
-        last = attributes[i2, channel]
-        gu = gu + gradient * (attributes[i0, channel] - last)
-        gv = gv + gradient * (attributes[i1, channel] - last)
-        wp.atomic_add(attribute_gradient, i0, channel, gradient * u)
-        wp.atomic_add(attribute_gradient, i1, channel, gradient * v)
-        wp.atomic_add(attribute_gradient, i2, channel, gradient * rest)
-    raster_gradient[image, row, column] = wp.vec4(gu, gv, 0.0, 0.0)
+    nearest[row, column] = wp.float32(wp.float64(entry >> _TRIANGLE_SHIFT) / _DEPTH_STEPS - _ONE)

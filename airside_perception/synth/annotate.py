@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+import warp as wp
 
 from airside_perception.classes import AIRCRAFT, GROUND, GSE, OBJECT_CLASSES, OBSTACLE, PERSON, STRUCTURE
 from airside_perception.geometry.cameras import Camera
-from airside_perception.geometry.se3 import invert_transform, matrix_to_quaternion, transform_points
+from airside_perception.geometry.se3 import invert_transform
 from airside_perception.records import GridSpec
-from airside_perception.rendering import rasterize
+from airside_perception.rendering.view_rasterizer import ViewRasterizer
+from airside_perception.rendering.warp_runtime import start_warp
 from airside_perception.synth.bent_camera import bent_camera
 from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers
 from airside_perception.synth.scene import Scene
 from airside_perception.synth.scene_geometry import SceneGeometry, semantic_lookup
-from airside_perception.synth.surface_samples import surface_samples
+from airside_perception.synth.voxel_kernels import mark_voxels
 
 _AMODAL_STRIDE, _COARSE_AMODAL_STRIDE = 2, 4
 """Pixels between those that are counted of an object that shows little, and of one that shows a lot."""
@@ -54,38 +58,39 @@ def pixel_counts(
     if not len(wanted):
         return visible, amodal
     big = visible[wanted] >= _SHOWS_A_LOT
-    for group, stride in ((wanted[~big], _AMODAL_STRIDE), (wanted[big], _COARSE_AMODAL_STRIDE)):
-        if len(group):
-            alone = _pixels_alone(geometry, odom_from_base, camera, group, stride)
-            amodal[group] = np.maximum(alone * stride**2, visible[group])
+    groups = [
+        (each, stride)
+        for each, stride in ((wanted[~big], _AMODAL_STRIDE), (wanted[big], _COARSE_AMODAL_STRIDE))
+        if len(each)
+    ]
+    counts = _pixels_alone(geometry, odom_from_base, camera, groups)
+    for (group, stride), alone in zip(groups, counts, strict=True):
+        amodal[group] = np.maximum(alone * stride**2, visible[group])
     return visible, amodal
 
 
 def _pixels_alone(
-    geometry: SceneGeometry, odom_from_base: np.ndarray, camera: Camera, wanted: np.ndarray, stride: int
-) -> np.ndarray:
-    """(len(wanted),) pixels, of every `stride`-th in both directions, that show each object with no other there."""
-    if camera.is_linear:
-        small = camera.resized(camera.width // stride, camera.height // stride)
-        return _alone(geometry, odom_from_base, small, wanted).sum(dim=(1, 2)).numpy()
-    bent = bent_camera(camera).thinned(stride)
-    drawn = [_alone(geometry, odom_from_base, face, wanted).numpy() for face in bent.faces]
-    return np.array([bent.resample_labels(each, 0).sum() for each in zip(*drawn, strict=True)])
-
-
-def _alone(geometry: SceneGeometry, odom_from_base: np.ndarray, camera: Camera, wanted: np.ndarray) -> torch.Tensor:
-    """(len(wanted), H, W) bool: the pixels of a linear camera that show each object, with no other there."""
-    clip = camera.clip_matrix(NEAR, FAR) @ invert_transform(odom_from_base @ camera.base_from_camera)
-    matrix = clip.astype(np.float32)
-    ranges = np.stack([geometry.face_ranges[wanted], np.diff(geometry.face_ranges)[wanted]], axis=1)
-    raster = rasterize(
-        torch.from_numpy(np.ascontiguousarray(geometry.vertices @ matrix[:, :3].T + matrix[:, 3])),
-        torch.from_numpy(geometry.faces),
-        (camera.height, camera.width),
-        ranges=torch.from_numpy(ranges),
-        cull_backfaces=True,
-    )
-    return raster[..., 3] > 0
+    geometry: SceneGeometry, odom_from_base: np.ndarray, camera: Camera, groups: Sequence[tuple[np.ndarray, int]]
+) -> list[np.ndarray]:
+    """For each (objects, stride): (objects,) pixels, of every `stride`-th in both directions, that show each object
+    with no other there."""
+    bent = None if camera.is_linear else bent_camera(camera)
+    vertices, faces = torch.from_numpy(geometry.vertices), torch.from_numpy(geometry.faces)
+    runs = [
+        np.stack([geometry.face_ranges[group], np.diff(geometry.face_ranges)[group]], axis=1) for group, _ in groups
+    ]
+    drawn: list[list[np.ndarray]] = [[] for _ in groups]
+    view = ViewRasterizer(torch.device("cpu"))
+    for face in (camera,) if bent is None else bent.faces:
+        # Clip space knows no pixels: one look serves all strides.
+        clip = face.clip_matrix(NEAR, FAR) @ invert_transform(odom_from_base @ face.base_from_camera)
+        view.look(vertices, faces, clip)
+        for masks, run, (_, stride) in zip(drawn, runs, groups, strict=True):
+            shape = (max(face.height // stride, 1), max(face.width // stride, 1))
+            masks.append(view.covered(run, shape).numpy())
+    if bent is None:
+        return [masks[0].sum(axis=(1, 2)) for masks in drawn]
+    return [bent.thinned(stride).count_pixels(masks) for masks, (_, stride) in zip(drawn, groups, strict=True)]
 
 
 def object_truth(
@@ -99,12 +104,13 @@ def object_truth(
         visible: (O,) visible pixels, summed over cameras.
         visible_fraction: (O,) visible over amodal pixels.
     """
-    ego = np.array(scene.ego.at(time_s)[:2])
+    ego = scene.ego.at(time_s)[:2]
     entries: list[dict[str, Any]] = []
     for index in np.flatnonzero(is_tracked(scene)):
         scene_object = scene.objects[index]
         box = scene_object.box(time_s)
         velocity = scene_object.trajectory.velocity(time_s)
+        half_yaw = box[6] / 2
         entries.append(
             {
                 "id": scene_object.object_id,
@@ -112,11 +118,11 @@ def object_truth(
                 "subtype": scene_object.asset.subtype,
                 "translation": [round(float(v), 4) for v in box[:3]],
                 "size": [round(float(v), 4) for v in box[3:6]],
-                "rotation": [round(float(v), 6) for v in matrix_to_quaternion(scene_object.pose(time_s)[:3, :3])],
+                "rotation": [round(math.cos(half_yaw), 6), 0.0, 0.0, round(math.sin(half_yaw), 6)],
                 "velocity": [round(float(v), 4) for v in (*velocity, 0.0)],
                 "visibility": round(float(visible_fraction[index]), 4),
                 "num_pixels": int(visible[index]),
-                "distance": round(float(np.linalg.norm(box[:2] - ego)), 3),
+                "distance": round(math.dist(box[:2], ego), 3),
             }
         )
     return entries
@@ -132,24 +138,24 @@ def voxelize(
     Returns:
         (X, Y, Z) uint8 semantic ids, 0 = free.
     """
-    base_from_odom = invert_transform(odom_from_base)
-    classes = np.zeros(spec.shape, np.uint8)
+    start_warp()
+    # Ranks instead of classes: the kernel keeps the highest.
+    rank_of = np.zeros(max(_BY_PRIORITY) + 1, np.int32)
+    rank_of[list(_BY_PRIORITY)] = np.arange(1, len(_BY_PRIORITY) + 1)
+    ranks = np.zeros(spec.shape, np.int32)
     ground_layer = int(np.floor((0.0 - spec.origin[2]) / spec.voxel_size[2]))
     if 0 <= ground_layer < spec.shape[2]:
-        classes[:, :, ground_layer] = GROUND
-    if not len(geometry.faces):
-        return classes
-    corners = transform_points(base_from_odom, geometry.vertices).astype(np.float32)[geometry.faces]
-    first, second, third = corners[:, 0], corners[:, 1], corners[:, 2]
-    low, high = np.asarray(spec.origin), np.asarray(spec.origin) + np.asarray(spec.voxel_size) * spec.shape
-    reaches_in = np.maximum(np.maximum(first, second), third) > low
-    begins_before_end = np.minimum(np.minimum(first, second), third) < high
-    near = np.all(reaches_in & begins_before_end, axis=1)
-    corners, semantics = corners[near], semantic_lookup(scene)[geometry.face_items[near]]
-    points, owner = surface_samples(corners, spacing)
-    indices, inside = spec.indices(points)
-    flat = np.ravel_multi_index(tuple(indices[inside].T), spec.shape)
-    labels = semantics[owner[inside]]
-    for semantic in _BY_PRIORITY:
-        classes.ravel()[flat[labels == semantic]] = semantic
-    return classes
+        ranks[:, :, ground_layer] = rank_of[GROUND]
+    if len(geometry.faces):
+        inputs = [
+            wp.array(geometry.vertices, dtype=wp.vec3, device="cpu", copy=False),
+            wp.array(geometry.faces, dtype=wp.int32, device="cpu", copy=False),
+            wp.array(rank_of[semantic_lookup(scene)][geometry.face_items], dtype=wp.int32, device="cpu", copy=False),
+            wp.mat44(invert_transform(odom_from_base).astype(np.float32)),
+            wp.vec3(*map(float, spec.origin)),
+            wp.vec3(*map(float, spec.voxel_size)),
+            float(spacing),
+            wp.array(ranks, dtype=wp.int32, device="cpu", copy=False),
+        ]
+        wp.launch(mark_voxels, dim=len(geometry.faces), inputs=inputs, device="cpu")
+    return np.array([0, *_BY_PRIORITY], np.uint8)[ranks]

@@ -10,6 +10,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -20,6 +21,9 @@ WIDEST_PINHOLE = float(np.tan(np.radians(55)))
 """Largest slope of a ray to the optical axis that one pinhole serves; beyond, a cube costs fewer pixels."""
 MARGIN = 4
 """Pixels that linear cameras reach beyond what is needed of them, for interpolation."""
+
+SIGHT_FIRST, SIGHT_STRIDE = 2, 4
+"""Columns of pixels whose rays are kept."""
 
 _LEAST_EXTENT = 1e-3
 _STEP = 4
@@ -36,14 +40,15 @@ class BentCamera:
         seen: (H, W) bool, pixels that the lens model can draw; the rest stays black and without labels.
         axis_scale: (H, W) float32 metres along the camera's optical axis for each metre along that of the face
             which a pixel is taken from; not positive where the pixel looks to the side or backward.
+        sight: (H, columns, 3) float32 unit rays of the pixels in columns SIGHT_FIRST, SIGHT_FIRST + SIGHT_STRIDE, ...
     """
 
     def __init__(self, camera: Camera):
         self.camera = camera
         shape = (camera.height, camera.width)
         rays, seen = _lens_rays(camera)
-        one = np.abs(rays[:, :2]).max(axis=1) <= WIDEST_PINHOLE * rays[:, 2]
-        face_of = np.zeros(len(rays), int) if one[seen].all() else np.argmax(rays @ _AXES.T, axis=1)
+        narrow = np.maximum(np.abs(rays[:, 0]), np.abs(rays[:, 1])) <= WIDEST_PINHOLE * rays[:, 2]
+        face_of = np.zeros(len(rays), int) if narrow[seen].all() else np.argmax(rays @ _AXES.T, axis=1)
         x, y = np.full(len(rays), -10.0), np.full(len(rays), -10.0)
         scale = np.ones(len(rays))
         faces: list[Camera] = []
@@ -63,6 +68,8 @@ class BentCamera:
             self._turns.append(turn)
             top += face.height
         self.faces = tuple(faces)
+        self._thinned: dict[int, BentCamera] = {}
+        self.sight = rays.reshape(*shape, 3)[:, SIGHT_FIRST::SIGHT_STRIDE].astype(np.float32)
         self.seen = seen.reshape(shape)
         self.axis_scale = scale.reshape(shape).astype(np.float32)
         self._x, self._y = x.reshape(shape).astype(np.float32), y.reshape(shape).astype(np.float32)
@@ -74,7 +81,7 @@ class BentCamera:
             camera: equal to this one but for its name and pose.
         """
         moved = copy.copy(self)
-        moved.camera = camera
+        moved.camera, moved._thinned = camera, {}
         moved.faces = tuple(
             replace(face, name=camera.name, base_from_camera=_turned(camera, turn))
             for face, turn in zip(self.faces, self._turns, strict=True)
@@ -95,8 +102,23 @@ class BentCamera:
         nothing get `border`."""
         return self._remap([layer.astype(np.float32) for layer in layers], cv2.INTER_NEAREST, border)
 
+    def count_pixels(self, masks: Sequence[np.ndarray]) -> np.ndarray:
+        """(N,) int64 own pixels that N masks cover, drawn by the faces as (N, h, w) bool."""
+        counts = np.zeros(len(masks[0]), np.int64)
+        x, y = np.rint(self._x).astype(int), np.rint(self._y).astype(int)
+        for top, mask in zip(self._tops, masks, strict=True):
+            _, height, width = mask.shape
+            own = (x >= 0) & (x < width) & (y >= top) & (y < top + height)
+            counts += mask.reshape(len(mask), -1)[:, (y[own] - top) * width + x[own]].sum(axis=1)
+        return counts
+
     def thinned(self, step: int) -> BentCamera:
         """The same camera with every `step`-th of its pixels, for counts; its faces are as much smaller."""
+        if step not in self._thinned:
+            self._thinned[step] = self._made_thin(step)
+        return self._thinned[step]
+
+    def _made_thin(self, step: int) -> BentCamera:
         thin = copy.copy(self)
         thin.seen, thin.axis_scale = self.seen[::step, ::step], self.axis_scale[::step, ::step]
         x, y = self._x[::step, ::step].copy(), self._y[::step, ::step].copy()
@@ -128,12 +150,14 @@ class BentCamera:
         return sheet
 
 
-_KEPT_LENSES = 16
+_KEPT_LENSES, _KEPT_MOUNTS = 16, 64
 _lenses: OrderedDict[bytes, BentCamera] = OrderedDict()
 
 
+@lru_cache(maxsize=_KEPT_MOUNTS)
 def bent_camera(camera: Camera) -> BentCamera:
-    """The `BentCamera` of a distorted camera; lenses are kept while a sequence asks for them in every frame."""
+    """The `BentCamera` of a distorted camera, the same one whenever that camera asks; cameras of one lens share what
+    the lens alone decides."""
     key = f"{camera.width} {camera.height} {camera.distortion_model} ".encode()
     key += camera.intrinsics.tobytes() + camera.distortion.tobytes()
     known = _lenses.pop(key, None) or BentCamera(camera)
@@ -141,6 +165,21 @@ def bent_camera(camera: Camera) -> BentCamera:
     if len(_lenses) > _KEPT_LENSES:
         _lenses.popitem(last=False)
     return known if known.camera is camera else known.mounted_as(camera)
+
+
+def sight_rays(camera: Camera) -> np.ndarray:
+    """(R, 3) float32 viewing rays in the optical frame, of all rows and every SIGHT_STRIDE-th column; not all of
+    length 1. Pixels that a lens can't draw have none."""
+    if camera.is_linear:
+        columns, rows = np.arange(SIGHT_FIRST, camera.width, SIGHT_STRIDE), np.arange(camera.height)
+        k = camera.intrinsics
+        rays = np.ones((len(rows), len(columns), 3), np.float32)
+        down = (rows - k[1, 2]) / k[1, 1]
+        rays[..., 1] = down[:, None]
+        rays[..., 0] = (columns - k[0, 2]) / k[0, 0] - k[0, 1] / k[0, 0] * down[:, None]
+        return rays.reshape(-1, 3)
+    bent = bent_camera(camera)
+    return bent.sight[bent.seen[:, SIGHT_FIRST::SIGHT_STRIDE]]
 
 
 def pixel_rays(camera: Camera) -> np.ndarray:

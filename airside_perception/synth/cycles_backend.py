@@ -27,9 +27,10 @@ from airside_perception.synth.cycles_materials import (
     set_sky,
     set_sun,
 )
+from airside_perception.synth.exposure import developed
 from airside_perception.synth.lamps import MOST, scene_lamps
 from airside_perception.synth.mesh import Mesh
-from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers, RasterBackend, developed
+from airside_perception.synth.raster_backend import FAR, NEAR, ImageLayers, RasterBackend
 from airside_perception.synth.scene import Lighting, Scene, SceneObject, SensorStyle
 from airside_perception.synth.scene_geometry import SceneGeometry, corner_normals
 
@@ -66,7 +67,7 @@ class CyclesBackend:
 
     def __init__(self, scene: Scene, samples: int = SAMPLES, threads: int = 0):
         self._bpy = load_blender()
-        self._scene, self._labels = scene, RasterBackend(scene)
+        self._scene, self._labels = scene, RasterBackend(scene, smooth=False)
         self._objects: list[Any] = []
         self._folder = tempfile.TemporaryDirectory(prefix="airside_cycles_")
         with _quiet():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 
 from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.rig import Rig
-from airside_perception.occupancy.visibility import camera_rays, camera_visibility
+from airside_perception.occupancy.visibility import CameraRays, camera_visibility
 from airside_perception.records import GridSpec
 from airside_perception.synth.annotate import is_tracked, object_truth, pixel_counts, voxelize
+from airside_perception.synth.bent_camera import sight_rays
 from airside_perception.synth.raster_backend import ImageLayers
 from airside_perception.synth.scene import Lighting, Scene, SensorStyle
 from airside_perception.synth.scene_geometry import SceneGeometry
@@ -102,11 +104,8 @@ def render_frame(
     observed = None
     if grid is not None:
         occupancy = voxelize(scene, geometry, odom_from_base, grid) if occupancy is None else occupancy
-        # Every pixel row counts: at grazing angles neighbouring rows meet the ground metres apart. Columns don't.
-        narrow = [c.resized(max(c.width // 4, 1), c.height) for c in (rig.cameras[name] for name in exposures)]
-        observed = np.zeros(grid.shape, bool)
-        if narrow:
-            observed = camera_visibility(camera_rays(narrow, grid, stride=1), occupancy > 0)
+        rays = _observing_rays(tuple(rig.cameras.values()), grid)
+        observed = camera_visibility(rays, occupancy > 0, tuple(exposures))
     return LabelledFrame(
         time_s,
         odom_from_base,
@@ -117,4 +116,24 @@ def render_frame(
         occupancy,
         observed,
         exposures,
+    )
+
+
+@lru_cache(maxsize=2)
+def _observing_rays(cameras: tuple[Camera, ...], grid: GridSpec) -> CameraRays:
+    """Rays of a rig in voxel units, kept while frames of that rig follow each other.
+
+    Every pixel row counts: at grazing angles neighbouring rows meet the ground metres apart. Columns don't.
+    """
+    size = np.asarray(grid.voxel_size)
+    origins, directions = [], []
+    for camera in cameras:
+        rays = (sight_rays(camera) @ camera.base_from_camera[:3, :3].T.astype(np.float32)) / size.astype(np.float32)
+        origins.append((camera.position - grid.origin) / size)
+        directions.append(rays / np.sqrt((rays**2).sum(axis=1, keepdims=True)))
+    return CameraRays(
+        np.array(origins, np.float32),
+        np.concatenate(directions),
+        np.repeat(np.arange(len(cameras), dtype=np.int32), [len(rays) for rays in directions]),
+        tuple(camera.name for camera in cameras),
     )

@@ -39,17 +39,20 @@ def run_synth(options: SynthOptions, on_frame: OnFrame | None = None) -> dict[st
         AirsideError: bad option, or `out` holds something already or can't be written.
     """
     check_options(options)
-    out = Path(options.out)
+    # Whole, or "." would have no name to write beside.
+    out = Path(options.out).absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise AirsideError(f"--out {out}: expected a folder that is new or empty; remove it or choose another")
-    scene = draw_scene(options)
+        raise AirsideError(f"--out {options.out}: expected a folder that is new or empty; remove it or choose another")
     unfinished = out.with_name(f".{out.name}.unfinished")
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
     except OSError as error:
-        raise AirsideError(f"--out {out}: cannot be written ({error.strerror}); choose another folder") from error
+        raise AirsideError(
+            f"--out {options.out}: cannot be written ({error.strerror}); choose another folder"
+        ) from error
     try:
+        scene = draw_scene(options)
         with tqdm(total=options.frames, desc=f"synth {out.name}", disable=not options.progress, unit="frame") as bar:
 
             def after_frame(done: int, frames: int) -> None:
@@ -63,7 +66,9 @@ def run_synth(options: SynthOptions, on_frame: OnFrame | None = None) -> dict[st
         os.replace(unfinished, out)
     except OSError as error:
         reason = error.strerror or error
-        raise AirsideError(f"--out {out}: writing failed ({reason}); free space or choose another folder") from error
+        raise AirsideError(
+            f"--out {options.out}: writing failed ({reason}); free space or choose another folder"
+        ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return manifest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
@@ -87,6 +89,25 @@ class GroundPainter:
             return
         along = [np.exp(-3.0 * ((np.arange(a, b) - m) / half) ** 2) for a, b, m in ((r0, r1, row), (c0, c1, column))]
         self._scale(r0, c0, (1 + (strength - 1) * along[0][:, None] * along[1]).astype(np.float32))
+
+    def tracks(self, rng: np.random.Generator, lines: Sequence[np.ndarray], width: float, strength: float) -> None:
+        """Darken (strength < 1) the ground along polylines of (N, 2) world metres, uneven as rubber is."""
+        texels = [self._texel(line) for line in lines]
+        margin = 16 * (int(width / self._resolution) + 2)
+        low, high = (
+            np.clip(edge // 16, 0, self._canvas.shape[0])
+            for edge in (
+                np.min([t.min(axis=0) for t in texels], axis=0) - margin,
+                np.max([t.max(axis=0) for t in texels], axis=0) + margin,
+            )
+        )
+        if (high - low).min() < 1:
+            return
+        mask = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
+        thickness = max(1, round(width / self._resolution))
+        cv2.polylines(mask, [t - 16 * low for t in texels], False, 255.0, thickness, cv2.LINE_AA, shift=4)
+        fading = 0.75 + 0.25 * smooth_noise(rng, (mask.shape[0], mask.shape[1]), 24)
+        self._scale(int(low[1]), int(low[0]), 1 - (1 - strength) * fading * mask.astype(np.float32) / 255)
 
     def mottle(self, low: np.ndarray, high: np.ndarray, strength: float) -> None:
         """Blotches over the rectangle from `low` to `high`, (2,) world metres: grass is never even."""

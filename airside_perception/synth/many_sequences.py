@@ -46,6 +46,10 @@ def run_synths(options: SynthOptions, count: int, jobs: int = 1) -> dict[str, An
     if count < 1 or jobs < 1:
         raise AirsideError(f"--count and --jobs: expected at least 1, got {count} and {jobs}")
     out = Path(options.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(out, error) from error
     each = [
         replace(options, out=out / str(seed), seed=seed, progress=False)
         for seed in range(options.seed, options.seed + count)
@@ -167,5 +171,9 @@ def _write_manifest(out: Path, options: SynthOptions, manifests: list[dict[str, 
         unfinished.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         os.replace(unfinished, out / "manifest.json")
     except OSError as error:
-        raise AirsideError(f"--out {out}: cannot be written ({error.strerror}); choose another folder") from error
+        raise _unwritable(out, error) from error
     return manifest
+
+
+def _unwritable(out: Path, error: OSError) -> AirsideError:
+    return AirsideError(f"--out {out}: cannot be written ({error.strerror}); choose another folder")

@@ -168,6 +168,8 @@ def _read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(V, 3) float64 vertices as in the file, (F, 3) int32 faces, (F, 3) float32 linear colours."""
     import trimesh
 
+    if not path.stat().st_size:
+        raise AirsideError(f"{path}: expected a mesh, but the file is empty; export the model again")
     try:
         mesh: Any = trimesh.load(path, force="mesh", process=False)
     except Exception as error:  # every format has its own kinds of errors

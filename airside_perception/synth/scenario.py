@@ -20,6 +20,7 @@ from airside_perception.synth.scene import LOOKS, Scene
 from airside_perception.synth.scene_builder import SceneBuilder
 from airside_perception.synth.sensor import random_sensor
 from airside_perception.synth.stand_layout import fill_stands
+from airside_perception.synth.tyre_marks import paint_tyre_marks
 
 LAYOUTS = ("stands", "scatter", "turnaround", *PHASES)
 """Names of the layouts: stands with whatever goes on there, anything anywhere, or stands on one of which a phase of
@@ -72,6 +73,8 @@ def build_scene(
     for _ in range(int(rng.integers(4, 40))):
         x, y, radius, strength = rng.uniform((-70, -70, 0.5, 0.55), (70, 70, 6.0, 1.1))
         painter.stain(x, y, radius, strength)
+    # Of a generator of its own: the rest of a seed's scene does not depend on them.
+    paint_tyre_marks(painter, np.random.default_rng([seed, 3301]))
     lighting, drawn = random_lighting(rng, condition)
     sensor = random_sensor(rng, night=drawn == "night", wet=lighting.rain > 0)
     scene = Scene(

@@ -40,13 +40,15 @@ class Trajectory:
         """A trajectory that never moves."""
         return Trajectory(np.zeros(1), np.array([[x, y]], float), np.array([yaw], float))
 
-    @property
+    @cached_property
     def moves(self) -> bool:
         """True where any knot differs from the first."""
         return bool(np.ptp(self.positions, axis=0).max() > 1e-6 or np.ptp(self.yaws) > 1e-6)
 
     def at(self, time_s: float) -> tuple[float, float, float]:
         """(x, y, yaw) at `time_s`; the end knots hold outside their range."""
+        if not self.moves:
+            return float(self.positions[0, 0]), float(self.positions[0, 1]), float(wrap_angle(self.yaws[0]))
         x = np.interp(time_s, self.times, self.positions[:, 0])
         y = np.interp(time_s, self.times, self.positions[:, 1])
         return float(x), float(y), float(wrap_angle(np.interp(time_s, self.times, self.yaws)))
@@ -58,6 +60,8 @@ class Trajectory:
 
     def velocity(self, time_s: float, step_s: float = 0.05) -> np.ndarray:
         """(2,) float64 m/s in the world, by central difference."""
+        if not self.moves:
+            return np.zeros(2)
         before, after = self.at(time_s - step_s), self.at(time_s + step_s)
         return (np.array(after[:2]) - np.array(before[:2])) / (2 * step_s)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,51 +61,54 @@ def corner_normals(mesh: Mesh) -> np.ndarray:
 
 
 class GeometryCache:
-    """Builds `SceneGeometry` of a scene at any time; what does not move is transformed once."""
+    """Builds `SceneGeometry` of a scene at any time; what does not move is transformed once.
+
+    Attributes:
+        rest: faces, colours and ranges of all objects; of vertices and normals only what stands.
+    """
 
     def __init__(self, scene: Scene):
         self._scene = scene
         self._normals = [corner_normals(o.asset.mesh) for o in scene.objects]
-        self._standing: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self.rest = self._at_rest()
+        # What stands is put in its place here, once.
+        for index, scene_object in enumerate(scene.objects):
+            if scene_object.still:
+                self._put(self.rest, index, 0.0)
 
     def at(self, time_s: float) -> SceneGeometry:
         """The scene's triangles at `time_s`."""
-        vertices, normals = [], []
-        for index in range(len(self._scene.objects)):
-            placed = self._standing.get(index)
-            if placed is None:
-                placed = self._place(index, time_s)
-                if self._scene.objects[index].still:
-                    self._standing[index] = placed
-            vertices.append(placed[0])
-            normals.append(placed[1])
-        return self._assemble(vertices, normals)
+        rest = self.rest
+        placed = replace(rest, vertices=rest.vertices.copy(), corner_normals=rest.corner_normals.copy())
+        for index, scene_object in enumerate(self._scene.objects):
+            if not scene_object.still:
+                self._put(placed, index, time_s)
+        return placed
 
-    def _place(self, index: int, time_s: float) -> tuple[np.ndarray, np.ndarray]:
+    def _put(self, geometry: SceneGeometry, index: int, time_s: float) -> None:
+        """Write one object's vertices and normals at a time into `geometry`."""
         scene_object = self._scene.objects[index]
         mesh = scene_object.mesh(time_s)
         own_normals = self._normals[index] if mesh is scene_object.asset.mesh else corner_normals(mesh)
         pose = scene_object.pose(time_s)
         rotation = pose[:3, :3].T.astype(np.float32)
-        return mesh.vertices @ rotation + pose[:3, 3].astype(np.float32), own_normals @ rotation
+        vertices, faces = (slice(*ends[index : index + 2]) for ends in (geometry.vertex_ranges, geometry.face_ranges))
+        geometry.vertices[vertices] = mesh.vertices @ rotation + pose[:3, 3].astype(np.float32)
+        geometry.corner_normals[faces] = own_normals @ rotation
 
-    def _assemble(self, vertices: list[np.ndarray], normals: list[np.ndarray]) -> SceneGeometry:
+    def _at_rest(self) -> SceneGeometry:
+        """Everything that time does not change; vertices and normals are yet to be put."""
         meshes = [o.asset.mesh for o in self._scene.objects]
-        starts = np.concatenate([[0], np.cumsum([len(v) for v in vertices])])
-        face_starts = np.concatenate([[0], np.cumsum([len(m.faces) for m in meshes])])
-        if not meshes:
-            empty = np.zeros((0, 3), np.float32)
-            nothing = np.zeros(0, np.int32)
-            return SceneGeometry(
-                empty, np.zeros((0, 3), np.int32), np.zeros((0, 3, 3), np.float32), empty, nothing, nothing,
-                starts, face_starts,
-            )  # fmt: skip
+        starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
+        face_starts = np.cumsum([0, *(len(mesh.faces) for mesh in meshes)])
+        none = np.zeros((0, 3), np.float32)
+        faces = [mesh.faces + start for mesh, start in zip(meshes, starts, strict=False)]
         return SceneGeometry(
-            np.concatenate(vertices).astype(np.float32),
-            np.concatenate([m.faces + s for m, s in zip(meshes, starts, strict=False)]).astype(np.int32),
-            np.concatenate(normals).astype(np.float32),
-            np.concatenate([m.face_colors for m in meshes]).astype(np.float32),
-            np.concatenate([m.face_materials for m in meshes]).astype(np.int32),
+            np.zeros((starts[-1], 3), np.float32),
+            np.concatenate([none, *faces]).astype(np.int32),
+            np.zeros((face_starts[-1], 3, 3), np.float32),
+            np.concatenate([none, *(mesh.face_colors for mesh in meshes)]).astype(np.float32),
+            np.concatenate([none[:, 0], *(mesh.face_materials for mesh in meshes)]).astype(np.int32),
             np.repeat(np.arange(len(meshes), dtype=np.int32), np.diff(face_starts)),
             starts,
             face_starts,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.rig import Rig
@@ -13,6 +16,7 @@ from airside_perception.synth.rigs import PRESETS, preset_rig
 
 BACKENDS = ("raster", "cycles")
 FORMATS = ("apron", "nuscenes")
+DEVICES = ("cpu", "cuda")
 
 _NOT_OF_THE_CONTENT = ("out", "seed", "progress")
 
@@ -91,6 +95,13 @@ def resolve_rig(name_or_path: str) -> Rig:
     )
 
 
+def _check_device(name: str) -> None:
+    if name not in DEVICES:
+        raise AirsideError(f"--device: expected {' or '.join(DEVICES)}, got '{name}'")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise AirsideError("--device cuda: expected a GPU that torch can use, found none; choose --device cpu")
+
+
 def check_options(options: SynthOptions) -> None:
     """Raise AirsideError where an option makes no sequence; the message says what would."""
     if options.split not in ("train", "val", "test"):
@@ -99,6 +110,9 @@ def check_options(options: SynthOptions) -> None:
         raise AirsideError(f"--backend: expected {' or '.join(BACKENDS)}, got '{options.backend}'")
     if options.format not in FORMATS:
         raise AirsideError(f"--format: expected {' or '.join(FORMATS)}, got '{options.format}'")
+    if options.seed < 0:
+        raise AirsideError(f"--seed: expected 0 or more, got {options.seed}")
+    _check_device(options.device)
     check_layers(options.layers)
     if options.samples < 1:
         raise AirsideError(f"--samples: expected at least 1, got {options.samples}")
@@ -106,7 +120,7 @@ def check_options(options: SynthOptions) -> None:
         from airside_perception.synth.cycles_backend import load_blender
 
         load_blender()
-    if not options.duration_s > 0 or not options.rate_hz > 0:
+    if not 0 < options.duration_s < math.inf or not 0 < options.rate_hz < math.inf:
         raise AirsideError(
             f"--duration and --rate: expected positive numbers, got {options.duration_s} and {options.rate_hz}"
         )

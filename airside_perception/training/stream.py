@@ -24,7 +24,10 @@ from airside_perception.training.occupancy_data import LABEL_STRIDE, TrainingSam
 
 SCENE_SECONDS = 8.0
 
-FRAMES_PER_SCENE, FRAMES_PER_INSTANT = 8, 2
+FRAMES_PER_SCENE, FRAMES_PER_INSTANT = 12, 3
+
+SMOOTH_SHARE = 0.75
+"""Frames with smooth edges, as lenses and path tracers have them; the others show the steps of the pixel grid."""
 
 RANDOMISED_SHARE = 0.25
 """Training scenes with made-up textures, lights and cameras."""
@@ -42,7 +45,7 @@ def training_samples(
 ) -> Iterator[TrainingSample]:
     """Frames of one scene, each with its own rig, light and sensor.
 
-    Building a scene costs more than rendering a frame, so some frames share it; two of them show the same
+    Building a scene costs more than rendering a frame, so some frames share it; three of them show the same
     instant through different rigs in different light.
 
     Args:
@@ -69,6 +72,7 @@ def training_samples(
             sensor = random_sensor(rng, condition == "night", lighting.rain > 0)
         scene = replace(scene, lighting=lighting, sensor=sensor)
         backend.relight(lighting, sensor)
+        backend.smooth = bool(rng.random() < SMOOTH_SHARE)
         if index % FRAMES_PER_INSTANT == 0:
             time_s, occupancy = float(rng.uniform(0, SCENE_SECONDS)), None
         rig = random_rig(rng, image_size, cameras)

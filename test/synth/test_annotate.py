@@ -57,6 +57,17 @@ def test_random_rigs_see_occupied_voxels_too(seed, lens):
     assert hits / total >= 0.99
 
 
+def test_every_sample_of_every_surface_is_in_a_marked_voxel(backend, scene):
+    pose, geometry = scene.odom_from_base(1.5), backend.geometry(1.5)
+    voxels = voxelize(scene, geometry, pose, GRID)
+    corners = transform_points(np.linalg.inv(pose), geometry.vertices).astype(np.float32)[geometry.faces]
+    points, _ = surface_samples(corners, 0.3)
+    indices, inside = GRID.indices(points)
+    found = voxels[tuple(indices[inside].T)] > 0
+    assert len(found) > 20_000
+    assert found.mean() > 0.9999, "but for points on the border of two voxels"
+
+
 def test_seen_pixels_are_observed_voxels(scene, frame, small_rig):
     seen = total = 0
     for name, layers in frame.layers.items():

@@ -159,7 +159,10 @@ def test_an_empty_folder_may_be_filled(rig_file, tmp_path):
         ({"split": "dev"}, "--split: expected train, val or test, got 'dev'"),
         ({"duration_s": 0.0}, "--duration and --rate: expected positive numbers"),
         ({"layout": "moon"}, "--layout: expected one of stands, scatter, turnaround, .* got 'moon'"),
+        ({"duration_s": float("inf")}, "--duration and --rate: expected positive numbers"),
         ({"condition": "hail"}, "--condition: expected one of"),
+        ({"seed": -1}, "--seed: expected 0 or more, got -1"),
+        ({"device": "tpu"}, "--device: expected cpu or cuda, got 'tpu'"),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_written(rig_file, tmp_path, changes, message):

@@ -143,6 +143,9 @@ def test_wrong_meshes_are_refused_with_what_to_do(tmp_path):
     (tmp_path / "loader.glb").write_bytes(b"not a mesh")
     with pytest.raises(AirsideError, match="expected a mesh"):
         load_own_assets(tmp_path)
+    (tmp_path / "loader.glb").write_bytes(b"")
+    with pytest.raises(AirsideError, match="the file is empty"):
+        load_own_assets(tmp_path)
     (tmp_path / "loader.glb").unlink()
     points = tmp_path / "points.ply"
     trimesh.PointCloud(np.zeros((3, 3))).export(points)

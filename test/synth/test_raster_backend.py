@@ -9,7 +9,8 @@ from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import invert_transform, transform_points
 from airside_perception.rendering import rasterize
 from airside_perception.synth.frames import render_frame
-from airside_perception.synth.raster_backend import RasterBackend, ground_occlusion, texture_levels
+from airside_perception.synth.raster_backend import RasterBackend
+from airside_perception.synth.raster_light import ground_occlusion, texture_levels
 from airside_perception.synth.rigs import pinhole
 
 LABELS = {"aircraft": AIRCRAFT, "gse": GSE, "person": PERSON, "structure": STRUCTURE, "obstacle": OBSTACLE}
@@ -107,6 +108,26 @@ def test_texture_levels_keep_the_mean():
     assert [level.shape[0] for level in levels] == [64, 16, 4]
     for level in levels:
         np.testing.assert_allclose(level.mean(axis=(0, 1)), albedo.mean(axis=(0, 1)), atol=1.0)
+
+
+def test_smooth_edges_mix_colours_and_leave_labels_alone(small_rig):
+    tower = standing("tower", (2.0, 2.0, 4.0), 11.0, 0.3, yaw=0.4)
+    scene, camera = plain_scene([tower], small_rig), small_rig.cameras["front"]
+    steps, smooth = (
+        RasterBackend(scene, smooth=wanted).render(0.0, camera, np.random.default_rng(0)) for wanted in (False, True)
+    )
+    np.testing.assert_array_equal(smooth.item, steps.item)
+    np.testing.assert_array_equal(smooth.depth, steps.depth)
+    changed = np.abs(smooth.rgb.astype(int) - steps.rgb).max(axis=2) > 8
+    own = steps.item == 0
+    at_edge = np.zeros_like(own)
+    for axis in (0, 1):
+        across = np.diff(own.astype(int), axis=axis) != 0
+        before, after = (slice(None, -1), slice(1, None)) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
+        at_edge[before] |= across
+        at_edge[after] |= across
+    assert changed[at_edge].mean() > 0.2
+    assert changed[~at_edge].mean() < 0.01, "only edges change"
 
 
 def test_relighting_changes_the_image_but_not_the_truth(small_rig):

@@ -8,7 +8,14 @@ from synth_scenes import plain_scene, standing
 
 from airside_perception.errors import AirsideError
 from airside_perception.synth.annotate import pixel_counts
-from airside_perception.synth.bent_camera import BentCamera, bent_camera, pixel_rays
+from airside_perception.synth.bent_camera import (
+    SIGHT_FIRST,
+    SIGHT_STRIDE,
+    BentCamera,
+    bent_camera,
+    pixel_rays,
+    sight_rays,
+)
 from airside_perception.synth.pixel_layers import PixelLayers
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.rigs import LENSES, PRESETS, fisheye, preset_rig, random_rig, rotation_from_angles
@@ -169,6 +176,35 @@ def test_a_lens_at_another_place_is_looked_up_and_not_made_again():
     for face, wanted in zip(again.faces, anew.faces, strict=True):
         assert np.allclose(face.base_from_camera, wanted.base_from_camera)
         assert np.allclose(face.intrinsics, wanted.intrinsics)
+
+
+def test_a_mounted_lens_and_its_thinned_copy_are_made_once():
+    first, second = random_rig(np.random.default_rng(3), (160, 96), 2, "equidistant").cameras.values()
+    moved = replace(first, name="elsewhere", base_from_camera=second.base_from_camera)
+    assert bent_camera(first) is bent_camera(first)
+    assert bent_camera(moved) is bent_camera(moved)
+    assert bent_camera(moved).thinned(2) is bent_camera(moved).thinned(2)
+    assert bent_camera(moved).thinned(2).faces[0].name == "elsewhere"
+
+
+def test_pixels_under_masks_are_counted_as_labels_are_taken(wide):
+    _, camera, _, _ = wide
+    thin = BentCamera(camera).thinned(2)
+    rng = np.random.default_rng(0)
+    masks = [rng.random((3, face.height, face.width)) < 0.4 for face in thin.faces]
+    expected = [thin.resample_labels([mask[k] for mask in masks], 0).sum() for k in range(3)]
+    # Rays of circles that end half way between two pixels may round to either.
+    np.testing.assert_allclose(thin.count_pixels(masks), expected, rtol=0.02)
+
+
+@pytest.mark.parametrize("lens", ["pinhole", "plumb_bob", "equidistant"])
+def test_rays_of_sight_are_those_of_the_pixels(lens):
+    camera = next(iter(random_rig(np.random.default_rng(1), (322, 199), 1, lens).cameras.values()))
+    rays = sight_rays(camera)
+    rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    expected = pixel_rays(camera)[:, SIGHT_FIRST::SIGHT_STRIDE].reshape(-1, 3)
+    assert rays.shape == expected.shape
+    assert np.abs(rays - expected).max() < 1e-3
 
 
 def test_labels_of_a_fisheye_are_never_blended(wide):
