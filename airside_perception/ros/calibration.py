@@ -47,14 +47,14 @@ def same_calibration(first: Camera, second: Camera) -> bool:
 
 def image_topic(rig: Rig, ros: RosConfig, camera: str) -> str:
     """Raw image topic of a camera: the rig's (which may name the compressed one), else by the pattern of the config."""
-    return rig.topics.get(camera, ros.image_topic.format(camera=camera)).removesuffix("/compressed")
+    return rig.topics.get(camera, ros.image_topic.replace("{camera}", camera)).removesuffix("/compressed")
 
 
 def camera_info_topic(rig: Rig, ros: RosConfig, camera: str) -> str:
     """Calibration topic of a camera: beside the image topic where the rig names one, else by the pattern."""
     if camera in rig.topics:
         return image_topic(rig, ros, camera).rsplit("/", 1)[0] + "/camera_info"
-    return ros.camera_info_topic.format(camera=camera)
+    return ros.camera_info_topic.replace("{camera}", camera)
 
 
 class RigCollector:
@@ -117,7 +117,7 @@ class RigCollector:
         if name in self._subscribed:
             return
         self._subscribed.add(name)
-        topic = self._config.ros.camera_info_topic.format(camera=name)
+        topic = self._config.ros.camera_info_topic.replace("{camera}", name)
         self._node.create_subscription(
             CameraInfo, topic, lambda info, name=name: self._infos.update({name: info}), qos_profile_sensor_data
         )
@@ -126,7 +126,7 @@ class RigCollector:
         ros = self._config.ros
         cameras = {}
         for name, info in self._infos.items():
-            frame = info.header.frame_id or ros.optical_frame.format(camera=name)
+            frame = info.header.frame_id or ros.optical_frame.replace("{camera}", name)
             base_from_camera = self._transforms.lookup(ros.base_frame, frame)
             if base_from_camera is not None:
                 cameras[name] = camera_from_message(name, info, base_from_camera)

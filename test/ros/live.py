@@ -13,11 +13,12 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid, Odometry
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from ros_scenes import STAMP_NS, RepeatingPipeline, make_rig
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
-from std_msgs.msg import String
+from std_msgs.msg import Float64, String
 from visualization_msgs.msg import MarkerArray
 
 from airside_perception.geometry import Camera, Rig
@@ -25,7 +26,8 @@ from airside_perception.ros.messages import header, jpeg_message
 from airside_perception.ros.tracking_node import TrackingNode
 
 PERIOD_NS = 100_000_000
-PREFIX = "/airside_perception/tracking"
+NAMESPACE = "airside_perception"
+PREFIX = f"/{NAMESPACE}/tracking"
 
 
 def wait_for(condition: Callable[[], Any], spin: Callable[[], None], timeout_s: float = 10.0) -> Any:
@@ -42,7 +44,7 @@ def wait_for(condition: Callable[[], Any], spin: Callable[[], None], timeout_s: 
 class Listener:
     """Subscribes to the node's outputs and keeps what came, by topic."""
 
-    def __init__(self, node: Any, cameras: tuple[str, ...] = ("front",)):
+    def __init__(self, node: Any, cameras: tuple[str, ...] = ("front",), prefix: str = PREFIX):
         self.received: dict[str, list[Any]] = defaultdict(list)
         latched = QoSProfile(
             depth=10, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
@@ -53,11 +55,17 @@ class Listener:
             (PointCloud2, "occupancy/unobserved", 10),
             (OccupancyGrid, "occupancy/grid", latched),
             (String, "explanations/tracks", latched),
+            (Float64, "latency/total", 10),
             *((CompressedImage, f"explanations/{camera}/compressed", 10) for camera in cameras),
         ]
         for kind, topic, qos in topics:
-            node.create_subscription(kind, f"{PREFIX}/{topic}", self.received[topic].append, qos)
+            node.create_subscription(kind, f"{prefix}/{topic}", self.received[topic].append, qos)
         node.create_subscription(DiagnosticArray, "/diagnostics", self.received["diagnostics"].append, 10)
+
+    def forget(self) -> None:
+        """As if nothing had been received."""
+        for messages in self.received.values():
+            messages.clear()
 
     def stamps(self, topic: str) -> list[int]:
         return [m.header.stamp.sec * 10**9 + m.header.stamp.nanosec for m in self.received[topic]]
@@ -87,12 +95,25 @@ class Driver:
         self.index += 1
         return STAMP_NS + (self.index - 1) * PERIOD_NS
 
-    def send_frame(self, cameras: tuple[str, ...] | None = None, shade: int = 80) -> int:
-        """Odometry and one image of each camera; returns the stamp."""
+    def send_frame(
+        self, without: tuple[str, ...] = (), shade: int = 80, x: float | None = 0.0, replaced: Any = None
+    ) -> int:
+        """Odometry and one image of each camera; returns the stamp.
+
+        Args:
+            without: cameras that stay silent.
+            shade: grey level of the images.
+            x: position of the vehicle; None: no odometry.
+            replaced: (camera name, function of the stamp): publishes that instead of the camera's image.
+        """
         stamp_ns = self.next_stamp()
-        self.odometry.publish(odometry_message(stamp_ns))
-        for name in cameras or self.rig.names:
-            self.images[name].publish(self.image(name, stamp_ns, shade))
+        if x is not None:
+            self.odometry.publish(odometry_message(stamp_ns, x))
+        for name in self.rig.names:
+            if replaced is not None and name == replaced[0]:
+                self.images[name].publish(replaced[1](stamp_ns))
+            elif name not in without:
+                self.images[name].publish(self.image(name, stamp_ns, shade))
         return stamp_ns
 
     def image(self, name: str, stamp_ns: int, shade: int = 80) -> Image | CompressedImage:
@@ -136,15 +157,24 @@ def info_message(camera: Camera, stamp_ns: int) -> CameraInfo:
 class LiveSetup:
     """Node under test and a peer node, each on its own executor, spun in turns by the test."""
 
-    def __init__(self, folder: Path, compressed: tuple[str, ...] = (), remaps: tuple[str, ...] = (), **parameters: Any):
-        self.rig = make_rig()
+    def __init__(
+        self,
+        folder: Path,
+        compressed: tuple[str, ...] = (),
+        remaps: tuple[str, ...] = (),
+        rig: Rig | None = None,
+        namespace: str = NAMESPACE,
+        **parameters: Any,
+    ):
+        self.rig = rig or make_rig()
+        self.prefix = f"/{namespace}/tracking"
         rig_file = folder / "rig.yaml"
         self.rig.save(rig_file)
         self.pipelines: list[RepeatingPipeline] = []
         overrides = {"rig.file": str(rig_file), "ros.diagnostics_period_s": 0.2, **parameters}
         self.node = TrackingNode(
             self._build,
-            namespace="airside_perception",
+            namespace=namespace,
             cli_args=["--ros-args", *(word for remap in remaps for word in ("-r", remap))],
             parameter_overrides=[Parameter(name, value=value) for name, value in overrides.items()],
         )
@@ -153,7 +183,7 @@ class LiveSetup:
         for executor, node in zip(self.executors, (self.node, self.peer), strict=True):
             executor.add_node(node)
         self.driver = Driver(self.peer, self.rig, compressed)
-        self.listener = Listener(self.peer)
+        self.listener = Listener(self.peer, prefix=self.prefix)
 
     def _build(self, config: Any, rig: Rig) -> RepeatingPipeline:
         self.pipelines.append(RepeatingPipeline(config))
@@ -170,11 +200,34 @@ class LiveSetup:
         """Wait until the node hears every camera and the odometry, and the peer hears the node."""
         publishers = [*self.driver.images.values(), *self.driver.infos.values(), self.driver.odometry]
         self.wait(lambda: all(publisher.get_subscription_count() for publisher in publishers))
-        self.wait(lambda: self.peer.count_publishers(f"{PREFIX}/tracks/markers"))
+        self.wait(lambda: self.peer.count_publishers(f"{self.prefix}/tracks/markers"))
+
+    @property
+    def pipeline(self) -> RepeatingPipeline:
+        """The one built last."""
+        return self.pipelines[-1]
+
+    def activate(self) -> None:
+        """Configure if need be, activate, and wait until everybody hears everybody."""
+        if self.node.state == "unconfigured":
+            assert self.node.trigger_configure() == TransitionCallbackReturn.SUCCESS, self.node.failure
+        assert self.node.trigger_activate() == TransitionCallbackReturn.SUCCESS, self.node.failure
+        self.connect()
+
+    def rest(self) -> None:
+        """Deactivate and forget what was heard, so that the next test finds the node as new."""
+        self.pipeline.go_on.set()
+        self.pipeline.delay_s, self.pipeline.failure = 0.0, None
+        if self.node.state == "active":
+            self.node.trigger_deactivate()
+        for _ in range(20):
+            self.spin()
+        self.pipeline.frames.clear()
+        self.listener.forget()
 
     def frames_until(self, condition: Callable[[], Any], **changes: Any) -> Any:
         """Send frames at the usual pace until the condition holds."""
-        deadline = time.monotonic() + 10.0
+        deadline = time.monotonic() + 20.0
         while time.monotonic() < deadline:
             value = condition()
             if value:
@@ -183,15 +236,19 @@ class LiveSetup:
             pause = time.monotonic() + 0.03
             while time.monotonic() < pause:
                 self.spin()
-        raise AssertionError(f"did not happen within 10 s: {condition}")
+        raise AssertionError(f"did not happen within 20 s: {condition}; diagnostics: {self.status('summary')}")
 
     def status(self, name: str) -> tuple[int, str, dict[str, str]]:
-        """The newest diagnostic status whose name ends so, as (level, message, values); stale while there is none."""
+        """The node's newest diagnostic status of that name, as (level, message, values); stale while there is none."""
         for array in reversed(self.listener.received["diagnostics"]):
             for status in array.status:
-                if status.name.endswith(name):
+                if status.name == f"{self.prefix[1:]}: {name}":
                     return status.level[0], status.message, {item.key: item.value for item in status.values}
         return 3, "", {}
+
+    def node_time_s(self) -> float:
+        """Time by the node's clock."""
+        return self.node.get_clock().now().nanoseconds / 1e9
 
     def figures(self, name: str) -> dict[str, str]:
         """Values of that status."""
