@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 
@@ -57,6 +58,15 @@ def camera_info_topic(rig: Rig, ros: RosConfig, camera: str) -> str:
     return ros.camera_info_topic.replace("{camera}", camera)
 
 
+def discover_cameras(node: Node, ros: RosConfig) -> Iterator[str]:
+    """Names of the cameras whose camera_info topics exist now."""
+    pattern = re.escape(ros.camera_info_topic).replace(re.escape("{camera}"), "([^/]+)")
+    for topic, types in node.get_topic_names_and_types():
+        match = re.fullmatch(pattern, topic)
+        if match and match.groups() and "sensor_msgs/msg/CameraInfo" in types:
+            yield match.group(1)
+
+
 class RigCollector:
     """Waits on a node of its own until every camera has told its calibration and TF its pose.
 
@@ -90,7 +100,7 @@ class RigCollector:
         wanted = self._config.rig.cameras
         cameras: dict[str, Camera] = {}
         while time.monotonic() < deadline:
-            for name in wanted or self._discover():
+            for name in wanted or discover_cameras(self._node, self._config.ros):
                 self._subscribe(name)
             self._executor.spin_once(timeout_sec=0.05)
             cameras = self._complete_cameras()
@@ -104,14 +114,6 @@ class RigCollector:
         self._transforms.close()
         self._executor.shutdown()
         self._node.destroy_node()
-
-    def _discover(self) -> Iterable[str]:
-        """Names of the cameras whose camera_info topics exist now."""
-        pattern = re.escape(self._config.ros.camera_info_topic).replace(re.escape("{camera}"), "([^/]+)")
-        for topic, types in self._node.get_topic_names_and_types():
-            match = re.fullmatch(pattern, topic)
-            if match and "sensor_msgs/msg/CameraInfo" in types:
-                yield match.group(1)
 
     def _subscribe(self, name: str) -> None:
         if name in self._subscribed:

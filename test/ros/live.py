@@ -191,7 +191,7 @@ class LiveSetup:
 
     def spin(self) -> None:
         for executor in self.executors:
-            executor.spin_once(timeout_sec=0.005)
+            executor.spin_once(timeout_sec=0.002)
 
     def wait(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
         return wait_for(condition, self.spin, timeout_s)
@@ -234,8 +234,11 @@ class LiveSetup:
                 return value
             self.driver.send_frame(**changes)
             pause = time.monotonic() + 0.03
-            while time.monotonic() < pause:
+            # One round serves one message: on a busy machine the node must not fall behind its own test.
+            rounds = 2 * len(self.rig.names)
+            while time.monotonic() < pause or rounds > 0:
                 self.spin()
+                rounds -= 1
         raise AssertionError(f"did not happen within 20 s: {condition}; diagnostics: {self.status('summary')}")
 
     def status(self, name: str) -> tuple[int, str, dict[str, str]]:
