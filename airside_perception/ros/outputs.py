@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nav_msgs.msg import OccupancyGrid
@@ -44,8 +43,6 @@ class Outputs:
         self._node = node
         self.config = config
         self._prior = prior
-        # Drawing needs torch and Warp: imported now, not in the first frame that somebody looks at.
-        import_module("airside_perception.explain.overlay")
         self._track_markers = TrackMarkers(config.ros.marker_lifetime_s, prior)
         self._publishers: list[LifecyclePublisher[Any]] = []
         self._markers = self._create(MarkerArray, "~/tracks/markers", depth=10)

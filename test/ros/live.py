@@ -44,8 +44,9 @@ def wait_for(condition: Callable[[], Any], spin: Callable[[], None], timeout_s: 
 class Listener:
     """Subscribes to the node's outputs and keeps what came, by topic."""
 
-    def __init__(self, node: Any, cameras: tuple[str, ...] = ("front",), prefix: str = PREFIX):
+    def __init__(self, node: Any, cameras: tuple[str, ...] = (), prefix: str = PREFIX):
         self.received: dict[str, list[Any]] = defaultdict(list)
+        self._node, self._prefix = node, prefix
         latched = QoSProfile(
             depth=10, reliability=QoSReliabilityPolicy.RELIABLE, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL
         )
@@ -56,11 +57,19 @@ class Listener:
             (OccupancyGrid, "occupancy/grid", latched),
             (String, "explanations/tracks", latched),
             (Float64, "latency/total", 10),
-            *((CompressedImage, f"explanations/{camera}/compressed", 10) for camera in cameras),
         ]
         for kind, topic, qos in topics:
             node.create_subscription(kind, f"{prefix}/{topic}", self.received[topic].append, qos)
         node.create_subscription(DiagnosticArray, "/diagnostics", self.received["diagnostics"].append, 10)
+        for camera in cameras:
+            self.watch_overlay(camera)
+
+    def watch_overlay(self, camera: str) -> Any:
+        """Subscribe to a camera's overlays (the node imports torch and renders for it); returns the subscription."""
+        topic = f"explanations/{camera}/compressed"
+        return self._node.create_subscription(
+            CompressedImage, f"{self._prefix}/{topic}", self.received[topic].append, 10
+        )
 
     def forget(self) -> None:
         """As if nothing had been received."""

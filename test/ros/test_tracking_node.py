@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (extra `ros`)")
-from live import LiveSetup, info_message
+from live import PERIOD_NS, LiveSetup, info_message
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from ros_scenes import STAMP_NS
@@ -42,20 +42,17 @@ def setup(middleware, tmp_path):
 
 
 def test_images_become_every_output_with_the_stamp_of_the_frame(active):
-    heard, sent = active.listener.received, set()
-    while not (len(heard["tracks/markers"]) >= 3 and heard["explanations/front/compressed"]):
-        sent.add(active.driver.send_frame())
-        active.wait(lambda: len(active.pipeline.frames) == len(sent))
-    active.wait(lambda: heard["occupancy/grid"] and heard["occupancy/voxels"] and heard["latency/total"])
-    for topic in ("occupancy/voxels", "occupancy/unobserved", "occupancy/grid", "explanations/front/compressed"):
-        assert heard[topic], topic
+    heard = active.listener.received
+    topics = ("occupancy/voxels", "occupancy/unobserved", "occupancy/grid", "explanations/tracks", "latency/total")
+    active.frames_until(lambda: all(heard[topic] for topic in topics) and len(heard["tracks/markers"]) >= 3)
+    sent = {STAMP_NS + index * PERIOD_NS for index in range(active.driver.index)}
+    for topic in ("occupancy/voxels", "occupancy/unobserved", "occupancy/grid"):
         assert set(active.listener.stamps(topic)) <= sent
     box = next(marker for marker in heard["tracks/markers"][-1].markers if marker.ns == "box")
     stamp_ns = box.header.stamp.sec * 10**9 + box.header.stamp.nanosec
     assert box.header.frame_id == "odom"
     assert box.pose.position.x == pytest.approx(10.0 + (stamp_ns - STAMP_NS) / 1e9)
     assert heard["occupancy/voxels"][-1].width == 14
-    assert heard["explanations/front/compressed"][-1].header.frame_id == "front_optical_frame"
     assert "gse-1" in heard["explanations/tracks"][-1].data
     assert heard["latency/total"][-1].data > 0.0
 
@@ -206,16 +203,25 @@ def test_options_are_frozen_while_configured_except_the_reconfigurable(active):
 
 
 def test_overlays_are_rendered_only_while_watched(active, monkeypatch):
+    from airside_perception.explain.overlay import draw_overlay as original
+
     drawn = []
-    original = explain.draw_overlay
+    subscription = active.listener.watch_overlay("front")
 
     def counting(scene, camera, *rest):
         drawn.append(camera)
         return original(scene, camera, *rest)
 
-    monkeypatch.setattr(explain, "draw_overlay", counting)
-    active.frames_until(lambda: len(drawn) > 2)
+    monkeypatch.setattr(explain, "draw_overlay", counting, raising=False)
+    active.frames_until(lambda: len(drawn) > 2 and active.listener.received["explanations/front/compressed"])
     assert set(drawn) == {"front"}
+    overlay = active.listener.received["explanations/front/compressed"][-1]
+    assert overlay.header.frame_id == "front_optical_frame"
+    active.peer.destroy_subscription(subscription)
+    active.wait(lambda: not active.node.count_subscribers(f"{active.prefix}/explanations/front/compressed"))
+    before, frames = len(drawn), len(active.pipeline.frames)
+    active.frames_until(lambda: len(active.pipeline.frames) > frames + 3)
+    assert len(drawn) <= before + 1, "a frame in work may still have been drawn"
 
 
 @pytest.mark.parametrize(
