@@ -16,7 +16,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from nav_msgs.msg import OccupancyGrid as OccupancyGridMessage
-from sensor_msgs.msg import CompressedImage, PointCloud2, PointField
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from airside_perception.classes import FREE, GROUND, SEMANTIC_COLORS
@@ -181,6 +181,14 @@ def planner_grid(grid: OccupancyGrid, stamp_ns: int, lowest: float, highest: flo
     # Rows of the message run along x: cell (ix, iy) is element iy * width + ix.
     cells = np.ascontiguousarray(project_to_plane(grid, lowest, highest).T)
     message.data.frombytes(cells.view(np.uint8).data)
+    return message
+
+
+def image_message(rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
+    """An RGB image (H, W, 3) uint8 as a raw message."""
+    height, width = rgb.shape[:2]
+    message = Image(header=header(stamp_ns, frame_id), height=height, width=width, encoding="rgb8", step=3 * width)
+    message.data.frombytes(np.ascontiguousarray(rgb).reshape(-1).data)
     return message
 
 

@@ -22,7 +22,7 @@ from std_msgs.msg import Float64, String
 from visualization_msgs.msg import MarkerArray
 
 from airside_perception.geometry import Camera, Rig
-from airside_perception.ros.messages import header, jpeg_message
+from airside_perception.ros.messages import header, image_message, jpeg_message
 from airside_perception.ros.tracking_node import TrackingNode
 
 PERIOD_NS = 100_000_000
@@ -130,19 +130,7 @@ class Driver:
         rgb = np.full((camera.height, camera.width, 3), shade, np.uint8)
         if name in self._compressed:
             return jpeg_message(rgb, stamp_ns, f"{name}_optical_frame")
-        return raw_message(rgb, stamp_ns, f"{name}_optical_frame")
-
-
-def raw_message(rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
-    message = Image(
-        header=header(stamp_ns, frame_id),
-        height=rgb.shape[0],
-        width=rgb.shape[1],
-        encoding="rgb8",
-        step=3 * rgb.shape[1],
-    )
-    message.data.frombytes(memoryview(rgb).cast("B"))
-    return message
+        return image_message(rgb, stamp_ns, f"{name}_optical_frame")
 
 
 def odometry_message(stamp_ns: int, x: float = 0.0) -> Odometry:

@@ -7,14 +7,14 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (extra `ros`)")
 import rclpy
-from live import LiveSetup, odometry_message, raw_message
+from live import LiveSetup, odometry_message
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, PointCloud2
 from visualization_msgs.msg import Marker
 
-from airside_perception.ros.messages import time_message
+from airside_perception.ros.messages import image_message, time_message
 
 pytestmark = pytest.mark.ros
 
@@ -77,7 +77,7 @@ def test_half_written_jpeg(running):
 )
 def test_wrong_encoding_wrong_size_and_too_few_bytes(running, encoding, size, fault):
     def wrong(stamp_ns: int):
-        message = raw_message(np.zeros((*size, 3), np.uint8), stamp_ns, "side_1_optical_frame")
+        message = image_message(np.zeros((*size, 3), np.uint8), stamp_ns, "side_1_optical_frame")
         message.encoding = encoding
         return message
 
