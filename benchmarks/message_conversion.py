@@ -21,8 +21,7 @@ from airside_perception.classes import AIRCRAFT, GROUND, GSE
 from airside_perception.config import Config
 from airside_perception.explain.reasons import explain_tracks
 from airside_perception.geometry import Camera
-from airside_perception.pipeline import grid_spec
-from airside_perception.records import OccupancyGrid, RigFrame, SceneEstimate, Track
+from airside_perception.records import GridSpec, OccupancyGrid, RigFrame, SceneEstimate, Track
 from airside_perception.ros import messages
 from airside_perception.ros.live_image import decode_message
 from airside_perception.ros.markers import TrackMarkers
@@ -33,7 +32,8 @@ STAMP_NS = 1_700_000_000_000_000_000
 
 def make_occupancy(rng: np.random.Generator) -> OccupancyGrid:
     """A grid as of the default options: ground seen in a disk, some hundred voxels of objects, the rest unseen."""
-    spec = grid_spec(Config())
+    grid = Config().grid
+    spec = GridSpec(grid.origin, grid.voxel_size, grid.shape)
     x, y = np.meshgrid(*(np.arange(size) - size / 2 for size in spec.shape[:2]), indexing="ij")
     seen = np.hypot(x, y) < 0.45 * spec.shape[0]
     class_id = np.zeros(spec.shape, np.uint8)

@@ -34,7 +34,7 @@ def ring(middleware, tmp_path_factory):
     """One configured node with six cameras, "rear" compressed, for all tests that can share it."""
     from live import LiveSetup
 
-    options = {"ros.frame_timeout_s": 0.5, "ros.stream_timeout_s": 0.7}
+    options = {"ros.frame_timeout_s": 2.0, "ros.stream_timeout_s": 2.0}
     live = LiveSetup(tmp_path_factory.mktemp("ring"), compressed=("rear",), rig=make_ring(), **options)
     assert live.node.trigger_configure(), live.node.failure
     yield live
