@@ -221,7 +221,7 @@ def test_a_frame_that_never_ends_is_an_error(running):
 
 
 def test_two_instances_in_two_namespaces(running, tmp_path):
-    second = LiveSetup(tmp_path, rig=running.rig, namespace="second_vehicle")
+    second = LiveSetup(tmp_path, ("rear",), rig=running.rig, namespace="second_vehicle")
     try:
         second.activate()
 
