@@ -52,10 +52,8 @@ def format_findings(findings: list[Finding]) -> str:
         lines.append(f"{MARKS[finding.state]}  {finding.topic:<{width}}  {finding.detail}")
         if finding.advice:
             lines.append(f"{'':<{width + 6}}  -> {finding.advice}")
-    counts = {state: sum(finding.state == state for finding in findings) for state in ("fail", "warn")}
-    lines.append(
-        f"{counts['fail']} of {len(findings)} checks failed, {counts['warn']} warnings"
-        if any(counts.values())
-        else "all well"
-    )
+    failed, doubted = (sum(finding.state == state for finding in findings) for state in ("fail", "warn"))
+    sums = [f"{failed} of {len(findings)} checks failed"] if failed else []
+    sums += [f"{doubted} warnings"] if doubted else []
+    lines.append(", ".join(sums) or "all well")
     return "\n".join(lines)

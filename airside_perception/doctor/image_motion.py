@@ -19,7 +19,10 @@ from airside_perception.geometry import Camera, Rig, invert_transform, rotate_ve
 
 _MOST_POINTS = 300
 _SMALLEST_FLOW_PX = 2.0
-_TOLERANCE_PX = 2.0
+_TOLERANCE_PX = 0.5
+_TOLERANCE_SHARE = 0.15
+"""A point may lie off its epipolar line by so many pixels and this share of its way through the image."""
+
 _FEWEST_POINTS = 40
 MOVED_M = (0.25, 2.0)
 """Frames are compared whose vehicle positions are so far apart, metres."""
@@ -107,7 +110,8 @@ def _fits(camera: Camera, flow: Flow, mirrored: bool) -> np.ndarray:
     depth_second = (np.cross(np.broadcast_to(shift, ray.shape), ray) * normal).sum(axis=1) / square
     plane = np.cross(np.broadcast_to(shift, ray.shape), ray)
     sine = np.abs((plane * other).sum(axis=1)) / np.maximum(np.linalg.norm(plane, axis=1), 1e-12)
-    return (sine * camera.intrinsics[0, 0] < _TOLERANCE_PX) & (depth_first > 0) & (depth_second > 0)
+    allowed = _TOLERANCE_PX + _TOLERANCE_SHARE * np.linalg.norm(second - first, axis=1)
+    return (sine * camera.intrinsics[0, 0] < allowed) & (depth_first > 0) & (depth_second > 0)
 
 
 def judge_motion(rig: Rig, views: Mapping[str, list[View]]) -> dict[str, MotionFit]:

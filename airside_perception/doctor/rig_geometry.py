@@ -35,10 +35,10 @@ def _examine_camera(camera: Camera) -> Finding:
     complaint = _intrinsics_complaint(camera, view) or _mounting_complaint(camera)
     if complaint:
         return Finding(topic, "warn", *complaint)
-    down = np.degrees(np.arcsin(-camera.base_from_camera[2, 2]))
+    down = round(np.degrees(np.arcsin(-camera.base_from_camera[2, 2])))
     row = horizon_row(camera)
     horizon = f"horizon at row {row:.0f} of {camera.height}" if row is not None else "looks straight down"
-    detail = f"{view:.0f} deg wide, {camera.position[2]:.2f} m up, tilted {down:.0f} deg down, {horizon}"
+    detail = f"{view:.0f} deg wide, {camera.position[2]:.2f} m up, tilted {down} deg down, {horizon}"
     return Finding(topic, "ok", detail)
 
 
@@ -101,7 +101,7 @@ def _coverage(rig: Rig) -> Iterator[Finding]:
     for name, points in zip(rig.names, seen, strict=True):
         if not points.any():
             yield Finding(
-                f"calibration {name}",
+                f"view {name}",
                 "warn",
                 f"sees no ground at {_RING_M:.0f} m around the vehicle",
                 "mend its extrinsics, or leave it out (rig.cameras)",

@@ -81,8 +81,8 @@ def test_wrong_encoding_wrong_size_and_too_few_bytes(running, encoding, size, fa
         message.encoding = encoding
         return message
 
-    running.frames_until(lambda: running.figures("camera side_1").get(fault), replaced=("side_1", wrong))
-    assert running.status("camera side_1")[0] == WARN
+    running.frames_until(lambda: running.status("camera side_1")[0] == WARN, replaced=("side_1", wrong))
+    assert int(running.figures("camera side_1")[fault]) >= 1
     assert running.pipeline.frames[-1].missing == ("side_1",)
     well_again(running)
 
@@ -225,12 +225,12 @@ def test_two_instances_in_two_namespaces(running, tmp_path):
     try:
         second.activate()
 
-        def both_publish() -> bool:
-            second.spin()
-            return bool(second.pipeline.frames and second.listener.received["occupancy/grid"])
+        def second_is_well() -> bool:
+            for _ in range(2 * len(second.rig.names)):
+                second.spin()
+            return bool(second.listener.received["occupancy/grid"]) and second.status("summary")[0] == OK
 
-        running.frames_until(both_publish)
-        running.frames_until(lambda: second.spin() or second.status("summary")[0] == OK)
+        running.frames_until(second_is_well)
         assert running.status("summary")[0] == OK
         assert second.status("device")[2] == {"engine": "stand-in", "device": "cpu"}
         second.node.trigger_deactivate()
