@@ -23,7 +23,7 @@ _MOST_VIEWS = 8
 _CLEARLY = 0.25
 """Another explanation must fit so much more of the points before it is named."""
 
-_FITS = 0.5
+_FITS = 0.7
 """A calibration that fits a smaller share of the points is doubted."""
 
 
