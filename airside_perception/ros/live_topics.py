@@ -33,7 +33,12 @@ from airside_perception.ros.messages import stamp_from_message
 from airside_perception.ros.middleware import use_shared_memory_profile
 from airside_perception.ros.odometry import ego_state
 
-_DISCOVERY_S = 1.5
+_DISCOVERY_S = 6.0
+"""The middleware takes up to some seconds to tell of topics that exist."""
+
+_SETTLE_S = 1.0
+"""After the first camera the others are waited for."""
+
 _OLD_S = 0.5
 """Images that are older than this when they arrive are told of."""
 
@@ -107,8 +112,7 @@ class _Listener:
 
     def listen(self, seconds: float) -> None:
         """Find the topics, then count what comes."""
-        self._spin(_DISCOVERY_S)
-        for name in self._wanted or sorted(discover_cameras(self._node, self._ros)):
+        for name in self._find_cameras():
             rig = self._rig or Rig({})
             self._subscribe_image(name, image_topic(rig, self._ros, name))
             self._infos[name] = self._subscribe(CameraInfo, camera_info_topic(rig, self._ros, name))
@@ -127,6 +131,14 @@ class _Listener:
     def close(self) -> None:
         self._executor.shutdown()
         self._node.destroy_node()
+
+    def _find_cameras(self) -> tuple[str, ...]:
+        """The cameras asked for, or else all that publish camera_info, once the middleware knows of them."""
+        deadline = time.monotonic() + _DISCOVERY_S
+        while time.monotonic() < deadline and not list(discover_cameras(self._node, self._ros)):
+            self._spin(0.1)
+        self._spin(_SETTLE_S)
+        return self._wanted or tuple(sorted(discover_cameras(self._node, self._ros)))
 
     def _spin(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
