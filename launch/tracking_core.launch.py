@@ -89,6 +89,8 @@ def tracking_node(values: dict[str, str]) -> LifecycleNode:
         arguments=["--ros-args", "--log-level", values["log_level"]],
         respawn=values["respawn"] == "true",
         respawn_delay=2.0,
+        # After SIGINT the frame in work may end, and the libraries must unload.
+        sigterm_timeout="15",
         output="screen",
     )
 
