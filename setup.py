@@ -88,6 +88,7 @@ setup(
             "airside = airside_perception.cli:main",
             "tracking_node = airside_perception.ros.tracking_node:main",
             "bag_player_node = airside_perception.ros.bag_player_node:main",
+            "live_evaluation_node = airside_perception.ros.live_evaluation_node:main",
         ],
     },
 )

@@ -230,6 +230,8 @@ def _bench(args: argparse.Namespace) -> int:
 
 def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag", nargs="?", type=Path, help="also look into this sequence or bag")
+    parser.add_argument("--live", action="store_true", help="also listen to the cameras and odometry that run now")
+    parser.add_argument("--seconds", type=positive, default=5.0, help="how long --live listens (default: %(default)s)")
     add_config_arguments(parser)
     add_json_argument(parser)
 
@@ -238,9 +240,9 @@ def _doctor(args: argparse.Namespace) -> int:
     config = read_config(args)
     if args.bag is not None:
         sequence_at(args.bag)
-    from airside_perception.evaluation.doctor import examine, format_findings
+    from airside_perception.doctor import examine, format_findings
 
-    findings = examine(config, args.bag)
+    findings = examine(config, args.bag, args.seconds if args.live else 0.0)
     if args.json:
         print(json.dumps([vars(finding) for finding in findings], indent=2))
     else:
@@ -320,7 +322,7 @@ COMMANDS = (
     Command("bench", "measure speed and quality", "airside bench --list", _bench_arguments, _bench),
     Command(
         "doctor",
-        "check the installation, the engines and, if given, a bag",
+        "check the installation, the engines and, if given, a bag or what runs live",
         "airside doctor out/apron_7",
         _doctor_arguments,
         _doctor,

@@ -14,7 +14,16 @@ from typing import Any
 import yaml
 
 from airside_perception.errors import AirsideError
-from airside_perception.options import OptionField, OptionInfo, apply_values, flatten, iter_fields, option, section
+from airside_perception.options import (
+    OptionField,
+    OptionInfo,
+    apply_values,
+    flatten,
+    iter_fields,
+    option,
+    section,
+    tunable,
+)
 from airside_perception.options import dump_yaml as _dump_tree
 
 __all__ = [
@@ -44,7 +53,7 @@ ROS_PARAMETERS_KEY = "ros__parameters"
 class RigConfig:
     """Which cameras there are."""
 
-    file: str = option("", "Rig YAML; empty: calibration comes from camera_info and tf_static")
+    file: str = option("", "Rig YAML; empty: calibration comes from camera_info and tf_static", is_path=True)
     cameras: tuple[str, ...] = option((), "Cameras to use; empty: all of the rig")
 
 
@@ -74,17 +83,20 @@ class NetworkConfig:
     """The occupancy and detection network."""
 
     enabled: bool = option(True, "Run the network; false: detections come from elsewhere, no occupancy")
-    engine: str = option("engines/occupancy.onnx", "ONNX model: a path, or a file shipped with the package")
+    engine: str = option(
+        "engines/occupancy.onnx", "ONNX model: a path, or a file shipped with the package", is_path=True
+    )
+    engine_sha256: str = option("", "SHA-256 that the model must have, hexadecimal; empty: any")
     runtime: str = option("auto", "auto: the fastest that is installed", choices=("auto", "onnxruntime", "tensorrt"))
     precision: str = option("fp32", "Arithmetic of a TensorRT engine", choices=("fp32", "fp16"))
-    cache_dir: str = option("", "Where built TensorRT plans are kept; empty: the user's cache folder")
+    cache_dir: str = option("", "Where built TensorRT plans are kept; empty: the user's cache folder", is_path=True)
     image_width: int = option(640, "Width that images are resized to", unit="px", range=(32, 4096))
     image_height: int = option(384, "Height that images are resized to", unit="px", range=(32, 4096))
-    score_threshold: float = option(0.2, "Detections below this score are dropped", range=(0, 1), reconfigurable=True)
-    occupancy_threshold: float = option(
+    score_threshold: float = tunable(0.2, "Detections below this score are dropped", range=(0, 1))
+    occupancy_threshold: float = tunable(
         0.0, "Voxels above this probability are occupied; 0: the engine's own threshold", range=(0, 1)
     )
-    max_detections: int = option(64, "Keep at most this many detections per frame", range=(1, 1000))
+    max_detections: int = tunable(64, "Keep at most this many detections per frame", range=(1, 1000))
     threads: int = option(0, "CPU threads of the runtime; 0: its own choice", range=(0, 256))
 
 
@@ -92,83 +104,84 @@ class NetworkConfig:
 class RefineConfig:
     """Refinement of each object by rendering the prior and comparing it with the pixels."""
 
-    enabled: bool = option(True, "Refine detections by rendering", reconfigurable=True)
-    prior: str = option("engines/prior.safetensors", "Object prior: a path, or a file shipped with the package")
-    iterations: int = option(3, "Levenberg-Marquardt steps per object", range=(0, 50), reconfigurable=True)
+    enabled: bool = tunable(True, "Refine detections by rendering")
+    prior: str = option(
+        "engines/prior.safetensors", "Object prior: a path, or a file shipped with the package", is_path=True
+    )
+    prior_sha256: str = option("", "SHA-256 that the prior must have, hexadecimal; empty: any")
+    iterations: int = tunable(3, "Levenberg-Marquardt steps per object", range=(0, 50))
     crop_size: int = option(48, "Edge of the square crop that is compared", unit="px", range=(16, 512))
-    budget_ms: float = option(
-        0.0, "Stop stepping after this time per frame; 0: no limit", unit="ms", range=(0, 10000), reconfigurable=True
-    )
-    damping: float = option(1e-3, "Levenberg-Marquardt damping at the first step", range=(0, 1e6))
-    max_objects: int = option(32, "Refine at most this many objects per frame", range=(0, 500), reconfigurable=True)
-    max_range_m: float = option(60.0, "Objects farther away stay as detected", unit="m", range=(0, 500))
-    image_votes: bool = option(
-        True, "Let the image cells of an object vote for its place, heading and size", reconfigurable=True
-    )
+    budget_ms: float = tunable(0.0, "Stop stepping after this time per frame; 0: no limit", unit="ms", range=(0, 10000))
+    damping: float = tunable(1e-3, "Levenberg-Marquardt damping at the first step", range=(0, 1e6))
+    max_objects: int = tunable(32, "Refine at most this many objects per frame", range=(0, 500))
+    max_range_m: float = tunable(60.0, "Objects farther away stay as detected", unit="m", range=(0, 500))
+    image_votes: bool = tunable(True, "Let the image cells of an object vote for its place, heading and size")
     outside_error: float = option(
         1.0, "Errors of detections from elsewhere, relative to a good camera detector's", range=(0.1, 10)
     )
     threads: int = option(1, "CPU threads of the refiner's small matrices; more wait for each other", range=(1, 64))
-    cameras_per_object: int = option(2, "Use at most this many cameras per object", range=(1, 16))
+    cameras_per_object: int = tunable(2, "Use at most this many cameras per object", range=(1, 16))
 
 
 @dataclass(frozen=True)
 class ClassTrackingConfig:
     """Tracking of one object class."""
 
-    gate_m: float = option(
+    gate_m: float = tunable(
         4.0, "Farthest ground distance between a prediction and its match", unit="m", range=(0.1, 100)
     )
-    birth_hits: int = option(3, "Measurements before a track is confirmed", range=(1, 100))
-    birth_evidence: float = option(1.4, "Sum of scores that confirms a track earlier", range=(0.1, 100))
-    max_coast_s: float = option(
+    birth_hits: int = tunable(3, "Measurements before a track is confirmed", range=(1, 100))
+    birth_evidence: float = tunable(1.4, "Sum of scores that confirms a track earlier", range=(0.1, 100))
+    max_coast_s: float = tunable(
         1.0, "Longest time without a measurement while the object should be visible", unit="s", range=(0, 600)
     )
-    max_hidden_s: float = option(
+    max_hidden_s: float = tunable(
         10.0, "Longest time without a measurement while other objects hide it", unit="s", range=(0, 7200)
     )
-    motion: str = option(
+    motion: str = tunable(
         "coordinated_turn",
         "coordinated_turn: the velocity turns with the heading",
         choices=("coordinated_turn", "constant_velocity"),
     )
-    acceleration_noise: float = option(
+    acceleration_noise: float = tunable(
         0.6, "Root of the spectral density of acceleration", unit="m/s^2/sqrt(Hz)", range=(0, 50)
     )
-    yaw_acceleration_noise: float = option(
+    yaw_acceleration_noise: float = tunable(
         0.4, "Root of the spectral density of yaw acceleration", unit="rad/s^2/sqrt(Hz)", range=(0, 50)
     )
-    height_walk: float = option(0.1, "Random walk of the centre's height", unit="m/sqrt(s)", range=(0, 10))
-    size_walk: float = option(0.05, "Random walk of length, width, height", unit="m/sqrt(s)", range=(0, 10))
-    velocity_decay_s: float = option(0.0, "Motion dies out in this time; 0: never", unit="s", range=(0, 3600))
-    sideways_std: float = option(0.3, "Velocity across the heading; 0: any", unit="m/s", range=(0, 50))
-    initial_speed_std: float = option(3.0, "Speed of a new track", unit="m/s", range=(0.01, 50))
-    initial_yaw_rate_std: float = option(0.3, "Yaw rate of a new track", unit="rad/s", range=(0.001, 10))
-    parked_share: float = option(0.6, "Probability that a new track is parked", range=(0, 1))
-    stays_parked_s: float = option(60.0, "Mean time until what is parked moves", unit="s", range=(0.1, 1e5))
-    stays_moving_s: float = option(20.0, "Mean time until what moves stops", unit="s", range=(0.1, 1e5))
-    restart_speed_std: float = option(1.0, "Speed of what was parked and moves", unit="m/s", range=(0.01, 50))
+    height_walk: float = tunable(0.1, "Random walk of the centre's height", unit="m/sqrt(s)", range=(0, 10))
+    size_walk: float = tunable(0.05, "Random walk of length, width, height", unit="m/sqrt(s)", range=(0, 10))
+    velocity_decay_s: float = tunable(0.0, "Motion dies out in this time; 0: never", unit="s", range=(0, 3600))
+    sideways_std: float = tunable(0.3, "Velocity across the heading; 0: any", unit="m/s", range=(0, 50))
+    initial_speed_std: float = tunable(3.0, "Speed of a new track", unit="m/s", range=(0.01, 50))
+    initial_yaw_rate_std: float = tunable(0.3, "Yaw rate of a new track", unit="rad/s", range=(0.001, 10))
+    parked_share: float = tunable(0.6, "Probability that a new track is parked", range=(0, 1))
+    stays_parked_s: float = tunable(60.0, "Mean time until what is parked moves", unit="s", range=(0.1, 1e5))
+    stays_moving_s: float = tunable(20.0, "Mean time until what moves stops", unit="s", range=(0.1, 1e5))
+    restart_speed_std: float = tunable(1.0, "Speed of what was parked and moves", unit="m/s", range=(0.01, 50))
 
 
 @dataclass(frozen=True)
 class TrackingConfig:
     """Identity over time."""
 
-    min_score: float = option(0.1, "Estimates below this score are ignored", range=(0, 1), reconfigurable=True)
-    birth_score: float = option(0.2, "Estimates below this score start no track", range=(0, 1), reconfigurable=True)
-    trail_s: float = option(5.0, "Length of the remembered trail", unit="s", range=(0, 600))
-    distance_weight: float = option(1.0, "Weight of the ground distance in a match", range=(0, 100))
-    iou_weight: float = option(1.0, "Weight of the generalised 3D IoU in a match", range=(0, 100))
-    code_weight: float = option(0.4, "Weight of the shape and texture codes in a match", range=(0, 100))
-    max_cost: float = option(0.9, "Candidates that cost more are no match (0 perfect, 1 worst)", range=(0, 1))
-    measurement_scale: float = option(1.0, "Factor on the covariance of measured boxes", range=(0.01, 100))
-    error_memory_s: float = option(
+    min_score: float = tunable(0.1, "Estimates below this score are ignored", range=(0, 1))
+    birth_score: float = tunable(0.2, "Estimates below this score start no track", range=(0, 1))
+    trail_s: float = tunable(5.0, "Length of the remembered trail", unit="s", range=(0, 600))
+    distance_weight: float = tunable(1.0, "Weight of the ground distance in a match", range=(0, 100))
+    iou_weight: float = tunable(1.0, "Weight of the generalised 3D IoU in a match", range=(0, 100))
+    code_weight: float = tunable(0.4, "Weight of the shape and texture codes in a match", range=(0, 100))
+    max_cost: float = tunable(0.9, "Candidates that cost more are no match (0 perfect, 1 worst)", range=(0, 1))
+    measurement_scale: float = tunable(1.0, "Factor on the covariance of measured boxes", range=(0.01, 100))
+    error_memory_s: float = tunable(
         0.2, "Errors of boxes last so long: faster frames say no more about an object", unit="s", range=(0, 60)
     )
-    score_memory: float = option(0.8, "Weight of the past in the smoothed score", range=(0, 1))
-    coast_decay_s: float = option(1.0, "Time constant of the score of an unmeasured track", unit="s", range=(0.01, 600))
-    duplicate_iou: float = option(0.3, "Boxes of one class that overlap more are one object", range=(0, 1))
-    max_gap_s: float = option(10.0, "A longer pause between frames forgets all tracks", unit="s", range=(0.1, 3600))
+    score_memory: float = tunable(0.8, "Weight of the past in the smoothed score", range=(0, 1))
+    coast_decay_s: float = tunable(
+        1.0, "Time constant of the score of an unmeasured track", unit="s", range=(0.01, 600)
+    )
+    duplicate_iou: float = tunable(0.3, "Boxes of one class that overlap more are one object", range=(0, 1))
+    max_gap_s: float = tunable(10.0, "A longer pause between frames forgets all tracks", unit="s", range=(0.1, 3600))
     aircraft: ClassTrackingConfig = section(
         ClassTrackingConfig,
         "Aircraft: large, mostly parked, sometimes pushed back",
@@ -208,8 +221,8 @@ class ExplainConfig:
     """Overlays and reasons."""
 
     overlay_width: int = option(640, "Width of overlay images", unit="px", range=(64, 4096))
-    opacity: float = option(0.55, "How much of a render covers the image", range=(0, 1), reconfigurable=True)
-    residual_strip: bool = option(True, "Append image, render and difference of each object", reconfigurable=True)
+    opacity: float = tunable(0.55, "How much of a render covers the image", range=(0, 1))
+    residual_strip: bool = tunable(True, "Append image, render and difference of each object")
 
 
 @dataclass(frozen=True)
@@ -229,15 +242,28 @@ class RosConfig:
     optical_frame: str = option("{camera}_optical_frame", "Frame of a camera; {camera} as above")
     reliability: str = option("best_effort", "Reliability of image subscriptions", choices=("best_effort", "reliable"))
     queue_depth: int = option(2, "Images kept per camera by the middleware", range=(1, 100))
-    publish_meshes: bool = option(False, "Add recovered meshes to the track markers", reconfigurable=True)
-    publish_rejected: bool = option(False, "Add tentative tracks to the markers", reconfigurable=True)
+    publish_meshes: bool = tunable(False, "Add recovered meshes to the track markers")
+    publish_rejected: bool = tunable(False, "Add tentative tracks to the markers")
     marker_lifetime_s: float = option(3.0, "Viewers drop markers not renewed for this long", unit="s", range=(0, 60))
-    planner_band: tuple[float, float] = option(
+    planner_band: tuple[float, float] = tunable(
         (0.2, 2.6), "Lowest and highest voxel centre that the 2D grid looks at", unit="m", range=(-10, 50)
     )
     publish_tf: bool = option(False, "Broadcast the rig file's static transforms, where tf2_ros is installed")
     stream_timeout_s: float = option(
         1.0, "A camera or the odometry that is silent for longer is an error", unit="s", range=(0.1, 60)
+    )
+    required_cameras: tuple[str, ...] = option(
+        (), "Cameras whose silence is an error, that of the others a warning; empty: all"
+    )
+    frame_timeout_s: float = option(10.0, "A frame in work for longer is an error", unit="s", range=(0.1, 600))
+    odometry_jump_m: float = option(
+        5.0,
+        "A pose that moves so much farther than its velocity explains makes tracks forgotten; 0: never",
+        unit="m",
+        range=(0, 1000),
+    )
+    file_roots: tuple[str, ...] = option(
+        (), "Folders of files that may be named by parameters set after the start; see docs/security.md"
     )
     autostart: bool = option(False, "Configure and activate without waiting for a lifecycle manager")
     diagnostics_period_s: float = option(1.0, "Period of /diagnostics", unit="s", range=(0.1, 60))

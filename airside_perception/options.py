@@ -32,6 +32,7 @@ class OptionInfo:
         range: (lowest, highest) allowed value, both included, also for each element of a list; None: any.
         choices: allowed values; empty: any.
         reconfigurable: may change while the node runs.
+        is_path: names a file or folder.
     """
 
     doc: str
@@ -39,6 +40,7 @@ class OptionInfo:
     range: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
     reconfigurable: bool = False
+    is_path: bool = False
 
 
 class OptionField(NamedTuple):
@@ -58,11 +60,23 @@ def option(
     range: tuple[float, float] | None = None,
     choices: tuple[str, ...] = (),
     reconfigurable: bool = False,
+    is_path: bool = False,
 ) -> Any:
     """Declare a field of an option section; see OptionInfo. `reconfigurable` options may change at run time."""
-    return dataclasses.field(
-        default=default, metadata={"option": OptionInfo(doc, unit, range, choices, reconfigurable)}
-    )
+    info = OptionInfo(doc, unit, range, choices, reconfigurable, is_path)
+    return dataclasses.field(default=default, metadata={"option": info})
+
+
+def tunable(
+    default: Any,
+    doc: str,
+    *,
+    unit: str = "",
+    range: tuple[float, float] | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare a field that may change at run time; see `option`."""
+    return option(default, doc, unit=unit, range=range, choices=choices, reconfigurable=True)
 
 
 def section(section_type: type, doc: str, **defaults: Any) -> Any:

@@ -98,7 +98,7 @@ class Pipeline:
         network = None
         if config.network.enabled:
             engine = load_engine(
-                find_file(config.network.engine, "network.engine"),
+                find_file(config.network.engine, "network.engine", config.network.engine_sha256),
                 config.network.runtime,
                 threads=config.network.threads,
                 precision=config.network.precision,
@@ -112,7 +112,9 @@ class Pipeline:
             )
         elif source == "network":
             source = "none"
-        prior = ObjectPrior.load(find_file(config.refine.prior, "refine.prior")) if config.refine.prior else None
+        prior = None
+        if config.refine.prior:
+            prior = ObjectPrior.load(find_file(config.refine.prior, "refine.prior", config.refine.prior_sha256))
         pipeline = Pipeline(config, network, prior, detections, source)
         pipeline.warm_up()
         return pipeline
@@ -217,7 +219,7 @@ class Pipeline:
         if self._refiner is not None and self.config.refine.enabled:
             try:
                 return self._refiner.refine(frame, detections, predictions, network)
-            except (RuntimeError, ValueError, np.linalg.LinAlgError) as error:
+            except (RuntimeError, MemoryError, ValueError, np.linalg.LinAlgError) as error:
                 self.counts["refine_failures"] += 1
                 _log.error("refinement failed on frame %d: %s", frame.stamp_ns, error)
         return tuple(box_only(d, frame, ("detector_only",), self._spreads) for d in detections)

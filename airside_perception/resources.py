@@ -6,6 +6,7 @@ environment's `share/`) and in a colcon workspace (`install/<package>/share/<pac
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -44,21 +45,42 @@ def share_path(relative: str | Path) -> Path:
     return next((path for path in candidates if path.exists()), candidates[0])
 
 
-def find_file(path: str | Path, what: str) -> Path:
+def find_file(path: str | Path, what: str, sha256: str = "") -> Path:
     """An existing file that a user named: as given, else among the package's data files.
 
     Args:
         path: absolute, relative to the working directory, or relative to the share folder.
         what: what the file is, for the error ("occupancy engine").
+        sha256: hexadecimal digest that the file must have; empty: any.
 
     Raises:
-        AirsideError: no such file; the message names every place that was tried.
+        AirsideError: no such file (the message names every place that was tried), or another digest.
     """
     given = Path(path).expanduser()
-    if given.is_file():
-        return given
+    for candidate in (given, share_path(given)):
+        if candidate.is_file():
+            _check_digest(candidate, what, sha256)
+            return candidate
     shipped = share_path(given)
-    if shipped.is_file():
-        return shipped
     tried = [str(given)] if given.is_absolute() else [str(Path.cwd() / given), str(shipped)]
     raise AirsideError(f"{what}: expected a file, found none at {' or '.join(dict.fromkeys(tried))}")
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _check_digest(path: Path, what: str, expected: str) -> None:
+    if not expected:
+        return
+    found = file_digest(path)
+    if found != expected.strip().lower():
+        raise AirsideError(
+            f"{what}: {path} has SHA-256 {found}, expected {expected.strip()}; "
+            "the file is damaged or another one: put the right file there, or mend the expected digest"
+        )

@@ -36,12 +36,12 @@ from airside_perception.evaluation.sequence_frames import SequenceFrames
 from airside_perception.evaluation.sequence_scores import SequenceScores, summarize
 from airside_perception.evaluation.stamped_detections import StampedDetections
 from airside_perception.evaluation.truth_labels import TruthLabels
-from airside_perception.inference.engine import file_digest, load_engine
+from airside_perception.inference.engine import load_engine
 from airside_perception.occupancy.detector import OccupancyNetworkRunner
 from airside_perception.pipeline import Pipeline, grid_spec
 from airside_perception.prior import ObjectPrior
 from airside_perception.records import NetworkOutput, RigFrame
-from airside_perception.resources import find_file
+from airside_perception.resources import file_digest, find_file
 from airside_perception.synth.sequence_options import BACKENDS
 
 

@@ -20,6 +20,10 @@ class CorruptImage(ValueError):
     """An image that cannot be decoded; the message names what is wrong. Skip it and count it."""
 
 
+class UnknownEncoding(CorruptImage):
+    """Raw pixels of an encoding that `decode_image` does not understand."""
+
+
 def _same(image: np.ndarray) -> np.ndarray:
     return image
 
@@ -79,10 +83,11 @@ def decode_image(
         (height, width, 3) uint8 RGB; it may share memory with `data`. Of 16-bit encodings the high byte.
 
     Raises:
-        CorruptImage: unknown encoding, or sizes that do not fit together.
+        UnknownEncoding: one that is not in SUPPORTED_ENCODINGS.
+        CorruptImage: sizes that do not fit together.
     """
     if encoding not in _ENCODINGS:
-        raise CorruptImage(f"unknown image encoding {encoding!r}; supported are {', '.join(SUPPORTED_ENCODINGS)}")
+        raise UnknownEncoding(f"unknown image encoding {encoding!r}; supported are {', '.join(SUPPORTED_ENCODINGS)}")
     channels, depth, to_rgb = _ENCODINGS[encoding]
     row_bytes = width * channels * depth
     step = int(step) or row_bytes

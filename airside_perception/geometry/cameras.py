@@ -53,6 +53,8 @@ class Camera:
                 f"camera {self.name!r}: expected intrinsics (3, 3) and base_from_camera (4, 4), "
                 f"got {intrinsics.shape} and {pose.shape}"
             )
+        if not (np.isfinite(intrinsics).all() and np.isfinite(pose).all()):
+            raise AirsideError(f"camera {self.name!r}: expected finite intrinsics and base_from_camera")
         if self.width < 1 or self.height < 1:
             raise AirsideError(f"camera {self.name!r}: expected an image size > 0, got {self.width}x{self.height}")
         if not (intrinsics[0, 0] > 0 and intrinsics[1, 1] > 0):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,10 @@ class TensorSpec:
     dtype: str
 
 
+class EngineError(RuntimeError):
+    """The runtime failed on good inputs; the next frame may go well."""
+
+
 class Engine(Protocol):
     """A loaded network."""
 
@@ -54,6 +57,7 @@ class Engine(Protocol):
 
         Raises:
             AirsideError: a missing input, a wrong shape or type.
+            EngineError: the runtime failed (out of memory, a lost device).
         """
         ...
 
@@ -117,12 +121,3 @@ def check_inputs(owner: str, specs: tuple[TensorSpec, ...], inputs: Mapping[str,
             raise AirsideError(
                 f"{owner}: input {spec.name!r}: expected {spec.dtype} {spec.shape}, got {array.dtype} {array.shape}"
             )
-
-
-def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 
 from airside_perception.errors import AirsideError
-from airside_perception.inference.engine import TensorSpec, check_inputs
+from airside_perception.inference.engine import EngineError, TensorSpec, check_inputs
 
 _NUMPY_NAMES = {
     "tensor(float)": "float32",
@@ -75,7 +75,11 @@ class OnnxRuntimeEngine:
         check_inputs(self._path.name, self._inputs, inputs)
         feed = {spec.name: inputs[spec.name] for spec in self._inputs}
         names = [spec.name for spec in self._outputs]
-        return dict(zip(names, self._session.run(names, feed), strict=True))
+        try:
+            outputs = self._session.run(names, feed)
+        except Exception as error:  # as above: a family without a common base
+            raise EngineError(f"{self._path.name}: {' '.join(str(error).split())}") from error
+        return dict(zip(names, outputs, strict=True))
 
 
 def _providers(device: str) -> list[str]:

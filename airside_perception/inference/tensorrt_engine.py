@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from airside_perception.errors import AirsideError
-from airside_perception.inference.engine import TensorSpec, check_inputs, file_digest
+from airside_perception.inference.engine import TensorSpec, check_inputs
 from airside_perception.inference.engine_cache import CacheKey, EngineCache, check_parity
 from airside_perception.inference.onnxruntime_engine import OnnxRuntimeEngine
+from airside_perception.resources import file_digest
 
 logger = logging.getLogger(__name__)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
 
@@ -47,14 +48,23 @@ def same_calibration(first: Camera, second: Camera) -> bool:
 
 def image_topic(rig: Rig, ros: RosConfig, camera: str) -> str:
     """Raw image topic of a camera: the rig's (which may name the compressed one), else by the pattern of the config."""
-    return rig.topics.get(camera, ros.image_topic.format(camera=camera)).removesuffix("/compressed")
+    return rig.topics.get(camera, ros.image_topic.replace("{camera}", camera)).removesuffix("/compressed")
 
 
 def camera_info_topic(rig: Rig, ros: RosConfig, camera: str) -> str:
     """Calibration topic of a camera: beside the image topic where the rig names one, else by the pattern."""
     if camera in rig.topics:
         return image_topic(rig, ros, camera).rsplit("/", 1)[0] + "/camera_info"
-    return ros.camera_info_topic.format(camera=camera)
+    return ros.camera_info_topic.replace("{camera}", camera)
+
+
+def discover_cameras(node: Node, ros: RosConfig) -> Iterator[str]:
+    """Names of the cameras whose camera_info topics exist now."""
+    pattern = re.escape(ros.camera_info_topic).replace(re.escape("{camera}"), "([^/]+)")
+    for topic, types in node.get_topic_names_and_types():
+        match = re.fullmatch(pattern, topic)
+        if match and match.groups() and "sensor_msgs/msg/CameraInfo" in types:
+            yield match.group(1)
 
 
 class RigCollector:
@@ -90,7 +100,7 @@ class RigCollector:
         wanted = self._config.rig.cameras
         cameras: dict[str, Camera] = {}
         while time.monotonic() < deadline:
-            for name in wanted or self._discover():
+            for name in wanted or discover_cameras(self._node, self._config.ros):
                 self._subscribe(name)
             self._executor.spin_once(timeout_sec=0.05)
             cameras = self._complete_cameras()
@@ -105,19 +115,11 @@ class RigCollector:
         self._executor.shutdown()
         self._node.destroy_node()
 
-    def _discover(self) -> Iterable[str]:
-        """Names of the cameras whose camera_info topics exist now."""
-        pattern = re.escape(self._config.ros.camera_info_topic).replace(re.escape("{camera}"), "([^/]+)")
-        for topic, types in self._node.get_topic_names_and_types():
-            match = re.fullmatch(pattern, topic)
-            if match and "sensor_msgs/msg/CameraInfo" in types:
-                yield match.group(1)
-
     def _subscribe(self, name: str) -> None:
         if name in self._subscribed:
             return
         self._subscribed.add(name)
-        topic = self._config.ros.camera_info_topic.format(camera=name)
+        topic = self._config.ros.camera_info_topic.replace("{camera}", name)
         self._node.create_subscription(
             CameraInfo, topic, lambda info, name=name: self._infos.update({name: info}), qos_profile_sensor_data
         )
@@ -126,7 +128,7 @@ class RigCollector:
         ros = self._config.ros
         cameras = {}
         for name, info in self._infos.items():
-            frame = info.header.frame_id or ros.optical_frame.format(camera=name)
+            frame = info.header.frame_id or ros.optical_frame.replace("{camera}", name)
             base_from_camera = self._transforms.lookup(ros.base_frame, frame)
             if base_from_camera is not None:
                 cameras[name] = camera_from_message(name, info, base_from_camera)

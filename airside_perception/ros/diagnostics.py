@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from airside_perception.ros.health import Status
 from airside_perception.ros.messages import header
+from airside_perception.ros.status import Status
 
 
 def diagnostic_array(statuses: Iterable[Status], stamp_ns: int, node_name: str) -> DiagnosticArray:

@@ -16,6 +16,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from airside_perception.config import RosConfig
+from airside_perception.errors import AirsideError
 from airside_perception.geometry import Rig
 from airside_perception.ros.calibration import camera_info_topic, image_topic
 
@@ -37,6 +38,9 @@ class Inputs:
     With `ros.image_transport: auto`, each camera's raw topic is taken where somebody publishes it,
     else its compressed one; this is looked at again all the time, so that drivers and bags may come
     and go. Subscribing to both would make image_transport compress for nobody.
+
+    Raises:
+        AirsideError: a topic name that ROS does not take, or one topic for several cameras.
     """
 
     def __init__(self, node: LifecycleNode, rig: Rig, ros: RosConfig, handlers: InputHandlers):
@@ -44,6 +48,7 @@ class Inputs:
         self._rig = rig
         self._ros = ros
         self._handlers = handlers
+        self._refuse_bad_topics()
         self._fixed: list[Subscription] = []
         self._images: dict[str, tuple[str, Subscription]] = {}
         reliability = getattr(QoSReliabilityPolicy, ros.reliability.upper())
@@ -53,6 +58,23 @@ class Inputs:
             history=QoSHistoryPolicy.KEEP_LAST, depth=50, reliability=QoSReliabilityPolicy.BEST_EFFORT
         )
         self._timer: Any = None
+
+    def _refuse_bad_topics(self) -> None:
+        """A topic name that ROS does not take is told now, not when images are due."""
+        topics = {"ros.odometry_topic": self._ros.odometry_topic}
+        for camera in self._rig.names:
+            topics[f"image topic of camera {camera}"] = image_topic(self._rig, self._ros, camera)
+            topics[f"camera_info topic of camera {camera}"] = camera_info_topic(self._rig, self._ros, camera)
+        for what, topic in topics.items():
+            try:
+                self._node.resolve_topic_name(topic)
+            except Exception as error:  # rclpy has one exception class per way to be wrong
+                raise AirsideError(f"{what}: {' '.join(str(error).split())}") from error
+        if len(set(topics.values())) < len(topics):
+            raise AirsideError(
+                "ros.image_topic, ros.camera_info_topic: expected a topic of its own for each camera, got "
+                f"{self._ros.image_topic!r} and {self._ros.camera_info_topic!r}; put {{camera}} into them"
+            )
 
     def start(self) -> None:
         """Subscribe."""

@@ -8,8 +8,13 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
 from airside_perception.bags import CorruptImage, decode_compressed, decode_image
+from airside_perception.bags.image_decoding import UnknownEncoding
 from airside_perception.geometry import Camera
 from airside_perception.ros.health import NodeHealth
+
+
+class WrongSize(CorruptImage):
+    """An image of another size than its calibration."""
 
 
 @dataclass(frozen=True)
@@ -37,23 +42,34 @@ class LiveImage:
             CorruptImage: not decodable or of the wrong size; already counted in `health`.
         """
         try:
-            image = self._decode()
+            return decode_message(self.message, self.model)
         except CorruptImage as error:
-            kind = "wrong_encoding" if "unknown image encoding" in str(error) else "corrupt"
-            self.health.image_failed(self.camera, kind, str(error))
+            kinds = {UnknownEncoding: "wrong_encoding", WrongSize: "wrong_size"}
+            self.health.image_failed(self.camera, kinds.get(type(error), "corrupt"), str(error))
             raise
-        if image.shape != (self.model.height, self.model.width, 3):
-            expected = f"{self.model.width}x{self.model.height}"
-            reason = f"expected {expected} pixels, got {image.shape[1]}x{image.shape[0]}; check rig and camera_info"
-            self.health.image_failed(self.camera, "wrong_size", reason)
-            raise CorruptImage(f"camera {self.camera!r}: {reason}")
-        return image
 
-    def _decode(self) -> np.ndarray:
-        message = self.message
-        if isinstance(message, CompressedImage):
-            return decode_compressed(np.frombuffer(message.data, np.uint8))
-        data = np.frombuffer(message.data, np.uint8)
-        return decode_image(
+
+def decode_message(message: Image | CompressedImage, model: Camera) -> np.ndarray:
+    """Pixels of an image message.
+
+    Args:
+        message: raw or compressed.
+        model: calibration; the image must have its size.
+
+    Returns:
+        (H, W, 3) uint8 RGB; may share memory with the message.
+
+    Raises:
+        CorruptImage: not decodable (UnknownEncoding) or of another size (WrongSize).
+    """
+    data = np.frombuffer(message.data, np.uint8)
+    if isinstance(message, CompressedImage):
+        image = decode_compressed(data)
+    else:
+        image = decode_image(
             message.encoding, message.height, message.width, message.step, bool(message.is_bigendian), data
         )
+    if image.shape != (model.height, model.width, 3):
+        expected, got = f"{model.width}x{model.height}", f"{image.shape[1]}x{image.shape[0]}"
+        raise WrongSize(f"camera {model.name!r}: expected {expected} pixels, got {got}; check rig and camera_info")
+    return image

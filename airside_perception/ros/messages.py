@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -16,11 +17,11 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from nav_msgs.msg import OccupancyGrid as OccupancyGridMessage
-from sensor_msgs.msg import CompressedImage, PointCloud2, PointField
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from airside_perception.classes import FREE, GROUND, SEMANTIC_COLORS
-from airside_perception.records import NEVER_SEEN, OccupancyGrid, Track
+from airside_perception.records import NEVER_SEEN, GridSpec, OccupancyGrid, Track
 
 VOXEL_DTYPE = np.dtype(
     {
@@ -107,8 +108,9 @@ def cloud(points: np.ndarray, stamp_ns: int, frame_id: str) -> PointCloud2:
 def voxel_cloud(grid: OccupancyGrid, stamp_ns: int) -> PointCloud2:
     """Occupied voxels (ground included) as points at the voxel centres, fields as in `VOXEL_DTYPE`."""
     occupied = grid.class_id != FREE
-    points = np.zeros(int(occupied.sum()), VOXEL_DTYPE)
-    _fill_centers(points, grid, occupied)
+    centers = _centers(grid.spec)[occupied.ravel()]
+    points = np.zeros(len(centers), VOXEL_DTYPE)
+    points["x"], points["y"], points["z"] = centers.T
     points["class_id"] = grid.class_id[occupied]
     points["probability"] = grid.probability[occupied]
     points["visibility"] = grid.visibility[occupied]
@@ -118,16 +120,15 @@ def voxel_cloud(grid: OccupancyGrid, stamp_ns: int) -> PointCloud2:
 
 def unobserved_cloud(grid: OccupancyGrid, stamp_ns: int) -> PointCloud2:
     """Centres of the voxels that no camera ever saw: unknown is not free."""
-    unseen = grid.visibility == NEVER_SEEN
-    points = np.zeros(int(unseen.sum()), POINT_DTYPE)
-    _fill_centers(points, grid, unseen)
+    unseen = (grid.visibility == NEVER_SEEN).ravel()
+    points = _centers(grid.spec)[unseen].view(POINT_DTYPE).ravel()
     return cloud(points, stamp_ns, grid.spec.frame_id)
 
 
-def _fill_centers(points: np.ndarray, grid: OccupancyGrid, mask: np.ndarray) -> None:
-    """Write the centres of the voxels in `mask` into the x, y, z fields."""
-    for axis, (name, index) in enumerate(zip("xyz", np.nonzero(mask), strict=True)):
-        points[name] = grid.spec.origin[axis] + (index + 0.5) * grid.spec.voxel_size[axis]
+@lru_cache(maxsize=1)
+def _centers(spec: GridSpec) -> np.ndarray:
+    """(X*Y*Z, 3) float32 centres of all voxels; a node has one grid for life."""
+    return np.ascontiguousarray(spec.centers().reshape(-1, 3), dtype="<f4")
 
 
 def _packed_colors() -> np.ndarray:
@@ -181,6 +182,14 @@ def planner_grid(grid: OccupancyGrid, stamp_ns: int, lowest: float, highest: flo
     # Rows of the message run along x: cell (ix, iy) is element iy * width + ix.
     cells = np.ascontiguousarray(project_to_plane(grid, lowest, highest).T)
     message.data.frombytes(cells.view(np.uint8).data)
+    return message
+
+
+def image_message(rgb: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
+    """An RGB image (H, W, 3) uint8 as a raw message."""
+    height, width = rgb.shape[:2]
+    message = Image(header=header(stamp_ns, frame_id), height=height, width=width, encoding="rgb8", step=3 * width)
+    message.data.frombytes(np.ascontiguousarray(rgb).reshape(-1).data)
     return message
 
 

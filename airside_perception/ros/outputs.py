@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nav_msgs.msg import OccupancyGrid
@@ -18,6 +19,7 @@ from airside_perception.geometry import Rig
 from airside_perception.records import OccupancyGrid as OccupancyRecord
 from airside_perception.records import SceneEstimate
 from airside_perception.ros import messages
+from airside_perception.ros.latency_topics import LatencyTopics
 from airside_perception.ros.markers import TrackMarkers
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Outputs:
             name: self._create(CompressedImage, f"~/explanations/{name}/compressed") for name in rig.names
         }
         self._detections = self._create_detections()
+        self._latencies = LatencyTopics(self._create)
 
     def publish(self, scene: SceneEstimate) -> None:
         """Send everything that follows from one scene; each message carries the scene's stamp."""
@@ -66,6 +69,10 @@ class Outputs:
             self._publish_occupancy(scene.occupancy, stamp)
         self._reasons.publish(String(data=explain.explanations_json(scene)))
         self._publish_overlays(scene)
+
+    def publish_latencies(self, timing_ms: Mapping[str, float]) -> None:
+        """Send how long each stage of a frame took."""
+        self._latencies.publish(timing_ms)
 
     def clear(self, stamp_ns: int) -> None:
         """Take all markers off the displays."""
@@ -89,7 +96,7 @@ class Outputs:
         """Rendering is the dear part: only for cameras that somebody watches and that delivered an image."""
         for name, publisher in self._overlays.items():
             if name in scene.frame.images and publisher.get_subscription_count():
-                frame_id = self.config.ros.optical_frame.format(camera=name)
+                frame_id = self.config.ros.optical_frame.replace("{camera}", name)
                 overlay = explain.draw_overlay(scene, name, self._prior, self.config.explain)
                 publisher.publish(messages.jpeg_message(overlay, scene.stamp_ns, frame_id))
 

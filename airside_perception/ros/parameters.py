@@ -13,6 +13,10 @@ from rclpy.parameter import Parameter
 from airside_perception.config import Config, OptionField, iter_fields
 from airside_perception.errors import AirsideError
 from airside_perception.options import apply_values
+from airside_perception.ros.path_confinement import PathConfinement
+
+_SET_AT_START = ("ros.file_roots", "ros.autostart", "ros.diagnostics_period_s")
+"""Options that have done their work when the node exists."""
 
 _SCALAR_TYPES = {
     bool: Parameter.Type.BOOL,
@@ -38,12 +42,15 @@ def parameter_type(declared: Any) -> Parameter.Type:
 def descriptor(field: OptionField) -> ParameterDescriptor:
     """What `ros2 param describe` shows of an option: meaning, unit, choices, range.
 
-    Not marked read_only: files and the command line may still change an option until the node is
-    configured. `ParameterBridge` refuses later changes of options that are not reconfigurable.
+    Hardly any is marked read_only: most may change until the node is configured.
+    `ParameterBridge` refuses later changes of options that are not reconfigurable.
     """
     info = field.info
     notes = [f"unit: {info.unit}"] if info.unit else []
-    notes += ["may change while running" if info.reconfigurable else "fixed while configured"]
+    if field.name in _SET_AT_START:
+        notes.append("set at the start alone")
+    else:
+        notes.append("may change while running" if info.reconfigurable else "fixed while configured")
     if info.choices:
         notes.append("one of: " + ", ".join(info.choices))
     result = ParameterDescriptor(
@@ -51,6 +58,7 @@ def descriptor(field: OptionField) -> ParameterDescriptor:
         type=parameter_type(field.type).value,
         description=info.doc,
         additional_constraints="; ".join(notes),
+        read_only=field.name in _SET_AT_START,
     )
     # Ranges exist for scalars alone; lists are checked by the config itself.
     if info.range is not None and field.type is int:
@@ -77,17 +85,22 @@ class ParameterBridge:
 
     Raises:
         AirsideError: a value from outside is of the wrong type or out of range, or of an option that does not exist.
+
+    Values given at the start (files, command line) come from who runs the node and are trusted.
+    Later ones may come from anybody on the network: paths among them are confined, see `PathConfinement`.
     """
 
     def __init__(self, node: Node, config: Config):
         self._node = node
         self._fields = {field.name: field for field in iter_fields(config)}
+        self._path_options = [name for name, field in self._fields.items() if field.info.is_path]
         self._base = config
         self._frozen = False
         self._refuse_unknown()
         for field in self._fields.values():
             _declare(node, field)
         self.config = self._read()
+        self._confinement = PathConfinement(self.config.ros.file_roots, self._values_of(self._path_options).values())
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._applied)
         self._listeners: list[Any] = []
@@ -109,8 +122,10 @@ class ParameterBridge:
                 apply_values(self._base, {name: None})
 
     def _read(self) -> Config:
-        values = {name: self._node.get_parameter(name).value for name in self._fields}
-        return apply_values(self._base, {name: _plain(value) for name, value in values.items()})
+        return apply_values(self._base, self._values_of(self._fields))
+
+    def _values_of(self, names: Iterable[str]) -> dict[str, Any]:
+        return {name: _plain(self._node.get_parameter(name).value) for name in names}
 
     def _check(self, parameters: Iterable[Parameter]) -> SetParametersResult:
         """Refuse what the config would refuse, with its own one-line reason."""
@@ -121,6 +136,8 @@ class ParameterBridge:
             return SetParametersResult(successful=False, reason=reason)
         try:
             apply_values(self.config, values)
+            for name in set(self._path_options) & set(values):
+                self._confinement.check(name, values[name])
         except AirsideError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)

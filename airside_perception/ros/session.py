@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -16,16 +15,17 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from airside_perception.config import Config
+from airside_perception.ego_motion import EgoState
 from airside_perception.errors import AirsideError
 from airside_perception.geometry import Rig
 from airside_perception.records import RigFrame, SceneEstimate
 from airside_perception.ros.calibration import camera_from_message, same_calibration
-from airside_perception.ros.health import NodeHealth
+from airside_perception.ros.health import HealthRules, NodeHealth
 from airside_perception.ros.inputs import InputHandlers, Inputs
 from airside_perception.ros.live_image import LiveImage
 from airside_perception.ros.messages import stamp_from_message
+from airside_perception.ros.odometry import JumpDetector, ego_state
 from airside_perception.ros.outputs import Outputs
-from airside_perception.ros.transforms import transform_from_parts
 from airside_perception.ros.worker import LatestOnlyWorker
 from airside_perception.sync import SyncedSet, Synchronizer, assemble_frame
 
@@ -34,6 +34,9 @@ _SILENCE_S = 0.5
 
 # launch sends SIGTERM 5 s after SIGINT: the frame in work has to end before.
 _STOP_TIMEOUT_S = 4.0
+
+# Stamps of another clock (a bag without simulated time) say nothing of the way through the node.
+_LONGEST_LATENCY_S = 60.0
 
 
 class PipelineLike(Protocol):
@@ -66,6 +69,20 @@ class _Job:
     frame_id: str
 
 
+def _health_rules(config: Config, rig: Rig) -> HealthRules:
+    """When diagnostics worry.
+
+    Raises:
+        AirsideError: a required camera is not in the rig.
+    """
+    ros = config.ros
+    unknown = [name for name in ros.required_cameras if name not in rig.names]
+    if unknown:
+        known = ", ".join(rig.names)
+        raise AirsideError(f"ros.required_cameras: expected cameras of the rig ({known}), got {unknown[0]!r}")
+    return HealthRules(ros.stream_timeout_s, ros.required_cameras, ros.frame_timeout_s)
+
+
 class TrackingSession:
     """One configured life of the node.
 
@@ -76,7 +93,8 @@ class TrackingSession:
         build_pipeline: (config, rig) -> pipeline.
 
     Raises:
-        AirsideError: the pipeline cannot be built (weights missing, rig and config disagree).
+        AirsideError: the pipeline cannot be built (weights missing, rig and config disagree), or an
+            option makes no sense with this rig (anchor camera, topic names).
     """
 
     def __init__(self, node: LifecycleNode, config: Config, rig: Rig, build_pipeline: BuildPipeline):
@@ -86,23 +104,26 @@ class TrackingSession:
             )
         self.config = config
         self.rig = rig
-        self.health = NodeHealth(rig.names, config.ros.stream_timeout_s)
         self._node = node
-        self._pipeline = build_pipeline(config, rig)
-        self._pipeline_config = config
-        self._outputs = Outputs(node, config, rig, self._pipeline.prior)
+        # What is quickly refused comes before the models, which take seconds to load.
+        self._rules = _health_rules(config, rig)
         self._inputs = Inputs(
             node, rig, config.ros, InputHandlers(self._on_image, self._on_camera_info, self._on_odometry)
         )
+        self._synchronizer = self._new_synchronizer()
+        self._pipeline = build_pipeline(config, rig)
+        self._pipeline_config = config
+        self._outputs = Outputs(node, config, rig, self._pipeline.prior)
         self._frame_id = config.ros.odom_frame
         self._worker: LatestOnlyWorker[_Job] | None = None
         self._silence_timer: Any = None
-        self.health.device = {key: str(value) for key, value in self._pipeline.device_report().items()}
+        self.health = self._new_health()
 
     def start(self) -> None:
         """Subscribe and work. The publishers must be active."""
-        sync = self.config.sync
-        self._synchronizer = Synchronizer(self.rig.names, sync.anchor or None, sync.max_dt_s, sync.max_wait_s)
+        self._synchronizer = self._new_synchronizer()
+        self.health = self._new_health()
+        self._jumps = JumpDetector(self.config.ros.odometry_jump_m)
         self._epoch = 0
         self._newest = (0, 0.0)
         self._pipeline.reset()
@@ -113,19 +134,28 @@ class TrackingSession:
         )
 
     def stop(self) -> None:
-        """Unsubscribe, let the frame in work end, take the markers down; may be called again."""
+        """Unsubscribe, let the frame in work end, forget what waits, take the markers down; may be called again.
+
+        Raises:
+            TimeoutError: the frame in work does not end; its thread is left to itself.
+        """
         if self._worker is None:
             return
+        worker, self._worker = self._worker, None
         self._inputs.stop()
         self._node.destroy_timer(self._silence_timer)
-        if not self._worker.stop(_STOP_TIMEOUT_S):
-            self._node.get_logger().error(f"the frame in work did not end within {_STOP_TIMEOUT_S:.0f} s")
-        self._worker = None
+        self._synchronizer = self._new_synchronizer()
+        ended = worker.stop(_STOP_TIMEOUT_S)
         self._outputs.clear(self._newest[0])
+        if not ended:
+            raise TimeoutError(f"the frame in work did not end within {_STOP_TIMEOUT_S:.0f} s")
 
     def close(self) -> None:
         """Destroy the publishers and let go of the models."""
-        self.stop()
+        try:
+            self.stop()
+        except TimeoutError as error:
+            self._node.get_logger().error(str(error))
         self._outputs.close()
         del self._pipeline
 
@@ -145,7 +175,15 @@ class TrackingSession:
             "sync_without_odometry": statistics.without_odometry,
             "sync_resets": statistics.resets,
         }
-        self.health.observe_synchronizer(counters, statistics.dropped)
+        self.health.observe_synchronizer(counters, statistics.dropped, statistics.missing)
+        self.health.observe_queue(self._worker.waiting)
+
+    def _new_synchronizer(self) -> Synchronizer:
+        sync = self.config.sync
+        return Synchronizer(self.rig.names, sync.anchor or None, sync.max_dt_s, sync.max_wait_s)
+
+    def _new_health(self) -> NodeHealth:
+        return NodeHealth(self.rig.names, self._rules, self._pipeline.device_report())
 
     # Callbacks of the receiving thread.
 
@@ -156,20 +194,26 @@ class TrackingSession:
         self._offer(self._synchronizer.add_image(camera, stamp_ns, live))
 
     def _on_odometry(self, message: Odometry) -> None:
-        now_s = time.monotonic()
-        pose, twist = message.pose.pose, message.twist.twist
-        velocity = np.array([twist.linear.x, twist.linear.y, twist.linear.z])
+        self.health.odometry_arrived(time.monotonic())
         try:
-            odom_from_base = transform_from_parts(pose.position, pose.orientation)
-            if not np.isfinite([*velocity, twist.angular.z]).all():
-                raise AirsideError(f"expected a finite twist, got linear {velocity.tolist()}")
+            state = ego_state(message, self._stamp_of(message))
         except AirsideError as error:
-            self.health.odometry_arrived(now_s, str(error))
+            self.health.odometry_failed("invalid", str(error))
             return
-        self.health.odometry_arrived(now_s)
         self._frame_id = message.header.frame_id or self._frame_id
-        stamp_ns = self._stamp_of(message)
-        self._offer(self._synchronizer.add_odometry(stamp_ns, odom_from_base, velocity, twist.angular.z))
+        self._watch_for_jumps(state)
+        ready = self._synchronizer.add_odometry(
+            state.stamp_ns, state.odom_from_base, state.linear_velocity, state.yaw_rate
+        )
+        self._offer(ready)
+
+    def _watch_for_jumps(self, state: EgoState) -> None:
+        """The fixed frame moved under all tracks: begin a new epoch."""
+        jump = self._jumps.jumped(state)
+        if jump:
+            self._node.get_logger().warning(f"odometry jumped, tracks are forgotten: {jump}")
+            self.health.odometry_failed("jumps", jump)
+            self._synchronizer.reset()
 
     def _on_camera_info(self, camera: str, message: CameraInfo) -> None:
         known = self.rig.cameras[camera]
@@ -202,12 +246,18 @@ class TrackingSession:
         for synced in ready:
             self.health.frame_ready(synced.stamp_ns)
             displaced = self._worker.offer(_Job(synced, self.rig, self.config, self._frame_id)) if self._worker else 1
-            if displaced:
-                self.health.count("frames_dropped")
+            self.health.count("frames_dropped", displaced)
 
     # The worker's thread.
 
     def _process(self, job: _Job) -> None:
+        self.health.frame_begun(time.monotonic())
+        try:
+            self._work_on(job)
+        finally:
+            self.health.frame_ended()
+
+    def _work_on(self, job: _Job) -> None:
         begin = time.perf_counter()
         self._follow(job)
         frame = assemble_frame(job.synced, job.rig, job.frame_id)
@@ -220,8 +270,16 @@ class TrackingSession:
         self._outputs.publish(scene)
         end = time.perf_counter()
         own = {"decode": decoded - begin, "publish": end - stepped, "total": end - begin}
+        own |= self._end_to_end(job.synced.stamp_ns)
+        timing = {**scene.timing_ms, **{stage: 1e3 * seconds for stage, seconds in own.items()}}
+        self._outputs.publish_latencies(timing)
         self.health.observe_pipeline(self._pipeline.counts)
-        self.health.frame_done({**scene.timing_ms, **{stage: 1e3 * seconds for stage, seconds in own.items()}})
+        self.health.frame_done(timing)
+
+    def _end_to_end(self, stamp_ns: int) -> dict[str, float]:
+        """Seconds from the anchor image's stamp until now, where both are of one clock."""
+        seconds = (self._node.get_clock().now().nanoseconds - stamp_ns) / 1e9
+        return {"end_to_end": seconds} if 0.0 <= seconds < _LONGEST_LATENCY_S else {}
 
     def _follow(self, job: _Job) -> None:
         """Let the pipeline know of new options and of jumps in time; calibration comes with each frame."""
@@ -232,7 +290,7 @@ class TrackingSession:
             self._epoch = job.synced.epoch
             self._pipeline.reset()
             self._outputs.clear(job.synced.stamp_ns)
-            self.health.count("time_jumps")
+            self.health.count("tracker_resets")
 
     def _failed(self, error: Exception) -> None:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"

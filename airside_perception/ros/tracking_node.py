@@ -16,6 +16,7 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.signals import SignalHandlerOptions
 
 from airside_perception.config import Config
@@ -24,10 +25,10 @@ from airside_perception.geometry import Rig
 from airside_perception.resources import find_file
 from airside_perception.ros.calibration import collect_rig
 from airside_perception.ros.diagnostics import diagnostic_array
-from airside_perception.ros.health import Level, Status
 from airside_perception.ros.middleware import use_shared_memory_profile
 from airside_perception.ros.parameters import ParameterBridge
 from airside_perception.ros.session import BuildPipeline, PipelineLike, TrackingSession
+from airside_perception.ros.status import Level, Status
 from airside_perception.ros.transforms import broadcast_rig
 
 
@@ -62,7 +63,9 @@ class TrackingNode(LifecycleNode):
         self._last_failure = ""
         self._options = ParameterBridge(self, Config())
         self._options.on_change(self._on_parameters)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, "/diagnostics", 10, qos_overriding_options=QoSOverridingOptions.with_default_policies()
+        )
         # Steady time: health is reported while simulated time stands still, too.
         self.create_timer(
             self.config.ros.diagnostics_period_s, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -79,13 +82,9 @@ class TrackingNode(LifecycleNode):
             rig = self._load_rig()
             self._session = TrackingSession(self, self.config, rig, self._build_pipeline)
             self._broadcast(rig)
-        except AirsideError as error:
-            self._release()
-            return self._refuse(f"configure failed: {error}")
         except Exception as error:
             self._release()
-            self.get_logger().error(traceback.format_exc())
-            return self._refuse(f"configure failed: {type(error).__name__}: {error}")
+            return self._refuse("configure", error, TransitionCallbackReturn.FAILURE)
         self._options.freeze(True)
         device = ", ".join(f"{key} {value}" for key, value in self._session.health.device.items())
         self.get_logger().info(f"configured: {len(rig.names)} cameras ({', '.join(rig.names)}); {device}")
@@ -93,20 +92,27 @@ class TrackingNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and publish."""
-        result = super().on_activate(state)
-        if result == TransitionCallbackReturn.SUCCESS and self._session is not None:
-            self._session.start()
+        try:
+            result = super().on_activate(state)
+            if result == TransitionCallbackReturn.SUCCESS and self._session is not None:
+                self._session.start()
+        except Exception as error:
+            return self._refuse("activate", error, TransitionCallbackReturn.ERROR)
         return self._reached("active", result)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, finish the frame in work, stop publishing."""
-        if self._session is not None:
-            self._session.stop()
+        try:
+            if self._session is not None:
+                self._session.stop()
+        except Exception as error:
+            return self._refuse("deactivate", error, TransitionCallbackReturn.ERROR)
         return self._reached("inactive", super().on_deactivate(state))
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free models and publishers."""
+        """Free models and publishers, and give their memory back."""
         self._release()
+        gc.collect()
         return self._reached("unconfigured", super().on_cleanup(state))
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -115,10 +121,11 @@ class TrackingNode(LifecycleNode):
         return self._reached("finalized", super().on_shutdown(state))
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything; the node may be configured again."""
+        """Free everything; the node may be configured again. Diagnostics go on telling what failed."""
         self.get_logger().error(f"error while {state.label}: back to unconfigured")
         self._release()
-        return self._reached("unconfigured", TransitionCallbackReturn.SUCCESS)
+        self._state = "unconfigured"
+        return TransitionCallbackReturn.SUCCESS
 
     def _load_rig(self) -> Rig:
         """From the rig file, or else from the live topics; only the cameras asked for."""
@@ -132,7 +139,7 @@ class TrackingNode(LifecycleNode):
     def _broadcast(self, rig: Rig) -> None:
         ros = self.config.ros
         if ros.publish_tf:
-            frames = [ros.optical_frame.format(camera=name) for name in rig.names]
+            frames = [ros.optical_frame.replace("{camera}", name) for name in rig.names]
             now_ns = self.get_clock().now().nanoseconds
             self._broadcaster = broadcast_rig(self, rig, ros.base_frame, frames, now_ns)
 
@@ -143,12 +150,14 @@ class TrackingNode(LifecycleNode):
             self._session = None
         self._broadcaster = None
         self._options.freeze(False)
-        gc.collect()
 
-    def _refuse(self, reason: str) -> TransitionCallbackReturn:
-        self._last_failure = reason
-        self.get_logger().error(reason)
-        return TransitionCallbackReturn.FAILURE
+    def _refuse(self, transition: str, error: Exception, result: TransitionCallbackReturn) -> TransitionCallbackReturn:
+        """Tell why a transition failed: rclpy itself says nothing of exceptions in transitions."""
+        expected = isinstance(error, (AirsideError, TimeoutError))
+        reason = str(error) if expected else f"{type(error).__name__}: {error}"
+        self._last_failure = f"{transition} failed: {reason}"
+        self.get_logger().error(self._last_failure if expected else f"{self._last_failure}\n{traceback.format_exc()}")
+        return result
 
     def _reached(self, state: str, result: TransitionCallbackReturn) -> TransitionCallbackReturn:
         if result == TransitionCallbackReturn.SUCCESS:
@@ -172,8 +181,13 @@ class TrackingNode(LifecycleNode):
         self._diagnostics.publish(diagnostic_array(statuses, self.get_clock().now().nanoseconds, name))
 
     @property
+    def state(self) -> str:
+        """Primary lifecycle state: "unconfigured", "inactive", "active" or "finalized"."""
+        return self._state
+
+    @property
     def failure(self) -> str:
-        """Why the last configure failed; empty if it did not."""
+        """Why the last transition failed; empty if it did not."""
         return self._last_failure
 
 

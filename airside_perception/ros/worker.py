@@ -40,6 +40,11 @@ class LatestOnlyWorker(Generic[Item]):
             self._changed.notify_all()
         return displaced
 
+    @property
+    def waiting(self) -> int:
+        """How many items wait: 0 or 1."""
+        return len(self._waiting)
+
     def discard(self) -> None:
         """Forget the waiting item."""
         with self._changed:

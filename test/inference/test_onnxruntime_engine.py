@@ -5,6 +5,7 @@ from onnx import TensorProto, helper
 
 from airside_perception.errors import AirsideError
 from airside_perception.inference import load_engine
+from airside_perception.inference.engine import EngineError
 
 
 @pytest.fixture
@@ -51,3 +52,16 @@ def test_files_that_are_no_networks_are_refused(tmp_path):
 def test_unknown_and_missing_runtimes_are_refused(doubling_network):
     with pytest.raises(AirsideError, match="expected one of auto, onnxruntime, tensorrt, got 'openvino'"):
         load_engine(doubling_network, runtime="openvino")
+
+
+def test_a_failure_while_running_is_an_engine_error(tmp_path):
+    """Looking up row 9 of two: the runtime finds out only when it runs, as with memory that runs out."""
+    index = helper.make_tensor_value_info("index", TensorProto.INT64, [1])
+    row = helper.make_tensor_value_info("row", TensorProto.FLOAT, [1, 2])
+    table = helper.make_tensor("table", TensorProto.FLOAT, [2, 2], [1.0, 2.0, 3.0, 4.0])
+    graph = helper.make_graph([helper.make_node("Gather", ["table", "index"], ["row"])], "g", [index], [row], [table])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "g.onnx")
+    engine = load_engine(tmp_path / "g.onnx", runtime="onnxruntime", threads=1)
+    assert np.array_equal(engine.run({"index": np.array([1])})["row"], [[3.0, 4.0]])
+    with pytest.raises(EngineError, match=r"g\.onnx: "):
+        engine.run({"index": np.array([9])})

@@ -9,7 +9,7 @@ os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 import pytest
-from ros_scenes import make_rig
+from ros_scenes import make_rig, make_ring
 
 from airside_perception.geometry import Rig
 
@@ -27,6 +27,26 @@ def middleware():
     rclpy.init()
     yield rclpy
     rclpy.try_shutdown()
+
+
+@pytest.fixture(scope="session")
+def ring(middleware, tmp_path_factory):
+    """One configured node with six cameras, "rear" compressed, for all tests that can share it."""
+    from live import LiveSetup
+
+    options = {"ros.frame_timeout_s": 2.0, "ros.stream_timeout_s": 2.0}
+    live = LiveSetup(tmp_path_factory.mktemp("ring"), compressed=("rear",), rig=make_ring(), **options)
+    assert live.node.trigger_configure(), live.node.failure
+    yield live
+    live.close()
+
+
+@pytest.fixture
+def active(ring):
+    """The shared node, active, as if nothing had happened before."""
+    ring.activate()
+    yield ring
+    ring.rest()
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from dataclasses import replace
+
 import numpy as np
 
 from airside_perception.classes import AIRCRAFT, GROUND, GSE
 from airside_perception.config import Config
-from airside_perception.geometry import Camera, Rig, make_transform
+from airside_perception.geometry import Camera, Rig, make_transform, pose_from_xyz_yaw
 from airside_perception.records import CameraImage, GridSpec, OccupancyGrid, RigFrame, SceneEstimate, Track
 
 STAMP_NS = 1_700_000_000_123_456_789
@@ -24,6 +28,17 @@ def make_rig(width: int = 64, height: int = 40) -> Rig:
         },
         "pair",
     )
+
+
+def make_ring(count: int = 6, width: int = 64, height: int = 40) -> Rig:
+    """So many cameras around the vehicle: front, rear, and others between them, as of `make_rig`."""
+    pair = make_rig(width, height).cameras
+    cameras = dict(pair)
+    for index in range(count - 2):
+        turn = pose_from_xyz_yaw(0.0, 0.0, 0.0, np.pi * (index + 1) / (count - 1))
+        name = f"side_{index + 1}"
+        cameras[name] = replace(pair["front"], name=name, base_from_camera=turn @ pair["front"].base_from_camera)
+    return Rig(cameras, "ring")
 
 
 def make_track(track_id: str = "gse-1", **changes: object) -> Track:
@@ -70,7 +85,12 @@ def make_scene(tracks: tuple[Track, ...] = (), stamp_ns: int = STAMP_NS) -> Scen
 class RepeatingPipeline:
     """Stand-in for the real pipeline: each frame gives the same track, one metre further per second.
 
-    Counts what the node asks of it, so that tests can look.
+    Counts what the node asks of it, so that tests can look, and is slow or fails where they want it.
+
+    Attributes:
+        delay_s: how long a step takes.
+        failure: the next step raises this.
+        go_on: a step does not end while this is cleared.
     """
 
     prior = None
@@ -80,12 +100,17 @@ class RepeatingPipeline:
         self.counts = {"network_failures": 0}
         self.frames: list[RigFrame] = []
         self.resets = 0
-        self.fail_next = False
+        self.delay_s = 0.0
+        self.failure: Exception | None = None
+        self.go_on = threading.Event()
+        self.go_on.set()
 
     def step(self, frame: RigFrame) -> SceneEstimate:
-        if self.fail_next:
-            self.fail_next = False
-            raise RuntimeError("engine ran out of memory")
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            raise failure
+        time.sleep(self.delay_s)
+        self.go_on.wait()
         self.frames.append(frame)
         ahead = (frame.stamp_ns - STAMP_NS) / 1e9
         track = make_track(box=np.array([10.0 + ahead, -2.0, 0.9, 4.0, 2.0, 1.8, 0.5]))

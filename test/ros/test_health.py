@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from airside_perception.ros.health import Level, NodeHealth, StageLatencies, StreamHealth
+from airside_perception.ros.health import HealthRules, NodeHealth, StageLatencies
+from airside_perception.ros.status import Level
+from airside_perception.ros.stream_health import StreamHealth
 
 PERIOD_NS = 100_000_000
 
@@ -45,7 +47,7 @@ def test_all_well_reports_rates_and_latencies():
 
 
 def test_a_silent_camera_is_an_error_of_the_node():
-    health = NodeHealth(["front", "rear"], timeout_s=1.0)
+    health = NodeHealth(["front", "rear"], rules=HealthRules(timeout_s=1.0))
     now = feed(health, 2.0)
     for step in range(1, 16):
         health.image_arrived("front", now + 0.1 * step)

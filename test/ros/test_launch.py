@@ -57,22 +57,71 @@ def test_the_transport_profile_is_loaded_unless_the_user_has_one(monkeypatch):
     assert "FASTRTPS_DEFAULT_PROFILES_FILE" not in os.environ
 
 
-@pytest.mark.skipif(
+needs_launch = pytest.mark.skipif(
     importlib.util.find_spec("launch_ros") is None, reason="launch is not installed (ROS distributions only)"
 )
-def test_every_launch_argument_is_documented():
-    from launch.actions import DeclareLaunchArgument
 
-    specification = importlib.util.spec_from_file_location("tracking_launch", ROOT / "launch" / "tracking.launch.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    declared = [e for e in module.generate_launch_description().entities if isinstance(e, DeclareLaunchArgument)]
-    assert {argument.name for argument in declared} >= {
-        "config",
-        "rig",
-        "namespace",
-        "rviz",
-        "use_sim_time",
-        "autostart",
-    }
+CORE_ARGUMENTS = {
+    "config",
+    "rig",
+    "engine",
+    "namespace",
+    "use_sim_time",
+    "autostart",
+    "respawn",
+    "log_level",
+    "image_reliability",
+    "shared_memory",
+}
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("tracking_core", set()),
+        ("tracking", {"bag", "rate", "loop", "rviz"}),
+        ("evaluate", {"sequence", "out", "rate"}),
+    ],
+)
+def test_every_launch_argument_is_documented(name, own):
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    from launch import LaunchContext
+
+    source = PythonLaunchDescriptionSource(str(ROOT / "launch" / f"{name}.launch.py"))
+    declared = source.get_launch_description(LaunchContext()).get_launch_arguments()
+    assert {argument.name for argument in declared} == CORE_ARGUMENTS | own
     assert all(argument.description for argument in declared)
+
+
+@needs_launch
+def test_launched_node_is_configured_activated_and_ends_with_the_launch(middleware, tmp_path):
+    """Through the launch stack: the node becomes active by itself, and SIGINT of launch ends it in order."""
+    from launch.actions import IncludeLaunchDescription, RegisterEventHandler, Shutdown
+    from launch.event_handlers import OnProcessExit
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+    from launch_ros.event_handlers import OnStateTransition
+    from ros_scenes import make_rig
+
+    from launch import LaunchDescription, LaunchService
+
+    make_rig().save(tmp_path / "rig.yaml")
+    codes: list[int] = []
+    core = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(ROOT / "launch" / "tracking_core.launch.py")),
+        launch_arguments={"rig": str(tmp_path / "rig.yaml"), "namespace": "launched"}.items(),
+    )
+    active = OnStateTransition(goal_state="active", entities=[Shutdown()], handle_once=True)
+    service = LaunchService(noninteractive=True)
+    service.include_launch_description(
+        LaunchDescription(
+            [
+                RegisterEventHandler(active),
+                RegisterEventHandler(OnProcessExit(on_exit=lambda event, _: codes.append(event.returncode))),
+                core,
+            ]
+        )
+    )
+    assert service.run() == 0
+    assert codes == [0]

@@ -1,27 +1,31 @@
-"""The lifecycle node on real rclpy, with a stand-in pipeline: states, inputs, outputs, faults."""
+"""The lifecycle node on real rclpy, with a stand-in pipeline: states, inputs, outputs, options."""
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (extra `ros`)")
-from live import PERIOD_NS, LiveSetup, info_message, odometry_message, raw_message
+from live import PERIOD_NS, LiveSetup, info_message
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from ros_scenes import STAMP_NS
-from visualization_msgs.msg import Marker
 
 from airside_perception import explain
+from airside_perception.ros import session
+from airside_perception.ros.latency_topics import STAGES
+from airside_perception.ros.live_image import LiveImage
 
 pytestmark = pytest.mark.ros
 
 ROOT = Path(__file__).resolve().parents[2]
-SUCCESS = TransitionCallbackReturn.SUCCESS
+SUCCESS, FAILURE, ERROR = (getattr(TransitionCallbackReturn, name) for name in ("SUCCESS", "FAILURE", "ERROR"))
 
 
 @pytest.fixture
@@ -37,48 +41,30 @@ def setup(middleware, tmp_path):
         live.close()
 
 
-@pytest.fixture
-def active(setup):
-    live = setup()
-    assert live.node.trigger_configure() == SUCCESS
-    assert live.node.trigger_activate() == SUCCESS
-    live.connect()
-    return live
-
-
 def test_images_become_every_output_with_the_stamp_of_the_frame(active):
     heard = active.listener.received
-    active.frames_until(lambda: len(heard["tracks/markers"]) >= 3 and heard["explanations/front/compressed"])
-    sent = {STAMP_NS + index * PERIOD_NS for index in range(400)}
-    for topic in ("occupancy/voxels", "occupancy/unobserved", "occupancy/grid", "explanations/front/compressed"):
-        assert heard[topic], topic
+    topics = ("occupancy/voxels", "occupancy/unobserved", "occupancy/grid", "explanations/tracks", "latency/total")
+    active.frames_until(lambda: all(heard[topic] for topic in topics) and len(heard["tracks/markers"]) >= 3)
+    sent = {STAMP_NS + index * PERIOD_NS for index in range(active.driver.index)}
+    for topic in ("occupancy/voxels", "occupancy/unobserved", "occupancy/grid"):
         assert set(active.listener.stamps(topic)) <= sent
     box = next(marker for marker in heard["tracks/markers"][-1].markers if marker.ns == "box")
     stamp_ns = box.header.stamp.sec * 10**9 + box.header.stamp.nanosec
     assert box.header.frame_id == "odom"
     assert box.pose.position.x == pytest.approx(10.0 + (stamp_ns - STAMP_NS) / 1e9)
     assert heard["occupancy/voxels"][-1].width == 14
-    assert heard["explanations/front/compressed"][-1].header.frame_id == "front_optical_frame"
     assert "gse-1" in heard["explanations/tracks"][-1].data
+    assert heard["latency/total"][-1].data > 0.0
 
 
 def test_frames_hold_the_pixels_and_the_pose_that_were_sent(active):
-    active.frames_until(lambda: active.pipelines[-1].frames, shade=137)
-    frame = active.pipelines[-1].frames[-1]
-    assert set(frame.images) == {"front", "rear"}
+    active.frames_until(lambda: any(not frame.missing for frame in active.pipeline.frames), shade=137)
+    frame = next(frame for frame in active.pipeline.frames if not frame.missing)
+    assert set(frame.images) == set(active.rig.names)
     assert (frame.images["front"].image == 137).all()
+    assert np.abs(frame.images["rear"].image.astype(int) - 137).max() <= 3, "compressed images are found and decoded"
     assert frame.frame_id == "odom"
     np.testing.assert_allclose(frame.odom_from_base, np.eye(4))
-
-
-def test_compressed_images_are_found_and_decoded(setup):
-    live = setup(compressed=("rear",))
-    live.node.trigger_configure()
-    live.node.trigger_activate()
-    live.connect()
-    live.frames_until(lambda: any(len(frame.images) == 2 for frame in live.pipelines[-1].frames), shade=200)
-    frame = next(frame for frame in live.pipelines[-1].frames if len(frame.images) == 2)
-    assert np.abs(frame.images["rear"].image.astype(int) - 200).max() <= 3
 
 
 def test_remapped_topics_are_found(setup):
@@ -89,80 +75,22 @@ def test_remapped_topics_are_found(setup):
     assert live.driver.images["front"].get_subscription_count() == 0
 
 
-def test_diagnostics_tell_rates_latencies_and_device(active):
+def test_diagnostics_tell_rates_latencies_queue_and_device(active):
     active.frames_until(lambda: active.status("frames")[0] < 2 and active.figures("camera front"))
     assert int(active.figures("camera front")["received"]) >= 1
     frames = active.figures("frames")
     assert frames["frame_p50_ms"] == "5.00"
-    assert {"decode_p95_ms", "publish_p95_ms", "total_p95_ms", "network_p50_ms"} <= set(frames)
+    assert {"decode_p95_ms", "publish_p95_ms", "total_p95_ms", "network_p50_ms", "queue", "in_work_s"} <= set(frames)
     assert active.figures("device") == {"engine": "stand-in", "device": "cpu"}
 
 
-def test_a_corrupt_image_is_counted_and_the_other_cameras_go_on(active):
-    active.frames_until(lambda: active.pipelines[-1].frames)
-    stamp_ns = active.driver.next_stamp()
-    broken = active.driver.image("rear", stamp_ns)
-    del broken.data[100:]
-    before = len(active.pipelines[-1].frames)
-    active.driver.odometry.publish(odometry_message(stamp_ns))
-    active.driver.images["front"].publish(active.driver.image("front", stamp_ns))
-    active.driver.images["rear"].publish(broken)
-    active.wait(lambda: len(active.pipelines[-1].frames) > before)
-    assert active.pipelines[-1].frames[-1].missing == ("rear",)
-    active.wait(lambda: active.figures("camera rear").get("corrupt") == "1")
-
-
-@pytest.mark.parametrize(
-    ("encoding", "size", "fault"), [("no_such_encoding", (40, 64), "wrong_encoding"), ("rgb8", (20, 32), "wrong_size")]
-)
-def test_wrong_encoding_and_wrong_size_are_counted(active, encoding, size, fault):
-    active.frames_until(lambda: active.pipelines[-1].frames)
-    stamp_ns = active.driver.next_stamp()
-    wrong = raw_message(np.zeros((*size, 3), np.uint8), stamp_ns, "rear_optical_frame")
-    wrong.encoding = encoding
-    active.driver.odometry.publish(odometry_message(stamp_ns))
-    active.driver.images["front"].publish(active.driver.image("front", stamp_ns))
-    active.driver.images["rear"].publish(wrong)
-    active.wait(lambda: active.figures("camera rear").get(fault) == "1")
-    active.frames_until(lambda: not active.pipelines[-1].frames[-1].missing)
-
-
-def test_a_missing_camera_is_an_error_in_diagnostics_but_frames_go_on(active):
-    active.frames_until(lambda: active.pipelines[-1].frames)
-    active.frames_until(lambda: active.status("camera rear")[0] == 2, cameras=("front",))
-    assert active.status("summary")[0] == 2
-    assert active.pipelines[-1].frames[-1].missing == ("rear",)
-
-
-def test_a_worker_exception_is_reported_and_survived(active):
-    active.frames_until(lambda: active.pipelines[-1].frames)
-    before = len(active.pipelines[-1].frames)
-    active.pipelines[-1].fail_next = True
-    active.frames_until(lambda: len(active.pipelines[-1].frames) > before + 1)
-    active.wait(lambda: active.figures("frames").get("frames_failed") == "1")
-    assert "engine ran out of memory" in active.figures("frames")["last_error"]
-
-
-def test_time_that_jumps_back_resets_the_tracks_and_clears_the_display(active):
-    active.driver.index = 1000
-    active.frames_until(lambda: len(active.pipelines[-1].frames) > 2)
-    resets = active.pipelines[-1].resets
-    active.driver.index = 0
-    active.frames_until(lambda: active.pipelines[-1].resets > resets)
-    markers = active.listener.received["tracks/markers"]
-    active.wait(lambda: any(m.action == Marker.DELETEALL for array in markers for m in array.markers))
-    active.wait(lambda: active.figures("frames").get("time_jumps") == "1")
-
-
-def test_invalid_odometry_is_counted_and_not_used(active):
-    active.frames_until(lambda: active.pipelines[-1].frames)
-    active.driver.odometry.publish(odometry_message(active.driver.next_stamp(), x=float("nan")))
-    active.wait(lambda: active.figures("odometry").get("invalid") == "1")
-    assert all(np.isfinite(frame.odom_from_base).all() for frame in active.pipelines[-1].frames)
+def test_every_stage_has_a_latency_topic(active):
+    topics = dict(active.node.get_publisher_names_and_types_by_node("tracking", "/airside_perception"))
+    assert {f"{active.prefix}/latency/{stage}" for stage in STAGES} <= set(topics)
 
 
 def test_new_calibration_enters_the_next_frames_and_uncalibrated_is_ignored(active):
-    active.frames_until(lambda: active.pipelines[-1].frames)
+    active.frames_until(lambda: active.pipeline.frames)
     front = active.rig.cameras["front"]
     uncalibrated = info_message(front, STAMP_NS)
     uncalibrated.k[0] = 0.0
@@ -173,63 +101,127 @@ def test_new_calibration_enters_the_next_frames_and_uncalibrated_is_ignored(acti
     zoomed = info_message(front, STAMP_NS)
     zoomed.k[0] = zoomed.k[4] = 45.0
     active.driver.infos["front"].publish(zoomed)
-    frames = active.pipelines[-1].frames
+    frames = active.pipeline.frames
     active.frames_until(lambda: frames[-1].images["front"].camera.intrinsics[0, 0] == 45.0)
     np.testing.assert_allclose(frames[-1].images["front"].camera.base_from_camera, front.base_from_camera)
     assert len(active.pipelines) == 1
+    active.driver.infos["front"].publish(info_message(front, STAMP_NS))
+    active.wait(lambda: active.figures("frames").get("calibration_changes") == "2")
 
 
-def test_configure_without_its_rig_fails_with_the_reason(setup, tmp_path):
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"rig.cameras": ["front", "roof"]}, "roof"),
+        ({"sync.anchor": "roof"}, "sync.anchor: expected one of the cameras front, rear"),
+        ({"ros.image_topic": "/camera/image"}, "put {camera} into them"),
+        ({"ros.odometry_topic": "/odom et"}, "ros.odometry_topic"),
+        ({"ros.required_cameras": ["roof"]}, "ros.required_cameras: expected cameras of the rig (front, rear)"),
+        ({"sync.policy": "message_filters"}, "sync.policy"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_when_configured(setup, options, reason):
+    live = setup(**options)
+    assert live.node.trigger_configure() == FAILURE
+    assert reason in live.node.failure
+    assert live.pipelines == [], "refused before the models are loaded"
+
+
+def test_a_node_that_was_mended_can_be_configured(setup, tmp_path):
     live = setup(**{"rig.file": str(tmp_path / "nowhere.yaml")})
-    assert live.node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert live.node.trigger_configure() == FAILURE
     assert "rig.file" in live.node.failure
-    assert "nowhere.yaml" in live.node.failure
     live.wait(lambda: live.status("summary")[0] == 2)
     assert "nowhere.yaml" in live.status("summary")[1]
-    live.node.set_parameters([Parameter("rig.file", value=str(tmp_path / "rig.yaml"))])
+    assert live.node.set_parameters([Parameter("rig.file", value=str(tmp_path / "rig.yaml"))])[0].successful
     assert live.node.trigger_configure() == SUCCESS
 
 
-def test_unknown_camera_is_named(setup):
-    live = setup(**{"rig.cameras": ["front", "roof"]})
-    assert live.node.trigger_configure() == TransitionCallbackReturn.FAILURE
-    assert "roof" in live.node.failure
+def test_deactivating_unsubscribes_and_frees_what_waited(active):
+    active.pipeline.go_on.clear()
+    active.frames_until(lambda: active.figures("frames").get("queue") == "1")
+    assert any(isinstance(thing, LiveImage) for thing in gc.get_objects())
+    active.pipeline.go_on.set()
+    assert active.node.trigger_deactivate() == SUCCESS
+    active.wait(lambda: not any(publisher.get_subscription_count() for publisher in active.driver.images.values()))
+    gc.collect()
+    assert not any(isinstance(thing, LiveImage) for thing in gc.get_objects())
 
 
-def test_the_whole_lifecycle_twice(setup):
+def test_cleaning_up_lets_go_of_the_models_and_the_node_starts_anew(setup):
     live = setup()
-    for round_number in (1, 2):
-        assert live.node.trigger_configure() == SUCCESS
-        assert live.node.trigger_activate() == SUCCESS
-        live.connect()
-        live.frames_until(lambda: live.pipelines[-1].frames)
+    for _ in range(2):
+        live.activate()
+        live.frames_until(lambda: live.pipeline.frames)
         assert live.node.trigger_deactivate() == SUCCESS
-        assert live.driver.odometry.get_subscription_count() == 0 or live.wait(
-            lambda: live.driver.odometry.get_subscription_count() == 0
-        )
         assert live.node.trigger_cleanup() == SUCCESS
-        assert len(live.pipelines) == round_number
+        model = weakref.ref(live.pipelines.pop())
+        gc.collect()
+        assert model() is None
+        topics = dict(live.node.get_publisher_names_and_types_by_node("tracking", "/airside_perception"))
+        assert f"{live.prefix}/occupancy/grid" not in topics
+
+
+def test_a_worker_that_hangs_leads_through_error_processing_to_a_new_start(setup, monkeypatch):
+    monkeypatch.setattr(session, "_STOP_TIMEOUT_S", 0.1)
+    live = setup()
+    live.activate()
+    hanging = live.pipeline
+    hanging.go_on.clear()
+    live.frames_until(lambda: live.figures("frames").get("queue") == "1")
+    assert live.node.trigger_deactivate() == ERROR
+    assert live.node.state == "unconfigured"
+    assert "did not end" in live.node.failure
+    live.wait(lambda: "deactivate failed" in live.status("summary")[1])
+    live.activate()
+    live.frames_until(lambda: live.pipeline.frames)
+    assert live.pipeline is not hanging
+    hanging.go_on.set()
+
+
+def test_an_exception_while_activating_is_told_and_recovered_from(setup, monkeypatch):
+    live = setup()
+    assert live.node.trigger_configure() == SUCCESS
+    with monkeypatch.context() as broken:
+        broken.setattr(live.pipeline, "reset", None)
+        assert live.node.trigger_activate() == ERROR
+    assert live.node.state == "unconfigured"
+    assert "activate failed: TypeError" in live.node.failure
+    live.activate()
+    live.frames_until(lambda: live.pipeline.frames)
 
 
 def test_options_are_frozen_while_configured_except_the_reconfigurable(active):
     fixed = active.node.set_parameters([Parameter("sync.max_dt_s", value=0.01)])[0]
     assert not fixed.successful
-    live = active.node.set_parameters([Parameter("refine.iterations", value=2)])[0]
-    assert live.successful
-    active.frames_until(lambda: active.pipelines[-1].config.refine.iterations == 2)
+    changes = {"refine.iterations": 2, "tracking.person.gate_m": 1.5, "refine.max_range_m": 30.0}
+    for name, value in changes.items():
+        assert active.node.set_parameters([Parameter(name, value=value)])[0].successful
+    active.frames_until(lambda: active.pipeline.config.refine.max_range_m == 30.0)
+    assert active.pipeline.config.refine.iterations == 2
+    assert active.pipeline.config.tracking.person.gate_m == 1.5
 
 
 def test_overlays_are_rendered_only_while_watched(active, monkeypatch):
+    from airside_perception.explain.overlay import draw_overlay as original
+
     drawn = []
-    original = explain.draw_overlay
+    subscription = active.listener.watch_overlay("front")
 
     def counting(scene, camera, *rest):
         drawn.append(camera)
         return original(scene, camera, *rest)
 
-    monkeypatch.setattr(explain, "draw_overlay", counting)
-    active.frames_until(lambda: len(drawn) > 2)
+    monkeypatch.setattr(explain, "draw_overlay", counting, raising=False)
+    active.frames_until(lambda: len(drawn) > 2 and active.listener.received["explanations/front/compressed"])
     assert set(drawn) == {"front"}
+    overlay = active.listener.received["explanations/front/compressed"][-1]
+    assert overlay.header.frame_id == "front_optical_frame"
+    active.peer.destroy_subscription(subscription)
+    active.wait(lambda: not active.node.count_subscribers(f"{active.prefix}/explanations/front/compressed"))
+    before, frames = len(drawn), len(active.pipeline.frames)
+    active.frames_until(lambda: len(active.pipeline.frames) > frames + 3)
+    assert len(drawn) <= before + 1, "a frame in work may still have been drawn"
 
 
 @pytest.mark.parametrize(

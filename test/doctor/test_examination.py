@@ -5,7 +5,7 @@ import pytest
 
 from airside_perception.bags import ApronBagWriter
 from airside_perception.config import load_config
-from airside_perception.evaluation.doctor import examine, format_findings
+from airside_perception.doctor import examine, format_findings
 from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.rig import Rig
 
