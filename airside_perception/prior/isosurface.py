@@ -72,7 +72,9 @@ def _case_triangles(tetrahedron: tuple[int, ...], case: int) -> list[tuple[tuple
 
 @lru_cache(maxsize=16)
 def _edge_key_table(shape: tuple[int, int, int], device: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Tables for lattice `shape`: corner offsets (8,), tetrahedra (6, 4), triangle counts (16,) and edge keys.
+    """Tables for lattice `shape`: corner offsets (8,), tetrahedron cases (256, 6), triangle counts (16,) and edge keys.
+
+    A cell's pattern has one bit for each of its corners inside, a tetrahedron's case one for each of its own.
 
     Edge keys (6, 16, 2, 3): key of a triangle corner's lattice edge relative to 8 * base node of the
     cell; key = 8 * lower node + direction bits, unique per lattice edge.
@@ -91,7 +93,9 @@ def _edge_key_table(shape: tuple[int, int, int], device: str) -> tuple[Tensor, T
                     # Corners of a Kuhn tetrahedron are nested bit fields, so the lower one is the smaller.
                     keys[number, case, row, column] = 8 * offsets[min(p, q)] + (p ^ q)
     to = lambda values: torch.as_tensor(values, dtype=torch.int64, device=device)  # noqa: E731
-    return to(offsets), to(tetrahedra), counts.to(device), keys.to(device)
+    patterns = torch.arange(256)[:, None, None] >> torch.tensor(tetrahedra) & 1  # (256, 6, 4)
+    cases = (patterns * torch.tensor([1, 2, 4, 8])).sum(dim=-1)
+    return to(offsets), cases.to(device), counts.to(device), keys.to(device)
 
 
 def marching_tetrahedra(sdf: Tensor) -> Isosurface:
@@ -113,22 +117,19 @@ def marching_tetrahedra(sdf: Tensor) -> Isosurface:
         raise ValueError(f"sdf: expected (B, X, Y, Z) with at least 2 nodes an axis, got {tuple(sdf.shape)}")
     batch, nodes = sdf.shape[0], sdf[0].numel()
     shape = (sdf.shape[1], sdf.shape[2], sdf.shape[3])
-    offsets, tetrahedra, triangle_counts, key_table = _edge_key_table(shape, str(sdf.device))
+    offsets, case_table, triangle_counts, key_table = _edge_key_table(shape, str(sdf.device))
 
     inside = sdf < 0
-    inside_count = torch.zeros((batch, *(n - 1 for n in shape)), dtype=torch.int8, device=sdf.device)
+    pattern = torch.zeros((batch, *(n - 1 for n in shape)), dtype=torch.int16, device=sdf.device)
     for corner in range(8):
         view = inside
         for axis in range(3):
             view = view.narrow(axis + 1, corner >> axis & 1, shape[axis] - 1)
-        inside_count += view
-    mixed = (inside_count > 0) & (inside_count < 8)
+        pattern.add_(view, alpha=1 << corner)
+    mixed = (pattern > 0) & (pattern < 255)
     b, x, y, z = mixed.nonzero(as_tuple=True)
     base = b * nodes + (x * shape[1] + y) * shape[2] + z  # (A,)
-
-    corner_inside = inside.reshape(-1)[base[:, None] + offsets]  # (A, 8)
-    weights = torch.tensor([1, 2, 4, 8], device=sdf.device)
-    cases = (corner_inside[:, tetrahedra] * weights).sum(-1)  # (A, 6)
+    cases = case_table[pattern[b, x, y, z].long()]  # (A, 6)
     cell, tetrahedron = triangle_counts[cases].nonzero(as_tuple=True)
     case = cases[cell, tetrahedron]
     keys = 8 * base[cell, None, None] + key_table[tetrahedron, case]  # (T, 2, 3)

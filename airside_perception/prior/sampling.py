@@ -17,9 +17,9 @@ from airside_perception.prior.object_prior import ObjectPrior
 
 NEIGHBOURS = 3
 """Prototypes that count as resembling one."""
-FARTHEST_SHARE = 0.25
+FARTHEST_SHARE = 0.2
 """Of the way towards a neighbour."""
-OWN_VARIATION = 0.15
+OWN_VARIATION = 0.08
 """Standard deviations of the class's Gaussian that are added."""
 
 

@@ -8,6 +8,9 @@ from torch import Tensor
 from airside_perception.prior.object_prior import ClassPrior
 from airside_perception.training.prior_data import AssetData
 
+_ALIKE_SHAPE, _ALIKE_SIZE = 0.3, 0.12
+"""Share of the median distance between prototypes' codes, and of each dimension, below which two are one."""
+
 
 @torch.no_grad()
 def set_code_statistics(part: ClassPrior, shape_codes: Tensor, texture_codes: Tensor) -> None:
@@ -42,9 +45,23 @@ def choose_prototypes(
             shapes.append(shape_codes[medoid])
             textures.append(texture_codes[owner[alike]].mean(dim=0))
             sizes.append(torch.as_tensor(data[medoid].size, dtype=torch.float32, device=shape_codes.device))
-    part.prototype_names = tuple(names)
-    part.prototype_shape, part.prototype_texture = torch.stack(shapes), torch.stack(textures)
-    part.prototype_size = torch.stack(sizes)
+    kept = _distinct(names, torch.stack(shapes), torch.stack(sizes))
+    part.prototype_names = tuple(names[index] for index in kept)
+    part.prototype_shape, part.prototype_texture = torch.stack(shapes)[kept], torch.stack(textures)[kept]
+    part.prototype_size = torch.stack(sizes)[kept]
+
+
+def _distinct(names: list[str], shapes: Tensor, sizes: Tensor) -> list[int]:
+    """Indices of the prototypes that don't resemble an earlier one of their own subtype: each costs time at start."""
+    distance = torch.cdist(shapes, shapes)
+    alike = (distance < _ALIKE_SHAPE * distance.median()) & (
+        torch.cdist(sizes.log(), sizes.log(), p=torch.inf) < _ALIKE_SIZE
+    )
+    kept: list[int] = []
+    for index, name in enumerate(names):
+        if not any(names[other] == name and bool(alike[index, other]) for other in kept):
+            kept.append(index)
+    return kept
 
 
 def _medoids(codes: Tensor, count: int) -> list[int]:
