@@ -13,7 +13,7 @@ import warp as wp
 
 from airside_perception.rendering import warp_kernels, warp_kernels_interpolate
 from airside_perception.rendering.arguments import Batch, check_batch, check_surface, per_image_offsets
-from airside_perception.rendering.warp_runtime import launch, start_warp
+from airside_perception.rendering.warp_runtime import WarpArray, launch, start_warp
 
 _CUDA_LANES = 8
 """Threads that share the rows of one triangle on CUDA, so that a ground plane does not serialise."""
@@ -89,10 +89,10 @@ def interpolate(
 
 
 def draw_nearest(
-    positions: wp.array,
-    triangles: wp.array,
-    ranges: wp.array,
-    vertex_offsets: wp.array,
+    positions: WarpArray,
+    triangles: WarpArray,
+    ranges: WarpArray,
+    vertex_offsets: WarpArray,
     largest_range: int,
     cull_backfaces: bool,
     entries: torch.Tensor,
@@ -114,7 +114,7 @@ def draw_nearest(
 
 
 def resolve(
-    positions: wp.array, triangles: wp.array, vertex_offsets: wp.array, entries: torch.Tensor, raster: torch.Tensor
+    positions: WarpArray, triangles: WarpArray, vertex_offsets: WarpArray, entries: torch.Tensor, raster: torch.Tensor
 ) -> None:
     """Turn a z-buffer of `draw_nearest` into `raster`, (B, H, W, 4) float32 as `rasterize` returns it."""
     images, height, width = entries.shape

@@ -14,7 +14,7 @@ import warp as wp
 
 from airside_perception.rendering import warp_kernels
 from airside_perception.rendering.rasterizer import draw_nearest, resolve
-from airside_perception.rendering.warp_runtime import launch, start_warp
+from airside_perception.rendering.warp_runtime import WarpArray, launch, start_warp
 
 NOTHING = 2.0
 """Depth of pixels that show no triangle: behind everything, whose z/w ends at 1."""
@@ -75,11 +75,11 @@ class ViewRasterizer:
         )
         return nearest
 
-    def covered(self, ranges: Sequence[tuple[int, int]], resolution: tuple[int, int]) -> torch.Tensor:
+    def covered(self, ranges: Sequence[tuple[int, int]] | np.ndarray, resolution: tuple[int, int]) -> torch.Tensor:
         """Pixels that runs of triangles cover, each run with no other there; back faces are left out.
 
         Args:
-            ranges: (first triangle, number of triangles) of each run.
+            ranges: (runs, 2) int, first triangle and number of triangles of each run.
             resolution: (height, width).
 
         Returns:
@@ -88,16 +88,20 @@ class ViewRasterizer:
         return self._filled(ranges, resolution, True, "entries") != int(warp_kernels.EMPTY)
 
     def _filled(
-        self, ranges: Sequence[tuple[int, int]], resolution: tuple[int, int], cull_backfaces: bool, buffer: str
+        self,
+        ranges: Sequence[tuple[int, int]] | np.ndarray,
+        resolution: tuple[int, int],
+        cull_backfaces: bool,
+        buffer: str,
     ) -> torch.Tensor:
         entries = self._buffer(buffer, (len(ranges), *resolution), torch.int64)
-        runs = wp.array(np.array(ranges, np.int32).reshape(-1, 2), dtype=wp.int32, device=str(self._device))
-        longest = max((count for _, count in ranges), default=0)
+        runs: WarpArray = wp.array(np.array(ranges, np.int32).reshape(-1, 2), dtype=wp.int32, device=str(self._device))
+        longest = int(max((count for _, count in ranges), default=0))
         mesh = (self.positions, self._corners, runs, self._offsets(len(ranges)))
         draw_nearest(*mesh, longest, cull_backfaces, entries)
         return entries
 
-    def _offsets(self, count: int) -> wp.array:
+    def _offsets(self, count: int) -> WarpArray:
         return wp.zeros(count, dtype=wp.int32, device=str(self._device))
 
     def _buffer(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:

@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 import warp as wp
+
+WarpArray = Any
+"""A Warp array; what its functions return has no one type of its own."""
 
 if hasattr(wp.config, "log_level"):
     wp.config.log_level = max(wp.config.log_level, wp.LOG_WARNING)

@@ -12,7 +12,7 @@ from airside_perception.classes import GROUND
 from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import invert_transform
 from airside_perception.rendering.view_rasterizer import ViewRasterizer
-from airside_perception.rendering.warp_runtime import launch, start_warp
+from airside_perception.rendering.warp_runtime import WarpArray, launch, start_warp
 from airside_perception.synth import shading_kernels, spot_kernels
 from airside_perception.synth.bent_camera import bent_camera
 from airside_perception.synth.exposure import developed
@@ -133,7 +133,7 @@ class RasterBackend:
             array = np.zeros((1, *array.shape[1:]), array.dtype)
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
-    def _mirror_raster(self, clip: np.ndarray, shape: tuple[int, int]) -> wp.array:
+    def _mirror_raster(self, clip: np.ndarray, shape: tuple[int, int]) -> WarpArray:
         """(H, W) raster of what stands on the ground as a mirror on it would show it; (1, 1) on dry ground."""
         if self._scene.lighting.wetness <= 0.0:
             return wp.zeros((1, 1), dtype=wp.vec4, device=str(self._device))

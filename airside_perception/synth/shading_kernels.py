@@ -82,10 +82,13 @@ def reflected_scene(
         for tap in range(_RIPPLES):
             shift = int(wp.floor(2.0 * (float(tap) + hash_noise(row, column, tap)) - float(_RIPPLES)))
             shown = mirror[wp.clamp(row + shift, 0, mirror.shape[0] - 1), column]
-            image = seen
+            if shown[3] <= 0.0 and shift < 0:
+                # Before the foot of a thing lies more ground, not sky.
+                shown = mirror[wp.clamp(row, 0, mirror.shape[0] - 1), column]
             if shown[3] > 0.0:
-                image = mirror_image(shown, surfaces, air)
-            mixed = mixed + image
+                mixed = mixed + mirror_image(shown, surfaces, air)
+            else:
+                mixed = mixed + seen
         seen = mixed / float(_RIPPLES)
     return seen
 
