@@ -18,13 +18,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "airside_perception"
 
 FLOORS = {
-    0: ("classes", "errors", "options", "resources"),
+    0: ("classes", "errors", "findings", "options", "resources"),
     1: ("geometry", "config"),
     2: ("prior", "rendering", "inference", "records", "ego_motion"),
     3: ("refine", "occupancy", "tracking", "explain", "sync", "bags"),
     4: ("pipeline", "synth"),
     5: ("ros", "evaluation", "training"),
-    6: ("console",),
+    6: ("console", "doctor"),
     7: ("synth_command", "prior_command"),
     8: ("commands",),
     9: ("cli",),
@@ -100,7 +100,10 @@ def test_only_the_ros_room_knows_ros():
         "engines/occupancy.onnx",
         "engines/prior.safetensors",
         "engines/MODEL_CARD.md",
+        "config/sros2_policy.xml",
         "launch/tracking.launch.py",
+        "launch/tracking_core.launch.py",
+        "launch/evaluate.launch.py",
         "rviz/tracking.rviz",
     ],
 )

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from airside_perception import __version__
-from airside_perception.doctor.findings import Finding
+from airside_perception.findings import Finding
 
 LIBRARIES = (
     "numpy",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from airside_perception.config import Config
 from airside_perception.doctor import environment
-from airside_perception.doctor.findings import Check, Finding, run_checks
+from airside_perception.findings import Check, Finding, run_checks
 from airside_perception.resources import file_digest, find_file
 
 

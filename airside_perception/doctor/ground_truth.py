@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from airside_perception.classes import GROUND
-from airside_perception.doctor.findings import Finding
 from airside_perception.evaluation.truth_labels import TruthLabels
+from airside_perception.findings import Finding
 from airside_perception.geometry import Camera, Rig, invert_transform, transform_points
 
 _FARTHEST_M = 20.0

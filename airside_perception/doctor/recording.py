@@ -10,10 +10,10 @@ import numpy as np
 
 from airside_perception.bags import BagReader, CorruptImage, ImageEvent, open_sequence
 from airside_perception.config import Config
-from airside_perception.doctor.findings import Finding
 from airside_perception.doctor.image_motion import MOVED_M, MotionFit, View, judge_motion
 from airside_perception.doctor.rig_geometry import examine_rig
 from airside_perception.ego_motion import EgoMotion, EgoState
+from airside_perception.findings import Finding
 from airside_perception.geometry import Rig
 from airside_perception.resources import find_file
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from airside_perception.doctor.findings import Finding
+from airside_perception.findings import Finding
 from airside_perception.geometry import Camera, Rig
 
 _HEIGHT_M = (0.2, 8.0)

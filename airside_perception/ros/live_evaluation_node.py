@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,9 +67,12 @@ def evaluate_live(sequence: Path, out: Path, rate: float, node_name: str) -> dic
 
 
 def _score(results: Path, truth: Path) -> dict[str, Any]:
-    from airside_perception.evaluation.tracking_metrics import score_files
-
-    return dict(score_files(results, truth / "tracks.json"))
+    """What `airside score --json` says: the scoring room is none that nodes know."""
+    command = [sys.executable, "-m", "airside_perception.cli", "score", str(results), str(truth / "tracks.json")]
+    scored = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    if scored.returncode != 0:
+        raise AirsideError(scored.stderr.strip().splitlines()[-1] if scored.stderr.strip() else "scoring failed")
+    return dict(json.loads(scored.stdout))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,8 +17,8 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from airside_perception.config import Config, RosConfig
-from airside_perception.doctor.findings import Finding
 from airside_perception.errors import AirsideError
+from airside_perception.findings import Finding
 from airside_perception.geometry import Rig
 from airside_perception.resources import find_file
 from airside_perception.ros.calibration import (
@@ -174,11 +174,11 @@ class _Listener:
         """What is wrong with a camera that delivers, and what to do; empty where nothing is."""
         info = self._infos[name].latest
         known = self._rig.cameras.get(name) if self._rig else None
-        if info is None and known is None:
-            return "no camera_info", "publish it, or give a rig file (rig.file)"
         try:
             # Where the camera is mounted plays no part in any of this.
             told = known if info is None else camera_from_message(name, info, np.eye(4))
+            if told is None:
+                return "no camera_info", "publish it, or give a rig file (rig.file)"
             decode_message(stream.latest, told)
         except ValueError as error:
             return str(error), "the tracking node will leave this camera out until that is mended"
