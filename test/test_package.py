@@ -19,8 +19,8 @@ PACKAGE = ROOT / "airside_perception"
 
 FLOORS = {
     0: ("classes", "errors", "findings", "options", "resources"),
-    1: ("geometry", "config"),
-    2: ("prior", "rendering", "inference", "records", "ego_motion"),
+    1: ("prior", "geometry", "config"),
+    2: ("rendering", "inference", "records", "ego_motion"),
     3: ("refine", "occupancy", "tracking", "explain", "sync", "bags"),
     4: ("pipeline", "synth"),
     5: ("ros", "evaluation", "training"),

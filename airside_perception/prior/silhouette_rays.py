@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,8 +17,6 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from airside_perception.geometry.cameras import Camera
-from airside_perception.geometry.se3 import rotate_vectors
 from airside_perception.prior.shape_decoder import ShapeDecoder
 
 SAMPLES = 64
@@ -27,19 +26,42 @@ _OUTSIDE_MARGIN, _INSIDE_MARGIN = 1.0, 0.1
 """Cells up to which a pixel's distance from the outline is asked for; inside, thin parts can't offer more."""
 
 
+class ViewingCamera(Protocol):
+    """What is asked of a camera; `geometry.Camera` is one. The prior stands beside `geometry`, not on it.
+
+    Attributes:
+        width, height: pixels.
+        intrinsics: (3, 3).
+        base_from_camera: (4, 4) from the optical frame to the frame it is mounted in.
+    """
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def intrinsics(self) -> np.ndarray: ...
+    @property
+    def base_from_camera(self) -> np.ndarray: ...
+
+    def unproject(self, pixels: np.ndarray) -> np.ndarray:
+        """Unit vectors (..., 3) in the optical frame of pixels (..., 2)."""
+        ...
+
+
 @dataclass(frozen=True)
 class ObjectView:
     """One image of an object whose pose is known.
 
     Attributes:
         camera: of the crop, mounted in the frame of the object's box (x forward, y left, z up, metres from the
-            centre). See `Camera.cropped`, `Camera.resized` and `Camera.with_pose`.
+            centre). See `cropped`, `resized` and `with_pose` of `geometry.Camera`.
         mask: (H, W) float or bool; at least 0.5 where the object is seen.
         image: (H, W, 3) float RGB in 0..1, the light taken out as far as known; None: no colours.
         weight: (H, W) float; 0 where nothing is known (another object hides it). None: all pixels count.
     """
 
-    camera: Camera
+    camera: ViewingCamera
     mask: np.ndarray
     image: np.ndarray | None = None
     weight: np.ndarray | None = None
@@ -108,8 +130,9 @@ def _rays_of_view(
     counted = np.ones(mask.shape, bool) if view.weight is None else np.asarray(view.weight) > 0
     rows, columns = np.nonzero(counted)
     pixels = np.stack([columns, rows], axis=-1)
-    directions = rotate_vectors(view.camera.base_from_camera, view.camera.unproject(pixels)) / size
-    origin = view.camera.position / size
+    mounted = np.asarray(view.camera.base_from_camera, np.float64)
+    directions = view.camera.unproject(pixels) @ mounted[:3, :3].T / size
+    origin = mounted[:3, 3] / size
     safe = np.where(np.abs(directions) < 1e-9, 1e-9, directions)
     ends = np.sort(np.stack([(low - origin) / safe, (high - origin) / safe]), axis=0)
     enter, leave = np.maximum(ends[0].max(axis=1), 0.0), ends[1].min(axis=1)
