@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -120,7 +121,8 @@ class Pipeline:
         return pipeline
 
     def warm_up(self) -> None:
-        """Do now what the first frame would otherwise pay for."""
+        """Do now what the first frame, or the first overlay that somebody watches, would otherwise pay for."""
+        importlib.import_module("airside_perception.explain.overlay")
         if self._refiner is not None:
             self._refiner.warm_up()
 
