@@ -15,10 +15,9 @@ BLURS_PX = (2.5, 1.8, 1.3)
 
 REFERENCE_BLUR_PX = 1.3
 
-PIXEL_INFORMATION = {"aircraft": 0.3, "gse": 0.08, "person": 0.08}
-"""Information of a residual pixel: 1 / (variance x correlated area). Blur and the network's own
-stride make neighbouring pixels agree, so one pixel counts for far less than one measurement. A pixel of an
-aircraft's crop stands for many of the image."""
+PIXEL_INFORMATION = 0.08
+"""Information of a residual pixel of crops of 64 pixels: 1 / (variance x correlated area). Blur and the network's own
+stride make neighbouring pixels agree, so one pixel counts for far less than one measurement."""
 
 _LARGEST_STEP = np.array([1.5, 1.5, 0.35, 0.25, 0.25, 0.25])
 
@@ -98,10 +97,9 @@ def _energy(batch: SilhouetteBatch, terms: StepTerms, prior: PosePrior, poses: P
     return data + prior.energy(poses)
 
 
-def pixel_information(batch: SilhouetteBatch) -> np.ndarray:
-    """(C,) information of a pixel of each view; crops of other sizes than 64 hold the same in more or fewer pixels."""
-    by_class = np.array([PIXEL_INFORMATION.get(view.class_name, 0.08) for view in batch.views])
-    return by_class * (64.0 / batch.size) ** 2
+def pixel_information(batch: SilhouetteBatch) -> float:
+    """Information of a pixel; crops of other sizes than 64 hold the same in more or fewer pixels."""
+    return PIXEL_INFORMATION * (64.0 / batch.size) ** 2
 
 
 def _normal_equations(batch: SilhouetteBatch, terms: StepTerms, prior: PosePrior, poses: Poses, count: int):
@@ -110,8 +108,8 @@ def _normal_equations(batch: SilhouetteBatch, terms: StepTerms, prior: PosePrior
     information = pixel_information(batch)
     hessian, deviation = prior.information.copy(), prior.deviation(poses)
     gradient = np.einsum("nij,nj->ni", prior.information, deviation)
-    np.add.at(hessian, batch.object_of_view, information[:, None, None] * terms.hessian)
-    np.add.at(gradient, batch.object_of_view, information[:, None] * terms.gradient)
+    np.add.at(hessian, batch.object_of_view, information * terms.hessian)
+    np.add.at(gradient, batch.object_of_view, information * terms.gradient)
     return hessian, gradient
 
 
