@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from airside_perception.errors import AirsideError
-from airside_perception.inference.engine_cache import check_parity
+from airside_perception.inference.engine_cache import EngineMismatchError, check_parity
 from airside_perception.inference.onnxruntime_engine import OnnxRuntimeEngine
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES
@@ -92,7 +92,8 @@ def export_network(
         path: .onnx file to write.
         extra: further metadata (text).
         tolerance: largest difference of ONNX Runtime from torch (relative above 1).
-        half_weights: store the weights as float16, which halves the file; see HALF_TOLERANCE.
+        half_weights: store the weights as float16, which halves the file, unless answers then differ by more than
+            HALF_TOLERANCE.
 
     Returns:
         The occupancy-probability difference that was measured on the file as written.
@@ -118,20 +119,32 @@ def export_network(
         )
     try:
         difference = _check(exported, path, tolerance)
-        _finish(path, network.spec, extra or {}, half_weights)
-        if half_weights:
-            difference = _check(exported, path, HALF_TOLERANCE, HALF_SHARE)
-        return difference
     except AirsideError:
         path.unlink()
         raise
+    _embed_metadata(path, network.spec, extra or {})
+    return _shrink(exported, path, extra or {}, difference) if half_weights else difference
 
 
-def _finish(path: Path, spec: NetworkSpec, extra: Mapping[str, str], half_weights: bool) -> None:
-    """Shrink the weights, if asked for, and embed the metadata."""
+def _shrink(exported: ExportedNetwork, path: Path, extra: Mapping[str, str], difference: float) -> float:
+    """Replace a file by one of half the size, if that answers alike; returns the difference of the one that stays."""
+    smaller = path.with_suffix(".half.onnx")
     model = onnx.load(str(path))
-    if half_weights:
-        halve_weights(model)
+    halve_weights(model)
+    onnx.save(model, str(smaller))
+    _embed_metadata(smaller, exported.network.spec, extra)
+    try:
+        difference = _check(exported, smaller, HALF_TOLERANCE, HALF_SHARE)
+    except EngineMismatchError as error:
+        logger.warning("%s: weights stay float32, as float16 they answer differently (%s)", path, error)
+        smaller.unlink()
+    else:
+        smaller.replace(path)
+    return difference
+
+
+def _embed_metadata(path: Path, spec: NetworkSpec, extra: Mapping[str, str]) -> None:
+    model = onnx.load(str(path))
     weights = hashlib.sha256(model.graph.SerializeToString()).hexdigest()
     onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json(), "model_hash": weights, **extra})
     onnx.checker.check_model(model)
