@@ -29,13 +29,18 @@ def middleware():
     rclpy.try_shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ring(middleware, tmp_path_factory):
-    """One configured node with six cameras, "rear" compressed, for all tests that can share it."""
+    """One configured node with six cameras, "rear" compressed, for all tests of a module that can share it.
+
+    In a namespace of its own: what it latched must not reach those who listen to another node later.
+    """
     from live import LiveSetup
 
     options = {"ros.frame_timeout_s": 2.0, "ros.stream_timeout_s": 2.0}
-    live = LiveSetup(tmp_path_factory.mktemp("ring"), compressed=("rear",), rig=make_ring(), **options)
+    live = LiveSetup(
+        tmp_path_factory.mktemp("ring"), compressed=("rear",), rig=make_ring(), namespace="ring", **options
+    )
     assert live.node.trigger_configure(), live.node.failure
     yield live
     live.close()

@@ -87,11 +87,7 @@ def test_diagnostics_tell_rates_latencies_queue_and_device(active):
 def test_every_stage_has_a_latency_topic(active):
     wanted = {f"{active.prefix}/latency/{stage}" for stage in STAGES}
     # The graph learns of topics a little after they exist.
-    active.wait(
-        lambda: (
-            wanted <= dict(active.node.get_publisher_names_and_types_by_node("tracking", "/airside_perception")).keys()
-        )
-    )
+    active.wait(lambda: wanted <= dict(active.node.get_publisher_names_and_types_by_node("tracking", "/ring")).keys())
 
 
 def test_new_calibration_enters_the_next_frames_and_uncalibrated_is_ignored(active):
