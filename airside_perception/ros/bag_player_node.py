@@ -23,6 +23,7 @@ from std_srvs.srv import SetBool
 from airside_perception.bags import open_sequence
 from airside_perception.bags.storage import BagStorage
 from airside_perception.errors import AirsideError
+from airside_perception.ros.executable import run_with_parameters
 from airside_perception.ros.messages import time_message
 from airside_perception.ros.middleware import use_shared_memory_profile
 from airside_perception.ros.playback_clock import PlaybackClock
@@ -237,9 +238,6 @@ def _spin(executor: SingleThreadedExecutor, done: threading.Event) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Executable `bag_player_node`: the options of `replay` as ROS parameters, `bag` required."""
-    use_shared_memory_profile()
-    rclpy.init(args=None if arguments is None else list(arguments))
-    options = rclpy.create_node("bag_player")
     defaults = {
         "bag": "",
         "rate": 1.0,
@@ -248,18 +246,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "publish_clock": True,
         "wait_s": 5.0,
     }
-    values: dict[str, Any] = {name: options.declare_parameter(name, value).value for name, value in defaults.items()}
-    options.destroy_node()
-    try:
-        if not values["bag"]:
-            raise AirsideError("set the parameter bag (-p bag:=PATH)")
-        _spin_while_playing(BagPlayer(**values))
-    except AirsideError as error:
-        print(f"bag_player_node: error: {error}", file=sys.stderr)
-        return 2
-    finally:
-        rclpy.try_shutdown()
-    return 0
+    return run_with_parameters("bag_player", defaults, "bag", _play, arguments)
+
+
+def _play(values: dict[str, Any]) -> None:
+    _spin_while_playing(BagPlayer(**values))
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from rclpy.context import Context
 
 from airside_perception.bags import BagReader, open_sequence
 from airside_perception.errors import AirsideError
+from airside_perception.ros.executable import run_with_parameters
 from airside_perception.ros.live_recorder import LiveRecorder, write_live_results
 from airside_perception.ros.live_run import NODE, PackageProcess
-from airside_perception.ros.middleware import use_shared_memory_profile
 
 
 class _StartedElsewhere:
@@ -77,23 +76,13 @@ def _score(results: Path, truth: Path) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Executable `live_evaluation_node`: parameters sequence (required), out, rate and node."""
-    use_shared_memory_profile()
-    rclpy.init(args=None if arguments is None else list(arguments))
-    options = rclpy.create_node("live_evaluation")
     defaults = {"sequence": "", "out": "out/live", "rate": 0.2, "node": NODE}
-    values: dict[str, Any] = {name: options.declare_parameter(name, value).value for name, value in defaults.items()}
-    options.destroy_node()
-    try:
-        if not values["sequence"]:
-            raise AirsideError("set the parameter sequence (-p sequence:=PATH)")
-        summary = evaluate_live(Path(values["sequence"]), Path(values["out"]), values["rate"], values["node"])
-        print(json.dumps(summary, indent=2))
-    except AirsideError as error:
-        print(f"live_evaluation_node: error: {error}", file=sys.stderr)
-        return 2
-    finally:
-        rclpy.try_shutdown()
-    return 0
+    return run_with_parameters("live_evaluation", defaults, "sequence", _evaluate_and_print, arguments)
+
+
+def _evaluate_and_print(values: dict[str, Any]) -> None:
+    summary = evaluate_live(Path(values["sequence"]), Path(values["out"]), values["rate"], values["node"])
+    print(json.dumps(summary, indent=2))
 
 
 if __name__ == "__main__":
