@@ -178,7 +178,8 @@ def test_command_line_says_why_it_cannot(tmp_path):
 
 def test_ctrl_c_ends_a_loop_in_order(bag):
     process = command(str(bag), "--loop", "--wait", "0")
-    time.sleep(2.5)
+    lines = iter(process.stderr.readline, "")
+    assert any("starting again" in line for line in lines)
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=30)
     assert process.returncode in (0, 130)
