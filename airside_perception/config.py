@@ -64,7 +64,11 @@ class SyncConfig:
     anchor: str = option("", "Camera whose stamps make the frames; empty: the rig's first camera")
     max_dt_s: float = option(0.06, "Largest distance of an image from the anchor stamp", unit="s", range=(0, 1))
     max_wait_s: float = option(0.15, "Wait for late cameras at most this long", unit="s", range=(0, 5))
-    policy: str = option("anchor", "anchor: partial sets, survives dead cameras", choices=("anchor", "message_filters"))
+    policy: str = option(
+        "anchor",
+        "anchor: partial sets, survives dead cameras; message_filters: complete sets, by ROS' own package",
+        choices=("anchor", "message_filters"),
+    )
 
 
 @dataclass(frozen=True)
@@ -235,6 +239,11 @@ class RosConfig:
         "auto",
         "auto: raw where it is published, else <image_topic>/compressed",
         choices=("auto", "raw", "compressed"),
+    )
+    odometry_source: str = option(
+        "topic",
+        "topic: nav_msgs/Odometry; tf: the transform odom_frame -> base_frame, where tf2_ros is installed",
+        choices=("topic", "tf"),
     )
     odometry_topic: str = option("/odom", "Topic of nav_msgs/Odometry")
     base_frame: str = option("base_link", "Frame of the vehicle")

@@ -33,7 +33,7 @@ class InputHandlers:
 
 
 class Inputs:
-    """Subscribes to every camera of the rig and to the odometry, from `start` until `stop`.
+    """Subscribes to every camera of the rig and to the odometry (unless TF tells it), from `start` until `stop`.
 
     With `ros.image_transport: auto`, each camera's raw topic is taken where somebody publishes it,
     else its compressed one; this is looked at again all the time, so that drivers and bags may come
@@ -78,7 +78,9 @@ class Inputs:
 
     def start(self) -> None:
         """Subscribe."""
-        self._fixed = [self._subscribe(Odometry, self._ros.odometry_topic, self._handlers.odometry, self._odometry_qos)]
+        if self._ros.odometry_source == "topic":
+            odometry = self._subscribe(Odometry, self._ros.odometry_topic, self._handlers.odometry, self._odometry_qos)
+            self._fixed.append(odometry)
         for camera in self._rig.names:
             topic = camera_info_topic(self._rig, self._ros, camera)
             self._fixed.append(self._subscribe(CameraInfo, topic, self._bound("camera_info", camera), self._image_qos))

@@ -32,6 +32,7 @@ from airside_perception.ros.live_image import decode_message
 from airside_perception.ros.messages import stamp_from_message
 from airside_perception.ros.middleware import use_shared_memory_profile
 from airside_perception.ros.odometry import ego_state
+from airside_perception.ros.transforms import TransformListener, has_tf
 
 _DISCOVERY_S = 6.0
 """The middleware takes up to some seconds to tell of topics that exist."""
@@ -109,6 +110,7 @@ class _Listener:
         self._images: dict[str, _Stream] = {}
         self._infos: dict[str, _Stream] = {}
         self._odometry = _Stream(config.ros.odometry_topic)
+        self._transforms: TransformListener | None = None
 
     def listen(self, seconds: float) -> None:
         """Find the topics, then count what comes."""
@@ -116,7 +118,10 @@ class _Listener:
             rig = self._rig or Rig({})
             self._subscribe_image(name, image_topic(rig, self._ros, name))
             self._infos[name] = self._subscribe(CameraInfo, camera_info_topic(rig, self._ros, name))
-        self._odometry = self._subscribe(Odometry, self._ros.odometry_topic)
+        if self._ros.odometry_source == "topic":
+            self._odometry = self._subscribe(Odometry, self._ros.odometry_topic)
+        elif has_tf():
+            self._transforms = TransformListener(self._node)
         self._spin(seconds)
 
     def findings(self) -> Iterator[Finding]:
@@ -126,7 +131,7 @@ class _Listener:
             yield Finding("live cameras", "fail", f"no topic matches {self._ros.camera_info_topic}", advice)
         for name in self._images:
             yield self._camera_finding(name)
-        yield self._odometry_finding()
+        yield self._odometry_finding() if self._ros.odometry_source == "topic" else self._transform_finding()
 
     def close(self) -> None:
         self._executor.shutdown()
@@ -187,6 +192,19 @@ class _Listener:
         if abs(stream.age_s) > _OLD_S:
             return "stamps are not of this clock", "synchronise the clocks (PTP, NTP), or set use_sim_time for bags"
         return "", ""
+
+    def _transform_finding(self) -> Finding:
+        name, frames = "live odometry", f"TF {self._ros.odom_frame} -> {self._ros.base_frame}"
+        if self._transforms is None:
+            return Finding(name, "fail", "tf2_ros is not installed", "install it, or set ros.odometry_source to topic")
+        try:
+            found = self._transforms.lookup(self._ros.odom_frame, self._ros.base_frame)
+        except AirsideError as error:
+            return Finding(name, "fail", f"{frames}: {error}", "mend who publishes it")
+        if found is None:
+            advice = "start who publishes it, or set ros.odom_frame and ros.base_frame"
+            return Finding(name, "fail", f"{frames}: not known", advice)
+        return Finding(name, "ok", frames)
 
     def _odometry_finding(self) -> Finding:
         stream = self._odometry

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -20,12 +21,15 @@ from airside_perception.errors import AirsideError
 from airside_perception.geometry import Rig
 from airside_perception.records import RigFrame, SceneEstimate
 from airside_perception.ros.calibration import camera_from_message, same_calibration
+from airside_perception.ros.filter_synchronizer import FilterSynchronizer
 from airside_perception.ros.health import HealthRules, NodeHealth
 from airside_perception.ros.inputs import InputHandlers, Inputs
 from airside_perception.ros.live_image import LiveImage
 from airside_perception.ros.messages import stamp_from_message
 from airside_perception.ros.odometry import JumpDetector, ego_state
+from airside_perception.ros.odometry_from_tf import TfOdometry
 from airside_perception.ros.outputs import Outputs
+from airside_perception.ros.transforms import TransformListener
 from airside_perception.ros.worker import LatestOnlyWorker
 from airside_perception.sync import SyncedSet, Synchronizer, assemble_frame
 
@@ -98,19 +102,17 @@ class TrackingSession:
     """
 
     def __init__(self, node: LifecycleNode, config: Config, rig: Rig, build_pipeline: BuildPipeline):
-        if config.sync.policy != "anchor":
-            raise AirsideError(
-                f"sync.policy: {config.sync.policy!r} is not supported by the live node; set it to 'anchor'"
-            )
         self.config = config
         self.rig = rig
         self._node = node
+        self._transforms: TransformListener | None = None
         # What is quickly refused comes before the models, which take seconds to load.
         self._rules = _health_rules(config, rig)
         self._inputs = Inputs(
             node, rig, config.ros, InputHandlers(self._on_image, self._on_camera_info, self._on_odometry)
         )
         self._synchronizer = self._new_synchronizer()
+        self._tf_odometry = self._new_tf_odometry()
         self._pipeline = build_pipeline(config, rig)
         self._pipeline_config = config
         self._outputs = Outputs(node, config, rig, self._pipeline.prior)
@@ -129,6 +131,8 @@ class TrackingSession:
         self._pipeline.reset()
         self._worker = LatestOnlyWorker(self._process, self._failed, name="pipeline")
         self._inputs.start()
+        if self._tf_odometry is not None:
+            self._tf_odometry.start()
         self._silence_timer = self._node.create_timer(
             _SILENCE_S / 2, self._on_silence_timer, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -143,6 +147,8 @@ class TrackingSession:
             return
         worker, self._worker = self._worker, None
         self._inputs.stop()
+        if self._tf_odometry is not None:
+            self._tf_odometry.stop()
         self._node.destroy_timer(self._silence_timer)
         self._synchronizer = self._new_synchronizer()
         ended = worker.stop(_STOP_TIMEOUT_S)
@@ -157,6 +163,8 @@ class TrackingSession:
         except TimeoutError as error:
             self._node.get_logger().error(str(error))
         self._outputs.close()
+        if self._transforms is not None:
+            self._transforms.close()
         del self._pipeline
 
     def reconfigure(self, config: Config) -> None:
@@ -178,9 +186,29 @@ class TrackingSession:
         self.health.observe_synchronizer(counters, statistics.dropped, statistics.missing)
         self.health.observe_queue(self._worker.waiting)
 
-    def _new_synchronizer(self) -> Synchronizer:
+    def _new_synchronizer(self) -> Synchronizer | FilterSynchronizer:
         sync = self.config.sync
+        if sync.policy == "message_filters":
+            return FilterSynchronizer(self.rig.names, sync.anchor, sync.max_dt_s, sync.max_wait_s)
         return Synchronizer(self.rig.names, sync.anchor or None, sync.max_dt_s, sync.max_wait_s)
+
+    def _new_tf_odometry(self) -> TfOdometry | None:
+        """None where odometry comes as messages."""
+        ros = self.config.ros
+        if ros.odometry_source != "tf":
+            return None
+        self._transforms = TransformListener(self._node)
+        return TfOdometry(self._node, self._look_up_pose, self._on_vehicle_state)
+
+    def _look_up_pose(self) -> tuple[int, np.ndarray] | None:
+        """The latest pose of the vehicle; one that TF holds for static is of now."""
+        ros = self.config.ros
+        try:
+            found = self._transforms.lookup_stamped(ros.odom_frame, ros.base_frame) if self._transforms else None
+        except AirsideError as error:
+            self.health.odometry_failed("invalid", str(error))
+            return None
+        return found and (found[0] or self._node.get_clock().now().nanoseconds, found[1])
 
     def _new_health(self) -> NodeHealth:
         return NodeHealth(self.rig.names, self._rules, self._pipeline.device_report())
@@ -201,6 +229,15 @@ class TrackingSession:
             self.health.odometry_failed("invalid", str(error))
             return
         self._frame_id = message.header.frame_id or self._frame_id
+        self._take_state(state)
+
+    def _on_vehicle_state(self, state: EgoState) -> None:
+        """A new pose in TF."""
+        self.health.odometry_arrived(time.monotonic())
+        self._newest = (state.stamp_ns, time.monotonic())
+        self._take_state(state)
+
+    def _take_state(self, state: EgoState) -> None:
         self._watch_for_jumps(state)
         ready = self._synchronizer.add_odometry(
             state.stamp_ns, state.odom_from_base, state.linear_velocity, state.yaw_rate
@@ -214,6 +251,8 @@ class TrackingSession:
             self._node.get_logger().warning(f"odometry jumped, tracks are forgotten: {jump}")
             self.health.odometry_failed("jumps", jump)
             self._synchronizer.reset()
+            if self._tf_odometry is not None:
+                self._tf_odometry.forget()
 
     def _on_camera_info(self, camera: str, message: CameraInfo) -> None:
         known = self.rig.cameras[camera]

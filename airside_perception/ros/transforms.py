@@ -16,7 +16,7 @@ from rclpy.node import Node
 
 from airside_perception.errors import AirsideError
 from airside_perception.geometry import Rig, make_transform, matrix_to_quaternion, quaternion_to_matrix
-from airside_perception.ros.messages import header, point, vector
+from airside_perception.ros.messages import header, point, stamp_from_message, vector
 
 
 def quaternion_message(rotation: np.ndarray) -> Quaternion:
@@ -59,7 +59,7 @@ def has_tf() -> bool:
 
 
 class TransformListener:
-    """Static extrinsics from TF.
+    """Transforms from TF.
 
     Raises:
         AirsideError: tf2_ros is not installed.
@@ -77,6 +77,11 @@ class TransformListener:
 
     def lookup(self, target: str, source: str) -> np.ndarray | None:
         """(4, 4) target_from_source, the latest known; None while it is unknown (never an identity)."""
+        found = self.lookup_stamped(target, source)
+        return None if found is None else found[1]
+
+    def lookup_stamped(self, target: str, source: str) -> tuple[int, np.ndarray] | None:
+        """The same with its stamp, integer nanoseconds; 0 for a chain of static transforms."""
         import tf2_ros
         from rclpy.time import Time
 
@@ -84,7 +89,8 @@ class TransformListener:
             stamped = self._buffer.lookup_transform(target, source, Time())
         except tf2_ros.TransformException:
             return None
-        return transform_from_parts(stamped.transform.translation, stamped.transform.rotation)
+        pose = transform_from_parts(stamped.transform.translation, stamped.transform.rotation)
+        return stamp_from_message(stamped.header.stamp), pose
 
     def close(self) -> None:
         """Unsubscribe from /tf and /tf_static."""
