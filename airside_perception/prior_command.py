@@ -27,6 +27,7 @@ def run_prior_command(args: argparse.Namespace) -> int:
     if args.seed < 0:
         raise AirsideError(f"--seed: expected 0 or more, got {args.seed}")
     config = read_config(args)
+    args.out.parent.mkdir(parents=True, exist_ok=True)  # what is wrong with it shows before the work, not after
     import cv2
 
     from airside_perception.evaluation.prior_sheet import prior_sheet
@@ -35,7 +36,6 @@ def run_prior_command(args: argparse.Namespace) -> int:
     from airside_perception.synth.image_files import write_png
 
     sheet = prior_sheet(ObjectPrior.load(find_file(config.refine.prior, "refine.prior")), args.count, args.seed)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_png(args.out, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     print(args.out)
     return 0
