@@ -11,7 +11,7 @@ import pickle
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -27,11 +27,9 @@ from airside_perception.training.occupancy_data import SamplePool, TrainingSampl
 from airside_perception.training.occupancy_losses import OccupancyLoss
 from airside_perception.training.occupancy_validation import validate
 from airside_perception.training.sample_stream import SampleGenerators
+from airside_perception.training.supervision import Supervision, current_name
 
 logger = logging.getLogger(__name__)
-
-CONTRACT = "dense3d+2d"
-"""Supervision of this version: voxel labels and boxes, and depth and semantic images."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,8 @@ class TrainingOptions:
         small_share: part of the budget after it, spent on images of half the size, which cost a quarter.
         initial: checkpoint of an earlier run whose averaged weights start this one, wherever names and
             shapes agree (a changed head starts anew); "": random weights.
+        contract, ray_terms, auxiliary_rays, dynamic_masks, class_balance, rays, rendered_rays: see
+            supervision.Supervision.
     """
 
     pool: str
@@ -84,6 +84,22 @@ class TrainingOptions:
     crop_mix: float = 0.3
     small_share: float = 0.25
     initial: str = ""
+    contract: str = "dense3d"
+    ray_terms: str = "both"
+    auxiliary_rays: bool = True
+    dynamic_masks: bool = True
+    class_balance: bool = True
+    rays: int = 38_400
+    rendered_rays: int = 2048
+
+    @property
+    def supervision(self) -> Supervision:
+        """What the voxels learn from.
+
+        Raises:
+            AirsideError: an unknown contract.
+        """
+        return Supervision(**{field.name: getattr(self, field.name) for field in fields(Supervision)})
 
 
 class OccupancyTrainer:
@@ -102,7 +118,8 @@ class OccupancyTrainer:
         if options.initial:
             logger.info("started from %s: %d tensors anew", options.initial, _load_matching(network, options.initial))
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
-        self.loss = OccupancyLoss(spec).to(self.device)
+        self.supervision = options.supervision
+        self.loss = OccupancyLoss(spec, supervision=self.supervision).to(self.device)
         learned = [*network.parameters(), *self.loss.parameters()]
         decayed = [p for p in learned if p.ndim > 1]
         plain = [p for p in learned if p.ndim <= 1]
@@ -177,7 +194,8 @@ class OccupancyTrainer:
         """Write a checkpoint (atomically); `average` holds the weights to export."""
         state = {
             "spec": self.network.spec.to_json(),
-            "contract": CONTRACT,
+            "contract": self.supervision.contract,
+            "supervision": self.supervision.describe(),
             "kinds": list(object_kinds()),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -199,6 +217,12 @@ class OccupancyTrainer:
             raise AirsideError(f"{path}: checkpoint of another network spec; choose another --out or pass --no-resume")
         if state.get("kinds") != list(object_kinds()):
             raise AirsideError(f"{path}: made with other kinds of objects; start from it with --initial instead")
+        contract = current_name(state.get("contract", ""))
+        if contract != self.supervision.contract:
+            raise AirsideError(
+                f"{path}: trained under contract {contract!r}, expected {self.supervision.contract!r}; "
+                f"pass --contract {contract}, or start from it with --initial"
+            )
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -263,7 +287,8 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
     """Steps, reports, validations and checkpoints until the budget is used up."""
     spec, checkpoint = trainer.network.spec, out / "checkpoint.pt"
     log = TrainingLog(out / "log.csv")
-    batches = stream_batches(pool, spec, options.batch_size, options.seed + trainer.steps, trainer.image_size)
+    seed = options.seed + trainer.steps
+    batches = stream_batches(pool, spec, options.batch_size, seed, trainer.image_size, supervision=trainer.supervision)
     recent: dict[str, list[float]] = {}
     count, last_report, last_save = 0, time.monotonic(), time.monotonic()
     best = -1.0
