@@ -9,7 +9,7 @@ import argparse
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airside_perception.console import (
@@ -155,6 +155,21 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto (default: %(default)s)")
     parser.add_argument("--assets", type=Path, metavar="DIR", help="own meshes that join the generated assets")
+    parser.add_argument(
+        "--bags",
+        nargs="+",
+        metavar="DIR",
+        help="train on recordings with ground_truth/depth and semantic instead of generated scenes",
+    )
+    parser.add_argument("--contract", default="dense3d", help="2d, lidar, dense3d or mixed (default: %(default)s)")
+    parser.add_argument("--ray-terms", default="both", help="of 2d, lidar, mixed: render, query or both (the default)")
+    for name, meaning in (
+        ("auxiliary-rays", "use no rays of adjacent frames"),
+        ("dynamic-masks", "keep rays of adjacent frames that meet what moves"),
+        ("class-balance", "draw and weight rays of all classes alike"),
+    ):
+        parser.add_argument(f"--no-{name}", dest=name.replace("-", "_"), action="store_false", help=meaning)
+    parser.add_argument("--initial", default="", metavar="FILE", help="checkpoint whose weights start the training")
     parser.add_argument("--fresh", dest="resume", action="store_false", help="ignore an earlier checkpoint in --out")
 
 
@@ -169,7 +184,18 @@ def _train(args: argparse.Namespace) -> int:
         if args.assets and args.pool:
             raise AirsideError("--assets: expected without --pool, whose samples exist already; got both")
         pool["assets"] = str(args.assets or "")
-        checkpoint = train(NetworkSpec(), TrainingOptions(**fields_of(TrainingOptions, args, out=str(out), **pool)))
+        if args.bags and (args.pool or args.assets):
+            raise AirsideError("--bags: expected without --pool and --assets; got both")
+        if args.bags:
+            pool["generators"] = 0
+        options = TrainingOptions(**fields_of(TrainingOptions, args, out=str(out), **pool))
+        _ = options.supervision  # a wrong contract is refused before minutes go into samples
+        if args.bags:
+            from airside_perception.training.bag_samples import fill_pool_from_bags
+
+            counts = fill_pool_from_bags(args.bags, options.pool, NetworkSpec())
+            options = replace(options, least_samples=max(1, min(options.least_samples, counts["train"])))
+        checkpoint = train(NetworkSpec(), options)
     else:
         from airside_perception.training.train_prior import PriorTrainingOptions, train_prior
 

@@ -31,6 +31,9 @@ from airside_perception.training.supervision import Supervision, current_name
 
 logger = logging.getLogger(__name__)
 
+ADJACENT_S = (-0.8, 0.8)
+"""Moments, seconds from a generated frame, whose labels give auxiliary rays."""
+
 
 @dataclass(frozen=True)
 class TrainingOptions:
@@ -276,9 +279,16 @@ def train(spec: NetworkSpec, options: TrainingOptions) -> Path:
         logger.info("resumed at step %d, %.1f min", trainer.steps, trainer.elapsed_s / 60)
     pool = SamplePool(Path(options.pool) / "train", options.seed + trainer.steps)
     with SampleGenerators(
-        options.pool, spec, options.generators, options.pool_limit, options.val_samples, options.assets
+        options.pool,
+        spec,
+        options.generators,
+        options.pool_limit,
+        options.val_samples,
+        options.assets,
+        ADJACENT_S if trainer.supervision.uses_rays and options.auxiliary_rays else (),
     ):
         _wait_for_samples(pool, options.least_samples)
+        _check_labels(pool, trainer.supervision)
         _train_until_done(trainer, pool, options, out)
     return checkpoint
 
@@ -320,6 +330,14 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
             logger.info("val at step %d (pool %d): %s", trainer.steps, pool.refresh(), _short(scores))
             trainer.elapsed_s += time.monotonic() - now
             last_save = last_report = time.monotonic()
+
+
+def _check_labels(pool: SamplePool, supervision: Supervision) -> None:
+    """Refuse a contract that the first samples have no labels for."""
+    if supervision.contract == "dense3d" and not any(load_sample(path).observed.any() for path in pool.paths()[:8]):
+        raise AirsideError(
+            f"{pool.folder}: contract dense3d needs voxel labels, the samples have none; use --contract 2d"
+        )
 
 
 def _wait_for_samples(pool: SamplePool, least: int) -> None:
