@@ -209,6 +209,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help="checkpoint.pt of `airside train occupancy`")
     parser.add_argument("--out", type=Path, default=Path("engines/occupancy.onnx"), help="default: %(default)s")
     parser.add_argument("--model-card", type=Path, metavar="FILE", help="also describe the model in this file")
+    parser.add_argument("--opset", type=int, default=17, help="version of the ONNX operators (default: %(default)s)")
     add_json_argument(parser)
 
 
@@ -217,14 +218,27 @@ def _export(args: argparse.Namespace) -> int:
     writable_folder(args.out.parent)
     from airside_perception.training.export import export_checkpoint
 
-    scores = export_checkpoint(args.checkpoint, args.out, args.model_card)
+    scores = export_checkpoint(args.checkpoint, args.out, args.model_card, opset=args.opset)
     report({"model": str(args.out), **scores}, args.json)
     return 0
 
 
 def _build_engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", default="engines/occupancy.onnx", help="ONNX model (default: %(default)s)")
-    parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp16", help="default: %(default)s")
+    parser.add_argument("--precision", choices=("fp32", "fp16", "int8"), default="fp16", help="default: %(default)s")
+    parser.add_argument(
+        "--runtime",
+        choices=("onnxruntime", "tensorrt"),
+        default="tensorrt",
+        help="what the engine is for; onnxruntime takes fp32 and int8 (default: %(default)s)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="quantised file; default: MODEL.int8.onnx here")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help="samples (.npz of a training pool) that calibrate int8; default: frames of the generator",
+    )
     parser.add_argument("--cache-dir", type=Path, help="where plans are kept; default: the user's cache folder")
 
 
@@ -234,7 +248,18 @@ def _build_engine(args: argparse.Namespace) -> int:
 
     _log_to_stderr()
     model = find_file(args.model, "ONNX model")
-    engine = load_engine(model, runtime="tensorrt", precision=args.precision, cache_dir=args.cache_dir)
+    if args.precision != "int8" and (args.out or args.calibration):
+        raise AirsideError(f"--out, --calibration: expected with --precision int8, got {args.precision}")
+    if args.precision == "fp16" and args.runtime == "onnxruntime":
+        raise AirsideError("--precision: expected fp32 or int8 for onnxruntime, got fp16; use --runtime tensorrt")
+    if args.precision == "int8":
+        from airside_perception.training.quantization import build_quantized
+
+        model = build_quantized(
+            model, args.out or Path(model.stem + ".int8.onnx"), args.calibration, symmetric=args.runtime == "tensorrt"
+        )
+        print(f"quantised: {model}; run it with --set network.engine={model}")
+    engine = load_engine(model, runtime=args.runtime, precision=args.precision, cache_dir=args.cache_dir)
     print(f"ready: {engine.runtime}")
     return 0
 
@@ -333,7 +358,7 @@ COMMANDS = (
     ),
     Command(
         "build-engine",
-        "build the TensorRT plan of this machine ahead of time",
+        "build the engine of this machine ahead of time",
         "airside build-engine --precision fp16",
         _build_engine_arguments,
         _build_engine,

@@ -20,6 +20,7 @@ from airside_perception.occupancy.detector import OccupancyNetworkRunner
 from airside_perception.occupancy.visibility import VisibilityTracker
 from airside_perception.prior import ObjectPrior
 from airside_perception.records import (
+    NEVER_SEEN,
     Detection3D,
     GridSpec,
     NetworkOutput,
@@ -209,6 +210,9 @@ class Pipeline:
         if network is None:
             return None
         seen = self._visibility.update(frame, network.class_id != FREE)
+        if network.unsure is not None:
+            # Neither occupied nor surely free: planners must treat it as a place that nobody looked at.
+            seen[network.unsure] = NEVER_SEEN
         return OccupancyGrid(self.spec, network.class_id, network.probability, seen)
 
     def _refine(

@@ -76,7 +76,7 @@ def load_engine(
         runtime: "onnxruntime" (CPU, or CUDA where its provider is installed), "tensorrt", or "auto"
             (TensorRT where it and a GPU are at hand, else ONNX Runtime).
         threads: CPU threads of ONNX Runtime; 0 lets it choose.
-        precision: "fp32" or "fp16"; TensorRT only.
+        precision: "fp32", "fp16" or "int8"; TensorRT only, ONNX Runtime computes as the file says.
         cache_dir: where built TensorRT plans are kept; None: ~/.cache/airside_perception/engines.
 
     Raises:

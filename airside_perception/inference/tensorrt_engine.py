@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 FREE_SIZE_PROFILE = (1, 6, 8)
 """Smallest, usual and largest value of an input's free sizes (the camera count)."""
 
-PARITY = {"fp32": (1e-2, 1e-2, 0.002), "fp16": (5e-2, 5e-2, 0.02)}
+PARITY = {"fp32": (1e-2, 1e-2, 0.002), "fp16": (5e-2, 5e-2, 0.02), "int8": (5e-2, 5e-2, 0.05)}
 """Absolute and relative tolerance and allowed share of outliers, see engine_cache.check_parity."""
 
 
@@ -68,7 +68,7 @@ class TensorRTEngine:
 
     Args:
         path: .onnx file.
-        precision: "fp32" or "fp16".
+        precision: "fp32", "fp16", or "int8" for a file with Q/DQ nodes (`airside build-engine --precision int8`).
         cache_dir: folder of the plans, None for the default.
 
     Raises:
@@ -82,6 +82,11 @@ class TensorRTEngine:
         self._tensorrt, self._driver = import_runtime()
         self._logger = self._tensorrt.Logger(self._tensorrt.Logger.WARNING)
         self._reference = OnnxRuntimeEngine(path, device="cpu")
+        if precision == "int8" and self._reference.metadata.get("precision") != "int8":
+            raise AirsideError(
+                f"{path}: int8 needs a quantised ONNX file, this one isn't; make it with "
+                "`airside build-engine --precision int8`"
+            )
         self._cache = EngineCache(cache_dir)
         self._shapes = profile_shapes(self._reference.input_specs)
         self._engine = self._cache.get(self._key(), self._build, self._deserialize, self._verify)
@@ -160,19 +165,18 @@ class TensorRTEngine:
     def _build(self) -> bytes:
         trt = self._tensorrt
         major = int(str(trt.__version__).split(".")[0])
-        if self._precision == "fp16" and major >= 11:
-            # Version 11 types strongly: precision comes from the ONNX file, there is no builder flag.
-            raise AirsideError(
-                "network.precision: TensorRT 11 takes fp16 only from an fp16 ONNX file; use fp32 or TensorRT 10"
-            )
+        # Version 11 types strongly: precision comes from the ONNX file and there are no builder flags for it.
+        typed_fp16 = self._precision == "fp16" and major >= 11
+        content = half_typed(self._path) if typed_fp16 else self._path.read_bytes()
         builder = trt.Builder(self._logger)
-        network = builder.create_network(0)
+        strongly = self._precision == "int8" and major == 10
+        network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED) if strongly else 0)
         parser = trt.OnnxParser(network, self._logger)
-        if not parser.parse(self._path.read_bytes()):
+        if not parser.parse(content):
             reason = parser.get_error(0) if parser.num_errors else "unknown reason"
             raise AirsideError(f"{self._path}: TensorRT can't parse it ({reason}); use network.runtime=onnxruntime")
         config = builder.create_builder_config()
-        if self._precision == "fp16":
+        if self._precision == "fp16" and not typed_fp16:
             config.set_flag(trt.BuilderFlag.FP16)
         profile = builder.create_optimization_profile()
         for name, shapes in self._shapes.items():
@@ -206,6 +210,24 @@ class TensorRTEngine:
         inputs = random_inputs(self.input_specs, self._shapes)
         absolute, relative, share = PARITY[self._precision]
         check_parity(self._reference.run(inputs), self.run(inputs), absolute, relative, share)
+
+
+def half_typed(path: Path) -> bytes:
+    """An ONNX file whose arithmetic is float16, with inputs and outputs as they were.
+
+    Raises:
+        AirsideError: the converter's packages are missing.
+    """
+    try:
+        onnx = importlib.import_module("onnx")
+        converter = importlib.import_module("onnxruntime.transformers.float16")
+    except ImportError as error:
+        raise AirsideError(
+            f"network.precision: TensorRT 11 takes fp16 only from an fp16 ONNX file, and making one needs the package "
+            f"onnx ({error}); install it, use fp32 or TensorRT 10"
+        ) from error
+    model = converter.convert_float_to_float16(onnx.load(str(path)), keep_io_types=True)
+    return bytes(model.SerializeToString())
 
 
 def profile_shapes(specs: tuple[TensorSpec, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:

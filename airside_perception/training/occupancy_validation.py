@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from airside_perception.occupancy.calibration import Reliability
 from airside_perception.occupancy.decoding import decode_centers
 from airside_perception.occupancy.heading import decode_heading
 from airside_perception.occupancy.network import OccupancyNetwork, RawOutput
@@ -15,6 +16,9 @@ from airside_perception.training.occupancy_data import TrainingSample
 from airside_perception.training.occupancy_targets import LEAST_VISIBILITY
 
 OCCUPANCY_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+FREE_SHARE = 0.005
+"""Of voxels published free, at most this part may be occupied; two in three of it are used up on these samples."""
+
 MATCH_DISTANCE = 2.0
 """Metres on the ground between the centres of a detection and its object (nuScenes)."""
 
@@ -29,6 +33,7 @@ class ValidationScores:
         self.matched = np.zeros(len(object_classes), np.int64)
         self.predicted = np.zeros(len(object_classes), np.int64)
         self.truths = np.zeros(len(object_classes), np.int64)
+        self.reliability = Reliability()
         self.errors: list[np.ndarray] = []
         self.cell_errors: list[np.ndarray] = []
 
@@ -37,6 +42,7 @@ class ValidationScores:
     ) -> None:
         """(X, Y, Z) arrays: occupancy probability, class if occupied, true ids, mask."""
         labels = truth[observed]
+        self.reliability.add(probability[observed], labels > 0)
         for index, threshold in enumerate(OCCUPANCY_THRESHOLDS):
             guess = np.where(probability[observed] > threshold, class_id[observed], 0)
             self.voxels[index] += confusion(labels, guess, self.pixels.shape[0])
@@ -85,6 +91,11 @@ class ValidationScores:
             "threshold": OCCUPANCY_THRESHOLDS[best],
             "semantic_miou": float(np.nanmean(pixel_scores)),
         }
+        calibration = self.reliability.fit()
+        result["voxel_temperature"], result["voxel_bias"] = calibration.temperature, calibration.bias
+        result["calibration_error_before"] = _number(self.reliability.expected_error())
+        result["calibration_error"] = _number(self.reliability.expected_error(calibration))
+        result["free_threshold"] = self.reliability.threshold_for_share(FREE_SHARE / 1.5, calibration)
         for index, name in enumerate(("ground", "aircraft", "gse", "person", "structure", "obstacle")):
             result[f"iou_{name}"] = float(voxel_scores[best][index])
         if self.cell_errors:
@@ -110,6 +121,10 @@ def intersection_over_union(matrix: np.ndarray) -> np.ndarray:
     hit = np.diag(matrix).astype(np.float64)
     union = matrix.sum(0) + matrix.sum(1) - hit
     return np.where(matrix.sum(1) > 0, hit / np.maximum(union, 1), np.nan)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _ratio(part: int, whole: int) -> float:

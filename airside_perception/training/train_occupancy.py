@@ -28,6 +28,7 @@ from airside_perception.training.occupancy_losses import OccupancyLoss
 from airside_perception.training.occupancy_validation import validate
 from airside_perception.training.sample_stream import SampleGenerators
 from airside_perception.training.supervision import Supervision, current_name
+from airside_perception.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -115,15 +116,18 @@ class OccupancyTrainer:
         # Each camera count is another tensor shape, and oneDNN compiles its kernels per shape: with the
         # default of 1024 entries they push each other out and are compiled again at every step.
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
-        self.device = torch.device(_pick_device(options.device))
+        self.device = torch.device(Workers.device_of(_pick_device(options.device)))
+        self.workers = Workers(self.device)
         network = OccupancyNetwork(spec).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: OccupancyNetwork = network
         if options.initial:
             logger.info("started from %s: %d tensors anew", options.initial, _load_matching(network, options.initial))
+        self.workers.start_alike([*network.parameters(), *network.buffers()])
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.supervision = options.supervision
         self.loss = OccupancyLoss(spec, supervision=self.supervision).to(self.device)
-        learned = [*network.parameters(), *self.loss.parameters()]
+        self.workers.start_alike([*self.loss.parameters(), *self.loss.buffers()])
+        self._learned = learned = [*network.parameters(), *self.loss.parameters()]
         decayed = [p for p in learned if p.ndim > 1]
         plain = [p for p in learned if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -139,6 +143,11 @@ class OccupancyTrainer:
         by_time = self.elapsed_s / (60.0 * self.options.minutes)
         by_steps = self.steps / self.options.max_steps if self.options.max_steps else 0.0
         return min(1.0, max(by_time, by_steps))
+
+    def goes_on(self) -> bool:
+        """Whether the budget lasts for another step; the first process's clock counts for all."""
+        self.elapsed_s = self.workers.of_first(self.elapsed_s)
+        return self.progress < 1.0
 
     def image_size(self) -> tuple[int, int] | None:
         """(width, height) of the images to train on now; None: crops around objects."""
@@ -162,6 +171,7 @@ class OccupancyTrainer:
             raise AirsideError(f"training diverged at step {self.steps}: loss {terms}; lower the learning rate")
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
+        self.workers.average_gradients(self._learned)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0, foreach=True)
         self.optimizer.step()
         self.steps += 1
@@ -277,11 +287,12 @@ def train(spec: NetworkSpec, options: TrainingOptions) -> Path:
     if options.resume and checkpoint.exists():
         trainer.restore(checkpoint)
         logger.info("resumed at step %d, %.1f min", trainer.steps, trainer.elapsed_s / 60)
-    pool = SamplePool(Path(options.pool) / "train", options.seed + trainer.steps)
+    first = trainer.workers.first
+    pool = SamplePool(Path(options.pool) / "train", options.seed + trainer.steps + 7919 * trainer.workers.rank)
     with SampleGenerators(
         options.pool,
         spec,
-        options.generators,
+        options.generators if first else 0,
         options.pool_limit,
         options.val_samples,
         options.assets,
@@ -290,6 +301,7 @@ def train(spec: NetworkSpec, options: TrainingOptions) -> Path:
         _wait_for_samples(pool, options.least_samples)
         _check_labels(pool, trainer.supervision)
         _train_until_done(trainer, pool, options, out)
+    trainer.workers.close()
     return checkpoint
 
 
@@ -297,17 +309,20 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
     """Steps, reports, validations and checkpoints until the budget is used up."""
     spec, checkpoint = trainer.network.spec, out / "checkpoint.pt"
     log = TrainingLog(out / "log.csv")
-    seed = options.seed + trainer.steps
+    seed = options.seed + trainer.steps + 7919 * trainer.workers.rank
     batches = stream_batches(pool, spec, options.batch_size, seed, trainer.image_size, supervision=trainer.supervision)
     recent: dict[str, list[float]] = {}
     count, last_report, last_save = 0, time.monotonic(), time.monotonic()
     best = -1.0
-    while trainer.progress < 1.0:
+    while trainer.goes_on():
         waited = time.monotonic()
         batch = next(batches)
-        trainer.elapsed_s += time.monotonic() - waited
+        waited = time.monotonic() - waited
         for name, value in trainer.step(batch).items():
             recent.setdefault(name, []).append(value)
+        trainer.elapsed_s += waited
+        if not trainer.workers.first:
+            continue
         count += 1
         now = time.monotonic()
         finished = trainer.progress >= 1.0
@@ -402,7 +417,7 @@ class TrainingLog:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m airside_perception.training.train_occupancy --pool POOL --out DIR --minutes 60`."""
+    """`python -m airside_perception.training.train_occupancy --pool POOL --out DIR`; with torchrun: see workers.py."""
     import argparse
 
     parser = argparse.ArgumentParser(description="Train the occupancy network from a pool of samples.")
