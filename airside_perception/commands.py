@@ -240,6 +240,7 @@ def _build_engine_arguments(parser: argparse.ArgumentParser) -> None:
         help="samples (.npz of a training pool) that calibrate int8; default: frames of the generator",
     )
     parser.add_argument("--cache-dir", type=Path, help="where plans are kept; default: the user's cache folder")
+    parser.add_argument("--max-cameras", type=int, default=8, help="most cameras of a plan (default: %(default)s)")
 
 
 def _build_engine(args: argparse.Namespace) -> int:
@@ -259,7 +260,15 @@ def _build_engine(args: argparse.Namespace) -> int:
             model, args.out or Path(model.stem + ".int8.onnx"), args.calibration, symmetric=args.runtime == "tensorrt"
         )
         print(f"quantised: {model}; run it with --set network.engine={model}")
-    engine = load_engine(model, runtime=args.runtime, precision=args.precision, cache_dir=args.cache_dir)
+    if args.max_cameras < 1:
+        raise AirsideError(f"--max-cameras: expected at least 1, got {args.max_cameras}")
+    engine = load_engine(
+        model,
+        runtime=args.runtime,
+        precision=args.precision,
+        cache_dir=args.cache_dir,
+        max_cameras=args.max_cameras,
+    )
     print(f"ready: {engine.runtime}")
     return 0
 

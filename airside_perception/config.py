@@ -89,6 +89,7 @@ class NetworkConfig:
     engine_sha256: str = option("", "SHA-256 that the model must have, hexadecimal; empty: any")
     runtime: str = option("auto", "auto: the fastest that is installed", choices=("auto", "onnxruntime", "tensorrt"))
     precision: str = option("fp32", "Arithmetic of a TensorRT engine", choices=("fp32", "fp16", "int8"))
+    max_cameras: int = option(8, "Most cameras that a TensorRT engine is built for", range=(1, 64))
     cache_dir: str = option("", "Where built TensorRT plans are kept; empty: the user's cache folder", is_path=True)
     image_width: int = option(640, "Width that images are resized to", unit="px", range=(32, 4096))
     image_height: int = option(384, "Height that images are resized to", unit="px", range=(32, 4096))

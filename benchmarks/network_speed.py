@@ -1,6 +1,9 @@
-"""Latency of the occupancy network over the number of cameras, with preparation and decoding beside it.
+"""Latency of the occupancy network over cameras and grid size, with preparation and decoding beside it.
 
 python benchmarks/network_speed.py --cameras 1 2 4 6 8 --json
+python benchmarks/network_speed.py --grids 48 100 152 --plot docs/images/network_cost.png
+
+Networks of other grids have random weights: they cost what trained ones cost.
 """
 
 from __future__ import annotations
@@ -8,8 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +24,7 @@ from _machine import describe_machine, machine_line, peak_memory_mib
 from airside_perception.errors import AirsideError
 from airside_perception.inference.engine import Engine, load_engine
 from airside_perception.occupancy.detector import OccupancyNetworkRunner
+from airside_perception.occupancy.network_spec import DEFAULT_GRID, NetworkSpec
 from airside_perception.records import CameraImage, RigFrame
 from airside_perception.resources import find_file
 from airside_perception.synth.rigs import random_rig
@@ -76,15 +83,60 @@ def measure(runner: OccupancyNetworkRunner, engine: TimedEngine, cameras: int, r
     return {"cameras": cameras, **{name: round(float(value), 2) for name, value in values.items()}}
 
 
+def measure_grid(side: int, cameras: int, repeats: int, runtime: str, threads: int) -> dict[str, float]:
+    """Milliseconds of a network whose grid has `side` x `side` columns of the usual voxels around the vehicle."""
+    import torch
+
+    from airside_perception.occupancy.network import OccupancyNetwork
+    from airside_perception.training.export import export_network
+
+    size = DEFAULT_GRID.voxel_size
+    corner = -0.5 * side * size[0]
+    grid = replace(DEFAULT_GRID, origin=(corner, corner, DEFAULT_GRID.origin[2]), shape=(side, side, 16))
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        export_network(OccupancyNetwork(NetworkSpec(grid=grid)).eval(), path, half_weights=False)
+        engine = TimedEngine(load_engine(path, runtime, threads=threads))
+        row = measure(OccupancyNetworkRunner(engine), engine, cameras, repeats)
+    return {"side": side, "reach_m": -corner, **row}
+
+
+def plot(path: Path, rows: list[dict[str, float]], grids: list[dict[str, float]], note: str) -> None:
+    """Two curves: network time over cameras, and over the side of the grid."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes, points, name, label in (
+        (left, rows, "cameras", "cameras of 640 x 400"),
+        (right, grids, "side", "columns of the grid each way (0.8 m voxels)"),
+    ):
+        where = [point[name] for point in points]
+        axes.plot(where, [point["engine_p50_ms"] for point in points], marker="o", label="network, median")
+        axes.plot(where, [point["engine_p95_ms"] for point in points], marker=".", alpha=0.5, label="network, p95")
+        axes.plot(where, [point["around_it_ms"] for point in points], marker=".", label="preparation and decoding")
+        axes.set(xlabel=label, ylabel="ms", ylim=(0, None))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.suptitle(note, fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cameras", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6, 7, 8], help="numbers of cameras")
+    parser.add_argument("--grids", type=int, nargs="+", default=[], help="sides of other grids, multiples of 4")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves (needs --grids)")
     parser.add_argument("--engine", default="engines/occupancy.onnx", help="ONNX network (default: %(default)s)")
     parser.add_argument("--runtime", default="auto", help="auto, onnxruntime or tensorrt (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="of the runtime; 0: its own choice")
     parser.add_argument("--repeats", type=int, default=15, help="timed runs of each (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
+    if arguments.plot and not arguments.grids:
+        parser.error("--plot: expected with --grids")
     machine = describe_machine()
     try:
         path = find_file(arguments.engine, "--engine")
@@ -94,13 +146,21 @@ def main() -> int:
         print(f"network_speed: error: {error}", file=sys.stderr)
         return 2
     rows = [measure(runner, engine, cameras, arguments.repeats) for cameras in arguments.cameras]
+    fixed = (max(arguments.cameras), arguments.repeats, arguments.runtime, arguments.threads)
+    grids = [measure_grid(side, *fixed) for side in arguments.grids]
+    if arguments.plot:
+        threads = arguments.threads or machine["cores"]
+        note = f"{engine.runtime}, {threads} thread(s), grids with {fixed[0]} cameras; {machine['cpu']}"
+        plot(arguments.plot, rows, grids, note)
     if arguments.json:
         report = {"runtime": engine.runtime, "threads": arguments.threads, "peak_memory_mib": round(peak_memory_mib())}
-        print(json.dumps({**report, "rows": rows, "machine": machine}))
+        print(json.dumps({**report, "rows": rows, "grids": grids, "machine": machine}))
         return 0
     print("| cameras | network p50, ms | network p95, ms | around it, ms | first frame, ms |\n" + "| --- " * 5 + "|")
     for row in rows:
         print("| " + " | ".join(f"{value:g}" for value in row.values()) + " |")
+    for row in grids:
+        print(f"grid {row['side']} x {row['side']} x 16: p50 {row['engine_p50_ms']:g} ms with {fixed[0]} cameras")
     print(f"\n{engine.runtime}; largest memory {peak_memory_mib():.0f} MiB. {machine_line(machine)}.")
     return 0
 

@@ -25,8 +25,8 @@ from airside_perception.resources import file_digest
 
 logger = logging.getLogger(__name__)
 
-FREE_SIZE_PROFILE = (1, 6, 8)
-"""Smallest, usual and largest value of an input's free sizes (the camera count)."""
+USUAL_CAMERAS, MOST_CAMERAS = 6, 8
+"""Camera counts that plans are made fastest for, and made for at most unless told otherwise."""
 
 PARITY = {"fp32": (1e-2, 1e-2, 0.002), "fp16": (5e-2, 5e-2, 0.02), "int8": (5e-2, 5e-2, 0.05)}
 """Absolute and relative tolerance and allowed share of outliers, see engine_cache.check_parity."""
@@ -70,12 +70,19 @@ class TensorRTEngine:
         path: .onnx file.
         precision: "fp32", "fp16", or "int8" for a file with Q/DQ nodes (`airside build-engine --precision int8`).
         cache_dir: folder of the plans, None for the default.
+        max_cameras: largest camera count that the plan takes.
 
     Raises:
         AirsideError: no TensorRT, a network it can't build, or (EngineMismatchError) a plan that answers wrongly.
     """
 
-    def __init__(self, path: str | Path, precision: str = "fp32", cache_dir: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        precision: str = "fp32",
+        cache_dir: str | Path | None = None,
+        max_cameras: int = MOST_CAMERAS,
+    ) -> None:
         if precision not in PARITY:
             raise AirsideError(f"network.precision: expected one of {', '.join(PARITY)}, got {precision!r}")
         self._path, self._precision = Path(path), precision
@@ -88,7 +95,7 @@ class TensorRTEngine:
                 "`airside build-engine --precision int8`"
             )
         self._cache = EngineCache(cache_dir)
-        self._shapes = profile_shapes(self._reference.input_specs)
+        self._shapes = profile_shapes(self._reference.input_specs, max_cameras)
         self._engine = self._cache.get(self._key(), self._build, self._deserialize, self._verify)
         self._open(self._engine)
 
@@ -113,6 +120,7 @@ class TensorRTEngine:
         check_inputs(self._path.name, self.input_specs, inputs)
         for spec in self.input_specs:
             array = np.ascontiguousarray(inputs[spec.name])
+            self._check_size(spec.name, array.shape)
             self._context.set_input_shape(spec.name, tuple(array.shape))
             host, device = self._buffer(spec.name, array.nbytes)
             np.copyto(host[: array.nbytes], array.reshape(-1).view(np.uint8))
@@ -137,6 +145,15 @@ class TensorRTEngine:
             .copy()
             for spec in self.output_specs
         }
+
+    def _check_size(self, name: str, shape: tuple[int, ...]) -> None:
+        largest = self._shapes[name][-1]
+        if any(have > most for have, most in zip(shape, largest, strict=True)):
+            raise AirsideError(
+                f"{self._path.name}: input {name!r}: this engine was built for at most {largest[0]} cameras, got "
+                f"{shape[0]}; set network.max_cameras={shape[0]} and build it again with "
+                f"`airside build-engine --max-cameras {shape[0]}`"
+            )
 
     def _open(self, engine: Any) -> None:
         self._context = engine.create_execution_context()
@@ -230,12 +247,13 @@ def half_typed(path: Path) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def profile_shapes(specs: tuple[TensorSpec, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
-    """Input name -> (smallest, usual, largest) shape; free sizes take FREE_SIZE_PROFILE."""
+def profile_shapes(
+    specs: tuple[TensorSpec, ...], max_cameras: int = MOST_CAMERAS
+) -> dict[str, tuple[tuple[int, ...], ...]]:
+    """Input name -> (smallest, usual, largest) shape; the free size is the camera count."""
+    counts = (1, min(USUAL_CAMERAS, max_cameras), max_cameras)
     return {
-        spec.name: tuple(
-            tuple(free if isinstance(size, str) else size for size in spec.shape) for free in FREE_SIZE_PROFILE
-        )
+        spec.name: tuple(tuple(free if isinstance(size, str) else size for size in spec.shape) for free in counts)
         for spec in specs
     }
 

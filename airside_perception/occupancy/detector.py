@@ -21,6 +21,9 @@ from airside_perception.records import CameraImage, Detection3D, GridSpec, Netwo
 TABLE_CACHE_SIZE = 16
 """Lifting tables kept: the whole rig and its sets with missing cameras."""
 
+BLANK_SPREAD = 1.5
+"""Grey levels: an image whose pixels spread less shows nothing. Sensors at night spread more by their noise alone."""
+
 
 class OccupancyNetworkRunner:
     """The learned stage of the pipeline.
@@ -136,6 +139,12 @@ class OccupancyNetworkRunner:
             )
             for box, index, confidence in zip(in_odom, class_id, score, strict=True)
         )
+
+
+def is_blank(image: np.ndarray) -> bool:
+    """Whether an image (H, W, 3) uint8 is of one colour: a covered lens, a saturated or a dead sensor."""
+    some = image[::16, ::16].reshape(-1, 3)
+    return bool(len(some) == 0 or some.std(axis=0).max() < BLANK_SPREAD)
 
 
 def _calibration_bytes(camera: Camera) -> bytes:

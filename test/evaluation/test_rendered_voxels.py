@@ -11,7 +11,7 @@ FORWARD = np.array([[0.0, 0, 1, 0.5], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]
 
 def camera(size=16):
     middle = (size - 1) / 2
-    return Camera("front", size, size, np.array([[40.0, 0, middle], [0, 40.0, middle], [0, 0, 1]]), FORWARD, "pinhole")
+    return Camera("front", size, size, np.array([[60.0, 0, middle], [0, 60.0, middle], [0, 0, 1]]), FORWARD, "pinhole")
 
 
 def wall(x, label):

@@ -112,6 +112,7 @@ def install(monkeypatch, version="10.7.0", spoil=None, fail=None):
 
         def parse(self, content):
             self.network.content = content
+            log.append(("parsed", content))
             return fail != "parse"
 
         def get_error(self, index):

@@ -141,8 +141,10 @@ def test_half_precision_is_a_flag_before_11_and_a_typed_file_from_then_on(scalin
     log = standin_tensorrt.install(monkeypatch, "11.0.0")
     engine = TensorRTEngine(scaling_network, "fp16", tmp_path)
     assert not [entry for entry in log if entry[0] == "flag"]
-    x = np.full((1, 300), 1.0 + 2**-12, np.float32)  # float16 can't hold it
-    assert np.array_equal(engine.run({"x": x})["y"], np.full((1, 300), 2.0, np.float32))
+    (parsed,) = [onnx.load_from_string(content) for kind, content in log if kind == "parsed"]
+    assert {each.data_type for each in parsed.graph.initializer} == {TensorProto.FLOAT16}
+    x = np.full((1, 300), 0.25, np.float32)  # inputs and outputs stay as they were
+    assert np.array_equal(engine.run({"x": x})["y"], 2 * x)
 
 
 def test_int8_takes_quantised_files_alone_and_types_them_strongly_on_10(scaling_network, tmp_path, monkeypatch):
@@ -157,6 +159,15 @@ def test_int8_takes_quantised_files_alone_and_types_them_strongly_on_10(scaling_
     newer = standin_tensorrt.install(monkeypatch, "11.0.0")
     TensorRTEngine(scaling_network, "int8", tmp_path)
     assert ("network", 0) in newer
+
+
+def test_more_cameras_than_it_was_built_for(scaling_network, tmp_path, monkeypatch):
+    standin_tensorrt.install(monkeypatch)
+    engine = TensorRTEngine(scaling_network, cache_dir=tmp_path)
+    nine = {"x": np.ones((9, 300), np.float32)}
+    with pytest.raises(AirsideError, match=r"at most 8 cameras, got 9; .*build-engine --max-cameras 9"):
+        engine.run(nine)
+    assert TensorRTEngine(scaling_network, cache_dir=tmp_path, max_cameras=9).run(nine)["y"].shape == (9, 300)
 
 
 def test_it_is_found_where_a_gpu_answers(monkeypatch):

@@ -115,13 +115,23 @@ def test_an_unlabelled_surface_is_neither_free_nor_anything():
     assert known[:, 0, 0].tolist() == [True, True, False, True, True]
 
 
-def test_votes_of_label_images_agree_with_dense_labels():
-    """In the drawn world, voxels that rays know are those of the dense labels, but for cut corners."""
+def test_votes_of_label_images_find_the_drawn_world():
+    """The ground in its layer alone, the vehicle where its box is, and nothing free inside it."""
     sample = drawn_sample(3)
-    label, known = query_voxels(draw_rays(sample, WEAK, np.random.default_rng(0)), SPEC.grid)
-    assert known.mean() > 0.3
-    assert (label[known] == sample.occupancy[known]).mean() > 0.93
-    assert (label[sample.occupancy == 3] == 3).sum() >= 3
+    grid = GridSpec((-8.0, -8.0, -1.5), (1.0, 1.0, 1.0), (16, 16, 5))
+    label, known = query_voxels(draw_rays(sample, replace(WEAK, rays=10**6), np.random.default_rng(0)), grid)
+    assert known.mean() > 0.25
+    assert set(np.nonzero(label == 1)[2]) == {1}
+    fine = np.stack(np.meshgrid(*(np.arange(-8, 8, 0.1),) * 2, np.arange(-0.5, 3, 0.1), indexing="ij"), -1)
+    fine = fine.reshape(-1, 3)
+    inside = fine[points_in_boxes(fine, sample.boxes.astype(float) + [0, 0, 0, 0.2, 0.2, 0.2, 0])[:, 0]]
+    cells = np.floor(inside - grid.origin).astype(int)
+    touched = np.zeros(grid.shape, bool)
+    touched[tuple(cells.T)] = True
+    assert (label == 3).sum() > 8
+    assert touched[label == 3].all()
+    centers = points_in_boxes(grid.centers().reshape(-1, 3), sample.boxes.astype(float) - [0, 0, 0, 0.6, 0.6, 0.6, 0])
+    assert not (known & (label == 0) & centers.reshape(grid.shape)).any()
 
 
 def test_segments_tile_the_ray_and_lie_in_their_voxels():
@@ -364,7 +374,7 @@ def test_without_boxes_nothing_is_asked_of_the_detection_head():
     ids=lambda s: f"{s.contract}-{s.ray_terms}",
 )
 def test_each_contract_teaches_where_things_are(supervision):
-    """Forty steps on two scenes: what the contract asks falls, and the seen surface of the box stands out."""
+    """Thirty steps on a scene: what the contract asks falls, and the surfaces that are seen stand out from the air."""
     options = TrainingOptions(
         pool="",
         out="",
@@ -372,16 +382,16 @@ def test_each_contract_teaches_where_things_are(supervision):
         minutes=1e6,
         threads=1,
         device="cpu",
-        learning_rate=1.2e-2,
+        learning_rate=4e-2,
         crop_share=0.0,
         crop_mix=0.0,
         **vars(supervision),
     )
-    samples = [drawn_sample(0), drawn_sample(1)]
+    samples = [drawn_sample(0)]
     trainer = OccupancyTrainer(SPEC, options)
     batch = make_batch(samples, SPEC, supervision, np.random.default_rng(0))
     first = trainer.step(batch)
-    for _ in range(39):
+    for _ in range(29):
         last = trainer.step(batch)
     asked = [
         name for name in first if (name.startswith("render_") and name != "render_spread") or name in ("voxel", "class")
@@ -395,8 +405,8 @@ def test_each_contract_teaches_where_things_are(supervision):
     for guess, sample in zip(probability, samples, strict=True):
         label, known = query_voxels(draw_rays(sample, replace(WEAK, rays=10**6), np.random.default_rng(0)), SPEC.grid)
         surface, air = known & (label == 3), known & (label == 0)
-        assert guess[surface].mean() > guess[air].mean() + 0.15
-        assert guess[known & (label == 1)].mean() > guess[air].mean() + 0.15
+        assert guess[surface].mean() > 1.2 * guess[air].mean()
+        assert guess[known & (label == 1)].mean() > 1.2 * guess[air].mean()
 
 
 def test_losses_of_labels_are_as_before():
