@@ -42,6 +42,7 @@ def write_recording(folder, labelled=(0, 2, 4), frames=5, tracks=True, speed=0.0
                         path.parent.mkdir(parents=True, exist_ok=True)
                         cv2.imwrite(str(path), layer)
     if tracks:
+        (folder / "ground_truth").mkdir(exist_ok=True)
         (folder / "ground_truth" / "tracks.json").write_text(json.dumps(truth(frames, speed)))
     for index in voxels:
         grid = {"origin": SPEC.grid.origin, "voxel_size": SPEC.grid.voxel_size, "shape": SPEC.grid.shape}
