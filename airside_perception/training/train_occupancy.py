@@ -322,6 +322,7 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
             recent.setdefault(name, []).append(value)
         trainer.elapsed_s += waited
         if not trainer.workers.first:
+            recent.clear()
             continue
         count += 1
         now = time.monotonic()
