@@ -13,7 +13,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,17 +39,17 @@ class TimedEngine:
         times_ms: of all runs since the list was emptied.
     """
 
-    def __init__(self, engine: Engine):
-        self._engine = engine
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.perf_counter):
+        self._engine, self._clock = engine, clock
         self.times_ms: list[float] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        began = time.perf_counter()
+        began = self._clock()
         outputs = self._engine.run(inputs)
-        self.times_ms.append((time.perf_counter() - began) * 1e3)
+        self.times_ms.append((self._clock() - began) * 1e3)
         return outputs
 
 
@@ -64,26 +64,34 @@ def noise_frame(cameras: int) -> RigFrame:
     return RigFrame(0, images, (), np.eye(4))
 
 
-def measure(runner: OccupancyNetworkRunner, engine: TimedEngine, cameras: int, repeats: int) -> dict[str, float]:
+def measure(
+    runner: OccupancyNetworkRunner,
+    engine: TimedEngine,
+    cameras: int,
+    repeats: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
     """Milliseconds for one number of cameras; the first run builds the calibration tables of the rig."""
     frame = noise_frame(cameras)
-    began = time.perf_counter()
+    began = clock()
     runner.run(frame)
-    first_ms = (time.perf_counter() - began) * 1e3
+    first_ms = (clock() - began) * 1e3
     runner.run(frame)
     engine.times_ms.clear()
     whole = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began = clock()
         runner.run(frame)
-        whole.append((time.perf_counter() - began) * 1e3)
+        whole.append((clock() - began) * 1e3)
     p50, p95 = np.percentile(engine.times_ms, [50, 95])
     around = float(np.median(np.array(whole) - np.array(engine.times_ms)))
     values = {"engine_p50_ms": p50, "engine_p95_ms": p95, "around_it_ms": around, "first_frame_ms": first_ms}
     return {"cameras": cameras, **{name: round(float(value), 2) for name, value in values.items()}}
 
 
-def measure_grid(side: int, cameras: int, repeats: int, runtime: str, threads: int) -> dict[str, float]:
+def measure_grid(
+    side: int, cameras: int, repeats: int, runtime: str, threads: int, clock: Callable[[], float]
+) -> dict[str, float]:
     """Milliseconds of a network whose grid has `side` x `side` columns of the usual voxels around the vehicle."""
     import torch
 
@@ -97,8 +105,8 @@ def measure_grid(side: int, cameras: int, repeats: int, runtime: str, threads: i
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         export_network(OccupancyNetwork(NetworkSpec(grid=grid)).eval(), path, half_weights=False)
-        engine = TimedEngine(load_engine(path, runtime, threads=threads))
-        row = measure(OccupancyNetworkRunner(engine), engine, cameras, repeats)
+        engine = TimedEngine(load_engine(path, runtime, threads=threads), clock)
+        row = measure(OccupancyNetworkRunner(engine), engine, cameras, repeats, clock)
     return {"side": side, "reach_m": -corner, **row}
 
 
@@ -133,6 +141,9 @@ def main() -> int:
     parser.add_argument("--runtime", default="auto", help="auto, onnxruntime or tensorrt (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="of the runtime; 0: its own choice")
     parser.add_argument("--repeats", type=int, default=15, help="timed runs of each (default: %(default)s)")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="measure CPU time of the process, on a machine that others use, too"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     if arguments.plot and not arguments.grids:
@@ -140,17 +151,19 @@ def main() -> int:
     machine = describe_machine()
     try:
         path = find_file(arguments.engine, "--engine")
-        engine = TimedEngine(load_engine(path, arguments.runtime, threads=arguments.threads))
+        clock = time.process_time if arguments.cpu_time else time.perf_counter
+        engine = TimedEngine(load_engine(path, arguments.runtime, threads=arguments.threads), clock)
         runner = OccupancyNetworkRunner(engine)
     except AirsideError as error:
         print(f"network_speed: error: {error}", file=sys.stderr)
         return 2
-    rows = [measure(runner, engine, cameras, arguments.repeats) for cameras in arguments.cameras]
-    fixed = (max(arguments.cameras), arguments.repeats, arguments.runtime, arguments.threads)
+    rows = [measure(runner, engine, cameras, arguments.repeats, clock) for cameras in arguments.cameras]
+    fixed = (max(arguments.cameras), arguments.repeats, arguments.runtime, arguments.threads, clock)
     grids = [measure_grid(side, *fixed) for side in arguments.grids]
     if arguments.plot:
         threads = arguments.threads or machine["cores"]
-        note = f"{engine.runtime}, {threads} thread(s), grids with {fixed[0]} cameras; {machine['cpu']}"
+        kind = "CPU time" if arguments.cpu_time else "wall time"
+        note = f"{kind}; {engine.runtime}, {threads} thread(s); grids with {fixed[0]} cameras; {machine['cpu']}"
         plot(arguments.plot, rows, grids, note)
     if arguments.json:
         report = {"runtime": engine.runtime, "threads": arguments.threads, "peak_memory_mib": round(peak_memory_mib())}

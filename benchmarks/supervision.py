@@ -57,6 +57,7 @@ CONTRACTS = {
     "dense3d": Supervision("dense3d"),
     "2d, both": WEAK,
     "2d, queries": replace(WEAK, ray_terms="query"),
+    "2d, queries, all rays": replace(WEAK, ray_terms="query", rays=10**6),
     "2d, rendering": replace(WEAK, ray_terms="render"),
     "2d, both, no auxiliary rays": replace(WEAK, auxiliary_rays=False),
     "2d, both, no dynamic masks": replace(WEAK, dynamic_masks=False),

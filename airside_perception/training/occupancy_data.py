@@ -9,6 +9,7 @@ import time
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -165,7 +166,7 @@ def _decode_jpeg(data: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def _adjacent_to_arrays(frames: tuple[AdjacentFrame, ...]) -> dict[str, np.ndarray]:
+def _adjacent_to_arrays(frames: tuple[AdjacentFrame, ...]) -> dict[str, Any]:
     """Entries of the file for frames of any camera counts; none without frames."""
     if not frames:
         return {}

@@ -34,13 +34,13 @@ SENSITIVE_LAYERS = (
     "encoder/stem",
     "encoder/geometry",
     "semantic_head",
-    "depth_head.1",
+    "depth_head",
     "object_head.1",
     "lift_head",
-    "voxel_head.1",
-    "center_head.1",
+    "decoder",
 )
-"""Parts of node names; such convolutions stay in floating point."""
+"""Parts of node names; such convolutions stay in floating point. The decoder is a seventh of the arithmetic and turns
+small errors of depth into other voxels: with it in bytes, `val` frames lost 1.9 mIoU."""
 
 PARITY = {"probability": (0.1, 0.03), "semantics": (0.1, 0.05), "heatmap": (0.1, 0.01)}
 """Output: largest difference from the original and share of the values that may differ more. They are probabilities
