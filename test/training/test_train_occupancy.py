@@ -37,6 +37,7 @@ def trained(tmp_path_factory):
         learning_rate=8e-3,
         least_samples=3,
         val_samples=2,
+        checkpoint_minutes=1000.0,
     )
     train(SPEC, options)
     return root
