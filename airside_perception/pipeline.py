@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,10 +17,11 @@ from airside_perception.errors import AirsideError
 from airside_perception.explain.reasons import explain_tracks
 from airside_perception.geometry.rig import Rig
 from airside_perception.inference.engine import load_engine
-from airside_perception.occupancy.detector import OccupancyNetworkRunner
+from airside_perception.occupancy.detector import OccupancyNetworkRunner, is_blank
 from airside_perception.occupancy.visibility import VisibilityTracker
 from airside_perception.prior import ObjectPrior
 from airside_perception.records import (
+    NEVER_SEEN,
     Detection3D,
     GridSpec,
     NetworkOutput,
@@ -75,7 +77,12 @@ class Pipeline:
         self._refiner = Refiner(config.refine, prior, self._spreads) if prior is not None else None
         self._visibility = VisibilityTracker(self.spec)
         self._tracker = Tracker(config.tracking)
-        self.counts: dict[str, int] = {"network_failures": 0, "refine_failures": 0, "frames_without_images": 0}
+        self.counts: dict[str, int] = {
+            "network_failures": 0,
+            "refine_failures": 0,
+            "frames_without_images": 0,
+            "blank_images": 0,
+        }
 
     @staticmethod
     def from_config(
@@ -104,6 +111,7 @@ class Pipeline:
                 threads=config.network.threads,
                 precision=config.network.precision,
                 cache_dir=config.network.cache_dir or None,
+                max_cameras=config.network.max_cameras,
             )
             network = OccupancyNetworkRunner(
                 engine,
@@ -165,7 +173,7 @@ class Pipeline:
                 network = self._perceive(frame)
             detections = self._detections(frame, network)
             with _timed(timing, "visibility"):
-                occupancy = self._occupancy(frame, network)
+                occupancy = self._occupancy(self._without_blank_images(frame), network)
             with _timed(timing, "predict"):
                 predictions = self._tracker.predict(frame.stamp_ns)
             with _timed(timing, "refine"):
@@ -188,6 +196,15 @@ class Pipeline:
             tentative=tuple(self._tracker.tentative()),
         )
 
+    def _without_blank_images(self, frame: RigFrame) -> RigFrame:
+        """The frame without covered, saturated or dead cameras: nothing is free because of what they don't see."""
+        blank = [name for name, image in frame.images.items() if is_blank(image.image)]
+        if not blank:
+            return frame
+        self.counts["blank_images"] += len(blank)
+        shown = {name: image for name, image in frame.images.items() if name not in blank}
+        return replace(frame, images=shown, missing=(*frame.missing, *blank))
+
     def _perceive(self, frame: RigFrame) -> NetworkOutput | None:
         if self._network is None or not frame.images:
             return None
@@ -209,6 +226,9 @@ class Pipeline:
         if network is None:
             return None
         seen = self._visibility.update(frame, network.class_id != FREE)
+        if network.unsure is not None:
+            # Neither occupied nor surely free: planners must treat it as a place that nobody looked at.
+            seen[network.unsure] = NEVER_SEEN
         return OccupancyGrid(self.spec, network.class_id, network.probability, seen)
 
     def _refine(

@@ -189,6 +189,7 @@ class NetworkOutput:
         image_objects: camera name -> (9, h, w) float32, what each image cell says of the object that it shows
             (occupancy.network_spec.OBJECT_CHANNELS); empty if the network doesn't say.
         image_features: camera name -> (C, h, w) float32 encoder features, empty if not exported.
+        unsure: (X, Y, Z) bool, voxels of which the network can't tell whether they are free; None: it can of all.
     """
 
     spec: GridSpec
@@ -198,6 +199,7 @@ class NetworkOutput:
     image_semantics: Mapping[str, np.ndarray] = field(default_factory=dict)
     image_objects: Mapping[str, np.ndarray] = field(default_factory=dict)
     image_features: Mapping[str, np.ndarray] = field(default_factory=dict)
+    unsure: np.ndarray | None = None
 
 
 STATE_NAMES = ("x", "y", "z", "length", "width", "height", "yaw")

@@ -10,7 +10,7 @@ from airside_perception.errors import AirsideError
 from airside_perception.geometry import Camera, Rig, make_transform
 from airside_perception.pipeline import Pipeline, grid_spec
 from airside_perception.prior import ObjectPrior
-from airside_perception.records import CameraImage, Detection3D, RigFrame
+from airside_perception.records import SEEN_NOW, CameraImage, Detection3D, RigFrame
 from airside_perception.resources import share_path
 
 PERIOD_NS = 100_000_000
@@ -30,9 +30,10 @@ def two_cameras() -> Rig:
 
 
 def frame(index: int = 0, cameras: tuple[str, ...] = ("front", "rear")) -> RigFrame:
-    """A grey afternoon."""
+    """A grey afternoon over dark ground."""
     rig = two_cameras()
     grey = np.full((200, 320, 3), 120, np.uint8)
+    grey[100:] = 90
     images = {name: CameraImage(rig.cameras[name], grey, stamp(index)) for name in cameras}
     missing = tuple(name for name in rig.cameras if name not in cameras)
     return RigFrame(stamp(index), images, missing, np.eye(4))
@@ -78,7 +79,7 @@ def test_shipped_weights_fit_the_shipped_configuration(whole):
     assert (scene.occupancy.visibility == 2).any()
     assert set(scene.image_semantics) == {"front", "rear"}
     assert len(scene.estimates) == len(scene.detections)
-    assert whole.counts == {"network_failures": 0, "refine_failures": 0, "frames_without_images": 0}
+    assert whole.counts == {"network_failures": 0, "refine_failures": 0, "frames_without_images": 0, "blank_images": 0}
     assert whole.device_report()["refiner"] == "cpu"
 
 
@@ -100,6 +101,26 @@ def test_a_frame_without_images_is_counted_and_answered(whole):
     assert whole.counts["frames_without_images"] == 1
     assert scene.occupancy is None
     assert scene.detections == scene.estimates == scene.tracks == ()
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_blank_images_are_counted_and_see_nothing(whole, value):
+    """A covered, a broken or a blinded camera: no crash, nothing sure found, and nothing free because of it."""
+    good = frame()
+    covered = {n: replace(i, image=np.full_like(i.image, value)) for n, i in good.images.items()}
+    scene = whole.step(replace(good, images={**good.images, "rear": covered["rear"]}))
+    assert whole.counts["blank_images"] == 1
+    whole.reset()
+    without = whole.step(frame(cameras=("front",)))
+    seen, expected = scene.occupancy.visibility == SEEN_NOW, without.occupancy.visibility == SEEN_NOW
+    behind = grid_spec(whole.config).centers()[..., 0] < -5.0
+    assert expected.any()
+    assert not (seen & behind).any()
+    whole.reset()
+    scene = whole.step(replace(good, images=covered))
+    assert whole.counts["blank_images"] == 3
+    assert not (scene.occupancy.visibility == SEEN_NOW).any()
+    assert all(detection.score < 0.5 for detection in scene.detections)
 
 
 def test_an_engine_that_fails_is_counted_and_the_next_frame_goes_on(whole, monkeypatch, caplog):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,27 @@ def evaluate_detections(
         {"map": mean over the classes that the ground truth has, or None,
         "per_class": {class: {"ap": mean over distances, "ap_0.5m": ..., "recall_2m": ..., "objects": ...}}}.
     """
-    results = {"results": {str(stamp): _entries(stamp, items) for stamp, items in detections.items()}}
+    return evaluate_detection_sequences([(detections, ground_truth)], max_range)
+
+
+def evaluate_detection_sequences(
+    pairs: Iterable[tuple[Mapping[int, Sequence[Detection3D]], Mapping[str, Any]]], max_range: float | None = 50.0
+) -> dict[str, Any]:
+    """The same over several sequences: detections of all are ranked together, each matched in its own frame.
+
+    Args:
+        pairs: detections and ground truth of each sequence, as of `evaluate_detections`.
+        max_range: ground distance from the vehicle, metres; None: no limit.
+    """
+    by_class: dict[str, list[ScoredSequence]] = {}
+    for detections, ground_truth in pairs:
+        results = {"results": {str(stamp): _entries(stamp, items) for stamp, items in detections.items()}}
+        for name, sequence in scored_sequence(results, ground_truth, max_range, fill_gaps=False).items():
+            by_class.setdefault(name, []).append(sequence)
     per_class = {}
-    for name, sequence in scored_sequence(results, ground_truth, max_range, fill_gaps=False).items():
-        hits = {distance: _ranked_hits(sequence, distance) for distance in DISTANCES}
-        objects = sum(len(frame) for frame in sequence.truth)
+    for name, sequences in by_class.items():
+        hits = {distance: _ranked_hits(sequences, distance) for distance in DISTANCES}
+        objects = sum(len(frame) for sequence in sequences for frame in sequence.truth)
         precision = {f"ap_{d:g}m": average_precision(found, objects) for d, found in hits.items()}
         recall = float(np.sum(hits[2.0]) / objects)
         per_class[name] = {"ap": sum(precision.values()) / len(DISTANCES), **precision}
@@ -75,10 +91,11 @@ def _entries(stamp: int, detections: Sequence[Detection3D]) -> list[dict[str, An
     ]
 
 
-def _ranked_hits(sequence: ScoredSequence, limit: float) -> np.ndarray:
+def _ranked_hits(sequences: Sequence[ScoredSequence], limit: float) -> np.ndarray:
     """(N,) bool, best detection first; those near ground truth that is not scored are left out."""
     scored: list[tuple[float, bool]] = []
-    for truth, predictions, ignored in zip(sequence.truth, sequence.predictions, sequence.ignored, strict=True):
+    frames = [frame for each in sequences for frame in zip(each.truth, each.predictions, each.ignored, strict=True)]
+    for truth, predictions, ignored in frames:
         distance = ground_distance(predictions.boxes, truth.boxes)
         excused = np.any(ground_distance(predictions.boxes, ignored) < limit, axis=1)
         free = np.ones(len(truth), bool)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airside_perception.evaluation.detection_metrics import evaluate_detections
+from airside_perception.evaluation.detection_metrics import evaluate_detection_sequences
 from airside_perception.evaluation.occupancy_metrics import ConfusionAccumulator, RayIouAccumulator, ray_origins
 from airside_perception.evaluation.render_metrics import RenderAccumulator
 from airside_perception.evaluation.results_format import make_results
@@ -132,10 +132,11 @@ def summarize(parts: Sequence[SequenceScores], max_range: float) -> dict[str, An
 
 
 def _detection(parts: Sequence[SequenceScores], max_range: float) -> dict[str, Any] | None:
-    """Average precision of a single sequence; sequences share stamps, so several are not pooled."""
-    if len(parts) != 1 or parts[0].truth is None or not any(parts[0].detections.values()):
+    """Average precision over all sequences; None where nothing was detected or nothing is known."""
+    pairs = [(part.detections, part.truth.tracks) for part in parts if part.truth is not None]
+    if not any(any(detections.values()) for detections, _ in pairs):
         return None
-    return evaluate_detections(parts[0].detections, parts[0].truth.tracks, max_range)
+    return evaluate_detection_sequences(pairs, max_range)
 
 
 def _occupancy(confusion: ConfusionAccumulator, rays: RayIouAccumulator, ray_frames: int) -> dict[str, Any] | None:

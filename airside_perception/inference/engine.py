@@ -68,6 +68,7 @@ def load_engine(
     threads: int = 0,
     precision: str = "fp32",
     cache_dir: str | Path | None = None,
+    max_cameras: int = 8,
 ) -> Engine:
     """Load an ONNX file with the runtime asked for.
 
@@ -76,8 +77,9 @@ def load_engine(
         runtime: "onnxruntime" (CPU, or CUDA where its provider is installed), "tensorrt", or "auto"
             (TensorRT where it and a GPU are at hand, else ONNX Runtime).
         threads: CPU threads of ONNX Runtime; 0 lets it choose.
-        precision: "fp32" or "fp16"; TensorRT only.
+        precision: "fp32", "fp16" or "int8"; TensorRT only, ONNX Runtime computes as the file says.
         cache_dir: where built TensorRT plans are kept; None: ~/.cache/airside_perception/engines.
+        max_cameras: largest camera count of a TensorRT plan; ONNX Runtime takes any.
 
     Raises:
         AirsideError: missing or unreadable file, unknown or missing runtime.
@@ -92,7 +94,7 @@ def load_engine(
     if runtime == "tensorrt" or (runtime == "auto" and _tensorrt_at_hand()):
         from airside_perception.inference.tensorrt_engine import TensorRTEngine
 
-        return TensorRTEngine(path, precision=precision, cache_dir=cache_dir)
+        return TensorRTEngine(path, precision=precision, cache_dir=cache_dir, max_cameras=max_cameras)
     from airside_perception.inference.onnxruntime_engine import OnnxRuntimeEngine
 
     return OnnxRuntimeEngine(path, threads=threads)

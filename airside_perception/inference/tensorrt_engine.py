@@ -25,10 +25,10 @@ from airside_perception.resources import file_digest
 
 logger = logging.getLogger(__name__)
 
-FREE_SIZE_PROFILE = (1, 6, 8)
-"""Smallest, usual and largest value of an input's free sizes (the camera count)."""
+USUAL_CAMERAS, MOST_CAMERAS = 6, 8
+"""Camera counts that plans are made fastest for, and made for at most unless told otherwise."""
 
-PARITY = {"fp32": (1e-2, 1e-2, 0.002), "fp16": (5e-2, 5e-2, 0.02)}
+PARITY = {"fp32": (1e-2, 1e-2, 0.002), "fp16": (5e-2, 5e-2, 0.02), "int8": (5e-2, 5e-2, 0.05)}
 """Absolute and relative tolerance and allowed share of outliers, see engine_cache.check_parity."""
 
 
@@ -68,22 +68,34 @@ class TensorRTEngine:
 
     Args:
         path: .onnx file.
-        precision: "fp32" or "fp16".
+        precision: "fp32", "fp16", or "int8" for a file with Q/DQ nodes (`airside build-engine --precision int8`).
         cache_dir: folder of the plans, None for the default.
+        max_cameras: largest camera count that the plan takes.
 
     Raises:
         AirsideError: no TensorRT, a network it can't build, or (EngineMismatchError) a plan that answers wrongly.
     """
 
-    def __init__(self, path: str | Path, precision: str = "fp32", cache_dir: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        precision: str = "fp32",
+        cache_dir: str | Path | None = None,
+        max_cameras: int = MOST_CAMERAS,
+    ) -> None:
         if precision not in PARITY:
             raise AirsideError(f"network.precision: expected one of {', '.join(PARITY)}, got {precision!r}")
         self._path, self._precision = Path(path), precision
         self._tensorrt, self._driver = import_runtime()
         self._logger = self._tensorrt.Logger(self._tensorrt.Logger.WARNING)
         self._reference = OnnxRuntimeEngine(path, device="cpu")
+        if precision == "int8" and self._reference.metadata.get("precision") != "int8":
+            raise AirsideError(
+                f"{path}: int8 needs a quantised ONNX file, this one isn't; make it with "
+                "`airside build-engine --precision int8`"
+            )
         self._cache = EngineCache(cache_dir)
-        self._shapes = profile_shapes(self._reference.input_specs)
+        self._shapes = profile_shapes(self._reference.input_specs, max_cameras)
         self._engine = self._cache.get(self._key(), self._build, self._deserialize, self._verify)
         self._open(self._engine)
 
@@ -108,6 +120,7 @@ class TensorRTEngine:
         check_inputs(self._path.name, self.input_specs, inputs)
         for spec in self.input_specs:
             array = np.ascontiguousarray(inputs[spec.name])
+            self._check_size(spec.name, array.shape)
             self._context.set_input_shape(spec.name, tuple(array.shape))
             host, device = self._buffer(spec.name, array.nbytes)
             np.copyto(host[: array.nbytes], array.reshape(-1).view(np.uint8))
@@ -132,6 +145,15 @@ class TensorRTEngine:
             .copy()
             for spec in self.output_specs
         }
+
+    def _check_size(self, name: str, shape: tuple[int, ...]) -> None:
+        largest = self._shapes[name][-1]
+        if any(have > most for have, most in zip(shape, largest, strict=True)):
+            raise AirsideError(
+                f"{self._path.name}: input {name!r}: this engine was built for at most {largest[0]} cameras, got "
+                f"{shape[0]}; set network.max_cameras={shape[0]} and build it again with "
+                f"`airside build-engine --max-cameras {shape[0]}`"
+            )
 
     def _open(self, engine: Any) -> None:
         self._context = engine.create_execution_context()
@@ -160,19 +182,18 @@ class TensorRTEngine:
     def _build(self) -> bytes:
         trt = self._tensorrt
         major = int(str(trt.__version__).split(".")[0])
-        if self._precision == "fp16" and major >= 11:
-            # Version 11 types strongly: precision comes from the ONNX file, there is no builder flag.
-            raise AirsideError(
-                "network.precision: TensorRT 11 takes fp16 only from an fp16 ONNX file; use fp32 or TensorRT 10"
-            )
+        # Version 11 types strongly: precision comes from the ONNX file and there are no builder flags for it.
+        typed_fp16 = self._precision == "fp16" and major >= 11
+        content = half_typed(self._path) if typed_fp16 else self._path.read_bytes()
         builder = trt.Builder(self._logger)
-        network = builder.create_network(0)
+        strongly = self._precision == "int8" and major == 10
+        network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED) if strongly else 0)
         parser = trt.OnnxParser(network, self._logger)
-        if not parser.parse(self._path.read_bytes()):
+        if not parser.parse(content):
             reason = parser.get_error(0) if parser.num_errors else "unknown reason"
             raise AirsideError(f"{self._path}: TensorRT can't parse it ({reason}); use network.runtime=onnxruntime")
         config = builder.create_builder_config()
-        if self._precision == "fp16":
+        if self._precision == "fp16" and not typed_fp16:
             config.set_flag(trt.BuilderFlag.FP16)
         profile = builder.create_optimization_profile()
         for name, shapes in self._shapes.items():
@@ -208,12 +229,31 @@ class TensorRTEngine:
         check_parity(self._reference.run(inputs), self.run(inputs), absolute, relative, share)
 
 
-def profile_shapes(specs: tuple[TensorSpec, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
-    """Input name -> (smallest, usual, largest) shape; free sizes take FREE_SIZE_PROFILE."""
+def half_typed(path: Path) -> bytes:
+    """An ONNX file whose arithmetic is float16, with inputs and outputs as they were.
+
+    Raises:
+        AirsideError: the converter's packages are missing.
+    """
+    try:
+        onnx = importlib.import_module("onnx")
+        converter = importlib.import_module("onnxruntime.transformers.float16")
+    except ImportError as error:
+        raise AirsideError(
+            f"network.precision: TensorRT 11 takes fp16 only from an fp16 ONNX file, and making one needs the package "
+            f"onnx ({error}); install it, use fp32 or TensorRT 10"
+        ) from error
+    model = converter.convert_float_to_float16(onnx.load(str(path)), keep_io_types=True)
+    return bytes(model.SerializeToString())
+
+
+def profile_shapes(
+    specs: tuple[TensorSpec, ...], max_cameras: int = MOST_CAMERAS
+) -> dict[str, tuple[tuple[int, ...], ...]]:
+    """Input name -> (smallest, usual, largest) shape; the free size is the camera count."""
+    counts = (1, min(USUAL_CAMERAS, max_cameras), max_cameras)
     return {
-        spec.name: tuple(
-            tuple(free if isinstance(size, str) else size for size in spec.shape) for free in FREE_SIZE_PROFILE
-        )
+        spec.name: tuple(tuple(free if isinstance(size, str) else size for size in spec.shape) for free in counts)
         for spec in specs
     }
 

@@ -11,6 +11,7 @@ from airside_perception.errors import AirsideError
 from airside_perception.geometry.boxes import transform_boxes
 from airside_perception.geometry.cameras import Camera
 from airside_perception.inference.engine import Engine
+from airside_perception.occupancy.calibration import Calibration
 from airside_perception.occupancy.decoding import decode_centers
 from airside_perception.occupancy.lifting import LiftingTables, build_lifting_tables
 from airside_perception.occupancy.network_io import read_network_spec
@@ -19,6 +20,9 @@ from airside_perception.records import CameraImage, Detection3D, GridSpec, Netwo
 
 TABLE_CACHE_SIZE = 16
 """Lifting tables kept: the whole rig and its sets with missing cameras."""
+
+BLANK_SPREAD = 1.5
+"""Grey levels: an image whose pixels spread less shows nothing. Sensors at night spread more by their noise alone."""
 
 
 class OccupancyNetworkRunner:
@@ -30,6 +34,8 @@ class OccupancyNetworkRunner:
         score_threshold: least score of a detection.
         occupancy_threshold: voxels above this probability count as occupied; None takes the
             value in the network's metadata.
+
+    Voxels between the metadata's `free_threshold` and the occupancy threshold are neither: the network can't tell.
 
     Raises:
         AirsideError: not an occupancy network of this version, or trained for another grid.
@@ -49,7 +55,9 @@ class OccupancyNetworkRunner:
                 f"grid: the network was trained for {self.spec.grid}, got {grid}; "
                 "change the grid.* options or train a network for it"
             )
+        self._calibration = Calibration.of_metadata(engine.metadata, "voxel")
         self._stored_threshold = float(engine.metadata.get("occupancy_threshold", 0.5))
+        self._free_threshold = float(engine.metadata.get("free_threshold", 1.0))
         self.set_thresholds(score_threshold, occupancy_threshold)
         self._tables: dict[tuple[bytes, ...], tuple[LiftingTables, np.ndarray]] = {}
 
@@ -79,8 +87,9 @@ class OccupancyNetworkRunner:
                 "slot_weight": tables.slot_weight,
             }
         )
-        probability = answer["probability"]
+        probability = self._calibration.apply(answer["probability"])
         occupied = probability > self.occupancy_threshold
+        unsure = ~occupied & (probability >= self._free_threshold)
         return NetworkOutput(
             spec=self.spec.grid,
             class_id=np.where(occupied, answer["class_id"], 0).astype(np.uint8),
@@ -88,6 +97,7 @@ class OccupancyNetworkRunner:
             detections=self._detections(answer["heatmap"], answer["boxes"], frame.odom_from_base),
             image_semantics={name: answer["semantics"][index] for index, name in enumerate(names)},
             image_objects={name: answer["objects"][index] for index, name in enumerate(names)},
+            unsure=unsure if self._free_threshold < 1.0 else None,
         )
 
     def _prepare(self, images: Sequence[CameraImage]) -> np.ndarray:
@@ -129,6 +139,12 @@ class OccupancyNetworkRunner:
             )
             for box, index, confidence in zip(in_odom, class_id, score, strict=True)
         )
+
+
+def is_blank(image: np.ndarray) -> bool:
+    """Whether an image (H, W, 3) uint8 is of one colour: a covered lens, a saturated or a dead sensor."""
+    some = image[::16, ::16].reshape(-1, 3)
+    return bool(len(some) == 0 or some.std(axis=0).max() < BLANK_SPREAD)
 
 
 def _calibration_bytes(camera: Camera) -> bytes:

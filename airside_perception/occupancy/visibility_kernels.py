@@ -80,6 +80,65 @@ def march_rays(
 
 
 @wp.kernel
+def carve_rays(
+    origins: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    directions: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    stops: wp.array(dtype=wp.float32),  # type: ignore[valid-type]
+    shape: wp.vec3i,
+    crossed: wp.array(dtype=wp.uint8),  # type: ignore[valid-type]
+):
+    """One thread per ray, in units of voxels: marks every voxel that the ray crosses before distance `stops`."""
+    ray = wp.tid()
+    origin = origins[ray]
+    direction = directions[ray]
+    enter = float(0.0)
+    leave = stops[ray]
+    for axis in range(3):
+        size = float(shape[axis])
+        if wp.abs(direction[axis]) < 1.0e-9:
+            if origin[axis] < 0.0 or origin[axis] >= size:
+                return
+        else:
+            first = (0.0 - origin[axis]) / direction[axis]
+            second = (size - origin[axis]) / direction[axis]
+            enter = wp.max(enter, wp.min(first, second))
+            leave = wp.min(leave, wp.max(first, second))
+    if enter >= leave:
+        return
+    start = origin + (enter + 1.0e-4) * direction
+    x = wp.clamp(int(wp.floor(start[0])), 0, shape[0] - 1)
+    y = wp.clamp(int(wp.floor(start[1])), 0, shape[1] - 1)
+    z = wp.clamp(int(wp.floor(start[2])), 0, shape[2] - 1)
+    step_x = wp.where(direction[0] > 0.0, 1, -1)
+    step_y = wp.where(direction[1] > 0.0, 1, -1)
+    step_z = wp.where(direction[2] > 0.0, 1, -1)
+    delta_x = 1.0 / wp.max(wp.abs(direction[0]), 1.0e-9)
+    delta_y = 1.0 / wp.max(wp.abs(direction[1]), 1.0e-9)
+    delta_z = 1.0 / wp.max(wp.abs(direction[2]), 1.0e-9)
+    next_x = wp.abs(float(x + wp.where(step_x > 0, 1, 0)) - origin[0]) * delta_x
+    next_y = wp.abs(float(y + wp.where(step_y > 0, 1, 0)) - origin[1]) * delta_y
+    next_z = wp.abs(float(z + wp.where(step_z > 0, 1, 0)) - origin[2]) * delta_z
+    running = bool(True)
+    while running:
+        crossed[(x * shape[1] + y) * shape[2] + z] = wp.uint8(1)
+        # The next face lies behind the end of the ray: its last voxel was marked.
+        if wp.min(wp.min(next_x, next_y), next_z) >= leave:
+            running = False
+        elif next_x <= next_y and next_x <= next_z:
+            x += step_x
+            next_x += delta_x
+            running = x >= 0 and x < shape[0]
+        elif next_y <= next_z:
+            y += step_y
+            next_y += delta_y
+            running = y >= 0 and y < shape[1]
+        else:
+            z += step_z
+            next_z += delta_z
+            running = z >= 0 and z < shape[2]
+
+
+@wp.kernel
 def copy_seen(
     target_from_query: wp.mat44,
     source: wp.array(dtype=wp.uint8),  # type: ignore[valid-type]

@@ -17,16 +17,21 @@ from torch import Tensor, nn
 from airside_perception.errors import AirsideError
 from airside_perception.inference.engine_cache import EngineMismatchError, check_parity
 from airside_perception.inference.onnxruntime_engine import OnnxRuntimeEngine
+from airside_perception.occupancy.calibration import Calibration
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES
 from airside_perception.occupancy.network_spec import CAMERA_SLOTS, NetworkSpec
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 from airside_perception.training.onnx_weights import halve_weights
+from airside_perception.training.supervision import current_name
 
 logger = logging.getLogger(__name__)
 
 OPSET = 17
 """Old enough for the TensorRT of JetPack, new enough for everything used here."""
+
+OPSETS = range(16, 21)
+"""What the exporter writes and ONNX Runtime and TensorRT read; older ones lack operators that are used here."""
 
 HALF_TOLERANCE = 2e-2
 """Largest difference from torch once the weights are rounded to float16 (relative above 1)."""
@@ -84,6 +89,7 @@ def export_network(
     extra: Mapping[str, str] | None = None,
     tolerance: float = 1e-3,
     half_weights: bool = True,
+    opset: int = OPSET,
 ) -> float:
     """Write `network` as ONNX, check it against torch, embed the metadata.
 
@@ -94,13 +100,17 @@ def export_network(
         tolerance: largest difference of ONNX Runtime from torch (relative above 1).
         half_weights: store the weights as float16, which halves the file, unless answers then differ by more than
             HALF_TOLERANCE.
+        opset: version of the ONNX operators, one of OPSETS.
 
     Returns:
         The occupancy-probability difference that was measured on the file as written.
 
     Raises:
+        AirsideError: an opset that isn't supported.
         EngineMismatchError: (AirsideError) ONNX Runtime answers differently; the file is removed.
     """
+    if opset not in OPSETS:
+        raise AirsideError(f"opset: expected {OPSETS[0]} to {OPSETS[-1]}, got {opset}")
     path = Path(path)
     exported = ExportedNetwork(network).eval()
     example = example_inputs(network.spec, cameras=2)
@@ -114,7 +124,7 @@ def export_network(
             input_names=list(INPUT_NAMES),
             output_names=list(OUTPUT_NAMES),
             dynamic_axes={name: {0: "cameras"} for name in ("images", "geometry", "semantics", "objects")},
-            opset_version=OPSET,
+            opset_version=opset,
             dynamo=False,
         )
     try:
@@ -186,7 +196,7 @@ def example_inputs(spec: NetworkSpec, cameras: int, seed: int = 0) -> dict[str, 
 
 
 def export_checkpoint(
-    checkpoint: str | Path, path: str | Path, model_card: str | Path | None = None
+    checkpoint: str | Path, path: str | Path, model_card: str | Path | None = None, opset: int = OPSET
 ) -> dict[str, float]:
     """Export a checkpoint; scores and options go into the metadata and, if asked for, a model card.
 
@@ -197,16 +207,28 @@ def export_checkpoint(
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     finite = {name: value for name, value in scores.items() if np.isfinite(value)}
     extra = {
-        "contract": str(state.get("contract", "")),
-        "occupancy_threshold": f"{finite.get('threshold', 0.5):g}",
+        "contract": current_name(str(state.get("contract", ""))),
+        "supervision": str(state.get("supervision", state.get("contract", ""))),
+        **_thresholds(finite),
         "validation": json.dumps(finite, sort_keys=True),
         "steps": str(state.get("steps", 0)),
     }
-    parity = export_network(network, path, extra)
+    parity = export_network(network, path, extra, opset=opset)
     if model_card is not None:
-        write_model_card(model_card, Path(path), network, extra, finite)
+        write_model_card(model_card, Path(path), network, {**extra, "opset": str(opset)}, finite)
     logger.info("%s: %.1f MB, parity %.1e", path, Path(path).stat().st_size / 1e6, parity)
     return {**scores, "parity": parity}
+
+
+def _thresholds(scores: Mapping[str, float]) -> dict[str, str]:
+    """Metadata that the runner decodes voxels by; validation scores may lack any of it."""
+    calibration = Calibration(scores.get("voxel_temperature", 1.0), scores.get("voxel_bias", 0.0))
+    occupied = float(calibration.apply(np.array([scores.get("threshold", 0.5)]))[0])
+    return {
+        **calibration.to_metadata("voxel"),
+        "occupancy_threshold": f"{occupied:.4g}",
+        "free_threshold": f"{min(scores.get('free_threshold', 1.0), occupied):.4g}",
+    }
 
 
 def write_model_card(
@@ -220,12 +242,16 @@ def write_model_card(
         "",
         "Images of any surround rig to semantic voxels, 3D detections and 2D semantics of an airport apron.",
         "",
-        f"- Parameters: {parameters / 1e6:.2f} million; file {model.stat().st_size / 1e6:.1f} MB; ONNX opset {OPSET}.",
+        f"- Parameters: {parameters / 1e6:.2f} million; file {model.stat().st_size / 1e6:.1f} MB; "
+        f"ONNX opset {extra['opset']}.",
         f"- Images: {spec.image_size[0]}x{spec.image_size[1]} per camera, any number of cameras.",
         f"- Grid: origin {spec.grid.origin} m, voxel {spec.grid.voxel_size} m, shape {spec.grid.shape}, base_link.",
-        f"- Supervision contract: `{extra['contract']}`; generated scenes of the training asset families only.",
+        f"- Supervision contract: `{extra['supervision']}`: what the voxels learned from; image heads learned from",
+        "  depth and semantic images, the detection head from boxes.",
         f"- Training: {extra['steps']} steps.",
-        f"- Voxels count as occupied above probability {extra['occupancy_threshold']} (chosen on validation samples).",
+        f"- Voxels count as occupied above probability {extra['occupancy_threshold']} and as free below "
+        f"{extra['free_threshold']}, between them as unknown; probabilities are calibrated with temperature "
+        f"{extra['voxel_temperature']} and bias {extra['voxel_bias']} (all chosen on validation samples).",
         "",
         "Validation (held-out seeds of the validation asset families; voxels that a camera observes):",
         "",

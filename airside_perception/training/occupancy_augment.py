@@ -45,6 +45,7 @@ def mirror(sample: TrainingSample, grid: GridSpec) -> TrainingSample:
         observed=np.ascontiguousarray(sample.observed[:, ::-1]),
         boxes=boxes,
         box_velocity=sample.box_velocity * np.array([1, -1], sample.box_velocity.dtype),
+        adjacent=tuple(frame.mirrored([mirror_camera(c) for c in frame.cameras]) for frame in sample.adjacent),
     )
 
 
@@ -78,6 +79,7 @@ def turn(sample: TrainingSample, grid: GridSpec, quarters: int) -> TrainingSampl
         observed=np.ascontiguousarray(np.rot90(sample.observed, quarters)),
         boxes=boxes,
         box_velocity=(sample.box_velocity @ rotation.T).astype(sample.box_velocity.dtype),
+        adjacent=tuple(frame.moved(pose) for frame in sample.adjacent),
     )
 
 

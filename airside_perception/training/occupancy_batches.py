@@ -14,16 +14,23 @@ from torch import Tensor
 from airside_perception.occupancy.lifting import build_lifting_tables
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.occupancy.pixel_geometry import pixel_geometry
+from airside_perception.training.label_rays import LabelRays, draw_rays
 from airside_perception.training.occupancy_augment import augment
 from airside_perception.training.occupancy_crops import CropBatch, crop_sample, make_crop_batch
 from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample, resize_sample
 from airside_perception.training.occupancy_pixel_targets import object_targets
 from airside_perception.training.occupancy_targets import center_targets, depth_target, voxel_coverage
+from airside_perception.training.ray_votes import query_voxels
+from airside_perception.training.rendering_losses import RayBatch
+from airside_perception.training.supervision import Supervision
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B samples, N images in all; shapes as in OccupancyNetwork.forward, CenterTargets and TrainingSample."""
+    """B samples, N images in all; shapes as in OccupancyNetwork.forward, CenterTargets and TrainingSample.
+
+    `occupancy` and `observed` are what the supervision contract says of the voxels: labels, or the votes of rays.
+    """
 
     images: Tensor
     geometry: Tensor
@@ -42,6 +49,7 @@ class Batch:
     objects: Tensor
     object_weight: Tensor
     kinds: Tensor
+    rays: RayBatch
 
     def network_inputs(self) -> tuple[Tensor, ...]:
         """The arguments of OccupancyNetwork.forward."""
@@ -51,14 +59,30 @@ class Batch:
         return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
-def make_batch(samples: Sequence[TrainingSample], spec: NetworkSpec) -> Batch:
-    """Stack samples (of any camera counts) and build their tables and targets."""
+def make_batch(
+    samples: Sequence[TrainingSample],
+    spec: NetworkSpec,
+    supervision: Supervision | None = None,
+    random: np.random.Generator | None = None,
+) -> Batch:
+    """Stack samples (of any camera counts) and build their tables and targets.
+
+    Args:
+        samples: B samples with images of the spec's size.
+        spec: network spec.
+        supervision: contract of the voxels; None: their labels.
+        random: draws rays; only contracts with rays need it.
+    """
+    supervision = supervision or Supervision()
+    random = random or np.random.default_rng(0)
     tables = [build_lifting_tables(sample.cameras, spec) for sample in samples]
     coverage = [voxel_coverage(spec, table.covered) for table in tables]
     centers = [
         center_targets(sample, spec, np.any(cover, axis=2)) for sample, cover in zip(samples, coverage, strict=True)
     ]
     objects = [object_targets(sample) for sample in samples]
+    rays = [draw_rays(sample, supervision, random) for sample in samples] if supervision.uses_rays else []
+    voxels = [_voxel_targets(sample, spec, supervision, rays[i : i + 1]) for i, sample in enumerate(samples)]
     offsets = np.cumsum([0] + [len(sample.cameras) for sample in samples])[:-1]
 
     def stack(arrays: Sequence[np.ndarray]) -> Tensor:
@@ -78,15 +102,51 @@ def make_batch(samples: Sequence[TrainingSample], spec: NetworkSpec) -> Batch:
         slot_weight=stack([table.slot_weight for table in tables]),
         depth=torch.from_numpy(np.concatenate([depth_target(sample.depth) for sample in samples])),
         semantic=torch.from_numpy(np.concatenate([sample.semantic for sample in samples])),
-        occupancy=stack([sample.occupancy for sample in samples]),
-        observed=stack([sample.observed & cover for sample, cover in zip(samples, coverage, strict=True)]),
+        occupancy=stack([label for label, _ in voxels]),
+        observed=stack([known & cover for (_, known), cover in zip(voxels, coverage, strict=True)]),
         heatmap=stack([center.heatmap for center in centers]),
-        heatmap_mask=stack([center.heatmap_mask for center in centers]),
+        heatmap_mask=stack([c.heatmap_mask & s.boxes_known for c, s in zip(centers, samples, strict=True)]),
         boxes=stack([center.boxes for center in centers]),
         box_weight=stack([center.box_weight for center in centers]),
         objects=torch.from_numpy(np.concatenate([target for target, _, _ in objects])),
         object_weight=torch.from_numpy(np.concatenate([weight for _, weight, _ in objects])),
         kinds=torch.from_numpy(np.concatenate([kind for _, _, kind in objects])),
+        rays=_ray_batch(rays if supervision.renders else [], supervision.rendered_rays),
+    )
+
+
+def _voxel_targets(
+    sample: TrainingSample, spec: NetworkSpec, supervision: Supervision, rays: Sequence[LabelRays]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(X, Y, Z) uint8 labels and bool mask of the voxels that are asked directly under a contract.
+
+    Under `mixed`, labels win and votes add the voxels that have none.
+    """
+    label, known = sample.occupancy, sample.observed
+    if not supervision.uses_voxel_labels:
+        label, known = np.zeros(spec.grid.shape, np.uint8), np.zeros(spec.grid.shape, bool)
+    if supervision.queries:
+        voted, met = query_voxels(rays[0], spec.grid)
+        label, known = np.where(known, label, voted), known | met
+    return label, known
+
+
+def _ray_batch(rays: Sequence[LabelRays], limit: int) -> RayBatch:
+    """The first `limit` rays of each sample (they come in random order)."""
+    parts = [each.take(slice(limit)) for each in rays]
+
+    def join(arrays: Sequence[np.ndarray], width: tuple[int, ...] = ()) -> Tensor:
+        return torch.from_numpy(np.concatenate([np.zeros((0, *width), np.float32), *arrays]).astype(np.float32))
+
+    return RayBatch(
+        sample=torch.repeat_interleave(
+            torch.arange(len(parts)), torch.tensor([len(p) for p in parts], dtype=torch.long)
+        ),
+        origins=join([p.origins for p in parts], (3,)),
+        directions=join([p.directions for p in parts], (3,)),
+        distance=join([p.distance for p in parts]),
+        cosine=join([p.cosine for p in parts]),
+        label=join([p.label for p in parts]).long(),
     )
 
 
@@ -109,6 +169,7 @@ def stream_batches(
     seed: int,
     image_size: Callable[[], tuple[int, int] | None] | None = None,
     threads: int = 2,
+    supervision: Supervision | None = None,
 ) -> Iterator[Batch | CropBatch]:
     """Augmented batches without end, prepared in bursts while the training loop waits.
 
@@ -123,6 +184,7 @@ def stream_batches(
         image_size: asked before each burst, (width, height) of its images, or None for crops around objects; no
             function: the spec's size.
         threads: threads that prepare (OpenCV and numpy release the interpreter's lock).
+        supervision: contract of the voxels, see `make_batch`.
 
     Raises:
         AirsideError: the pool is empty or holds a broken file.
@@ -133,17 +195,22 @@ def stream_batches(
             size = image_size() if image_size is not None else spec.image_size
             count = batch_size if size is not None else CROP_SAMPLES * batch_size
             paths = [[pool.draw() for _ in range(count)] for _ in range(BURST)]
-            burst = list(workers.map(_prepare, paths, random.spawn(BURST), [spec] * BURST, [size] * BURST))
+            fixed = ([each] * BURST for each in (spec, size, supervision))
+            burst = list(workers.map(_prepare, paths, random.spawn(BURST), *fixed))
             while burst:
                 yield burst.pop(0)
 
 
 def _prepare(
-    paths: Sequence[Path], random: np.random.Generator, spec: NetworkSpec, size: tuple[int, int] | None
+    paths: Sequence[Path],
+    random: np.random.Generator,
+    spec: NetworkSpec,
+    size: tuple[int, int] | None,
+    supervision: Supervision | None,
 ) -> Batch | CropBatch:
     samples = [load_sample(path) for path in paths]
     if size is None:
         crops = [augment(crop_sample(sample, random), spec.grid, random) for sample in samples]
         return make_crop_batch(crops, spec)
     sized = [augment(resize_sample(sample, size), spec.grid, random) for sample in samples]
-    return make_batch(sized, replace(spec, image_size=size))
+    return make_batch(sized, replace(spec, image_size=size), supervision, random)

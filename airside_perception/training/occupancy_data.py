@@ -9,12 +9,14 @@ import time
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.cameras import Camera
+from airside_perception.training.adjacent_frames import AdjacentFrame
 
 REFRESH_SECONDS = 10.0
 """A pool of thousands of files takes longer to list than a sample takes to read."""
@@ -39,6 +41,8 @@ class TrainingSample:
         box_visibility: (M,) float32 visible fraction in the best camera.
         box_velocity: (M, 2) float32 m/s in base_link axes (over ground).
         box_kind: (M,) str, the generator's subtype; "" where unknown.
+        adjacent: label images of moments before and after, where there are some.
+        boxes_known: False where nobody labelled boxes: no box then means nothing.
     """
 
     images: np.ndarray
@@ -52,6 +56,8 @@ class TrainingSample:
     box_visibility: np.ndarray
     box_velocity: np.ndarray
     box_kind: np.ndarray
+    adjacent: tuple[AdjacentFrame, ...] = ()
+    boxes_known: bool = True
 
     def __post_init__(self) -> None:
         count, height, width = self.images.shape[:3]
@@ -97,6 +103,8 @@ def save_sample(path: str | os.PathLike[str], sample: TrainingSample, jpeg_quali
         box_visibility=sample.box_visibility.astype(np.float32),
         box_velocity=sample.box_velocity.astype(np.float32),
         box_kind=sample.box_kind.astype(np.str_),
+        boxes_known=np.array(sample.boxes_known),
+        **_adjacent_to_arrays(sample.adjacent),
     )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.write_bytes(buffer.getvalue())
@@ -121,7 +129,12 @@ def load_sample(path: str | os.PathLike[str]) -> TrainingSample:
         names = ("depth", "semantic", "occupancy", "boxes", "box_class", "box_visibility", "box_velocity", "box_kind")
         fields.setdefault("box_kind", np.full(len(fields["boxes"]), ""))
         return TrainingSample(
-            images=images, cameras=cameras, observed=observed, **{name: fields[name] for name in names}
+            images=images,
+            cameras=cameras,
+            observed=observed,
+            adjacent=_adjacent_from_arrays(fields),
+            boxes_known=bool(fields.get("boxes_known", True)),
+            **{name: fields[name] for name in names},
         )
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, cv2.error) as error:
         raise AirsideError(f"{path}: not a training sample ({error}); delete it or generate the pool again") from error
@@ -151,6 +164,31 @@ def _decode_jpeg(data: np.ndarray) -> np.ndarray:
     if image is None:
         raise ValueError("damaged JPEG")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _adjacent_to_arrays(frames: tuple[AdjacentFrame, ...]) -> dict[str, Any]:
+    """Entries of the file for frames of any camera counts; none without frames."""
+    if not frames:
+        return {}
+    cameras = [[_camera_to_dict(camera) for camera in frame.cameras] for frame in frames]
+    return {
+        "adjacent_cameras": np.frombuffer(json.dumps(cameras).encode(), np.uint8),
+        "adjacent_depth": np.concatenate([frame.depth for frame in frames]).astype(np.uint16),
+        "adjacent_semantic": np.concatenate([frame.semantic for frame in frames]).astype(np.uint8),
+        "adjacent_moving": np.concatenate([frame.moving for frame in frames]).astype(bool),
+    }
+
+
+def _adjacent_from_arrays(fields: dict[str, np.ndarray]) -> tuple[AdjacentFrame, ...]:
+    if "adjacent_cameras" not in fields:
+        return ()
+    frames, first = [], 0
+    for entries in json.loads(fields["adjacent_cameras"].tobytes()):
+        part = slice(first, first + len(entries))
+        layers = (fields[f"adjacent_{name}"][part] for name in ("depth", "semantic", "moving"))
+        frames.append(AdjacentFrame(tuple(_camera_from_dict(entry) for entry in entries), *layers))
+        first += len(entries)
+    return tuple(frames)
 
 
 def _camera_to_dict(camera: Camera) -> dict[str, object]:

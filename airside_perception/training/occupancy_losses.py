@@ -1,4 +1,4 @@
-"""Losses of the occupancy network under the `dense3d+2d` contract: voxel labels, depth and semantic images, boxes."""
+"""Losses of the occupancy network: voxels under a supervision contract, depth and semantic images, boxes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.training.object_kinds import object_kinds
 from airside_perception.training.occupancy_batches import Batch
 from airside_perception.training.occupancy_crops import CropBatch
+from airside_perception.training.rendering_losses import RENDER_WEIGHTS, rendering_terms
+from airside_perception.training.supervision import Supervision
 
 LOSS_WEIGHTS = {
     "voxel": 1.0,
@@ -24,6 +26,7 @@ LOSS_WEIGHTS = {
     "box": 0.5,
     "object": 0.5,
     "kind": 0.5,
+    **RENDER_WEIGHTS,
 }
 
 
@@ -58,11 +61,15 @@ class OccupancyLoss(nn.Module):
     Args:
         spec: network spec.
         weights: replaces entries of LOSS_WEIGHTS.
+        supervision: what voxels learn from; None: their labels.
     """
 
-    def __init__(self, spec: NetworkSpec, weights: dict[str, float] | None = None) -> None:
+    def __init__(
+        self, spec: NetworkSpec, weights: dict[str, float] | None = None, supervision: Supervision | None = None
+    ) -> None:
         super().__init__()
         self.spec = spec
+        self.supervision = supervision or Supervision()
         self.weights = {**LOSS_WEIGHTS, **(weights or {})}
         classes = len(spec.semantic_names)
         self.voxel_balance = ClassBalance(classes, power=0.4, limit=6.0)
@@ -71,8 +78,11 @@ class OccupancyLoss(nn.Module):
 
     def forward(self, output: RawOutput, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Returns: the weighted sum (scalar) and each unweighted term as a float."""
+        voxels, balance = output.voxels.float(), self.supervision.class_balance
+        asked = self.supervision.uses_voxel_labels or self.supervision.queries
         terms = {
-            **self._voxel_terms(output.voxels.float(), batch),
+            **(self._voxel_terms(voxels, batch) if asked else {}),
+            **(rendering_terms(voxels, batch.rays, self.spec.grid, balance) if self.supervision.renders else {}),
             **self._image_terms(output, batch),
             "heatmap": heatmap_loss(output.heatmap.float(), batch.heatmap, batch.heatmap_mask),
             "box": box_loss(output.boxes.float(), batch.boxes, batch.box_weight, BOX_HEADING),
@@ -103,7 +113,7 @@ class OccupancyLoss(nn.Module):
         observed = batch.observed.reshape(-1).nonzero()[:, 0]
         rows = logits.permute(0, 3, 4, 2, 1).reshape(-1, logits.shape[1]).index_select(0, observed)
         labels = batch.occupancy[batch.observed].long()
-        weight = self.voxel_balance.update(labels)[labels]
+        weight = self.voxel_balance.update(labels)[labels] if self._balanced() else torch.ones_like(rows[:, 0])
         occupied = labels > 0
         density = functional.binary_cross_entropy_with_logits(rows[:, 0], occupied.float(), reduction="none")
         log_class = functional.log_softmax(rows[:, 1:], dim=1)
@@ -115,6 +125,10 @@ class OccupancyLoss(nn.Module):
             "class": (picked * class_weight).sum() / class_weight.sum().clamp(min=1),
             "dice": dice_loss(joint, functional.one_hot(labels, rows.shape[1])[:, 1:].float()),
         }
+
+    def _balanced(self) -> bool:
+        """Voxel labels are always balanced; votes of rays unless the contract says otherwise."""
+        return self.supervision.uses_voxel_labels or self.supervision.class_balance
 
     def _semantic_term(self, logits: Tensor, labels: Tensor) -> Tensor:
         weight = self.semantic_balance.update(labels.reshape(-1))

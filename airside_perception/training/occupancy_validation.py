@@ -7,14 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from airside_perception.occupancy.calibration import Reliability
 from airside_perception.occupancy.decoding import decode_centers
 from airside_perception.occupancy.heading import decode_heading
 from airside_perception.occupancy.network import OccupancyNetwork, RawOutput
+from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.training.label_rays import draw_rays
 from airside_perception.training.occupancy_batches import make_batch
 from airside_perception.training.occupancy_data import TrainingSample
 from airside_perception.training.occupancy_targets import LEAST_VISIBILITY
+from airside_perception.training.ray_votes import query_voxels
+from airside_perception.training.supervision import Supervision
 
 OCCUPANCY_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+FREE_SHARE = 0.005
+"""Of voxels published free, at most this part may be occupied; two in three of it are used up on these samples."""
+
 MATCH_DISTANCE = 2.0
 """Metres on the ground between the centres of a detection and its object (nuScenes)."""
 
@@ -29,6 +37,7 @@ class ValidationScores:
         self.matched = np.zeros(len(object_classes), np.int64)
         self.predicted = np.zeros(len(object_classes), np.int64)
         self.truths = np.zeros(len(object_classes), np.int64)
+        self.reliability = Reliability()
         self.errors: list[np.ndarray] = []
         self.cell_errors: list[np.ndarray] = []
 
@@ -37,9 +46,23 @@ class ValidationScores:
     ) -> None:
         """(X, Y, Z) arrays: occupancy probability, class if occupied, true ids, mask."""
         labels = truth[observed]
+        self.reliability.add(probability[observed], labels > 0)
         for index, threshold in enumerate(OCCUPANCY_THRESHOLDS):
             guess = np.where(probability[observed] > threshold, class_id[observed], 0)
             self.voxels[index] += confusion(labels, guess, self.pixels.shape[0])
+
+    def _calibration(self) -> dict[str, float]:
+        """Temperature and bias of voxels, errors before and after, where "free" begins; empty without voxels."""
+        if not self.reliability.count.any():
+            return {}
+        calibration = self.reliability.fit()
+        return {
+            "voxel_temperature": calibration.temperature,
+            "voxel_bias": calibration.bias,
+            "calibration_error_before": _number(self.reliability.expected_error()),
+            "calibration_error": _number(self.reliability.expected_error(calibration)),
+            "free_threshold": self.reliability.threshold_for_share(FREE_SHARE / 1.5, calibration),
+        }
 
     def add_pixels(self, guess: np.ndarray, truth: np.ndarray) -> None:
         self.pixels += confusion(truth.reshape(-1), guess.reshape(-1), self.pixels.shape[0])
@@ -85,6 +108,7 @@ class ValidationScores:
             "threshold": OCCUPANCY_THRESHOLDS[best],
             "semantic_miou": float(np.nanmean(pixel_scores)),
         }
+        result.update(self._calibration())
         for index, name in enumerate(("ground", "aircraft", "gse", "person", "structure", "obstacle")):
             result[f"iou_{name}"] = float(voxel_scores[best][index])
         if self.cell_errors:
@@ -100,6 +124,14 @@ class ValidationScores:
         return result
 
 
+def _voxel_truth(sample: TrainingSample, observed: np.ndarray, spec: NetworkSpec) -> tuple[np.ndarray, np.ndarray]:
+    """(X, Y, Z) ids and mask to score voxels by: labels, or where a sample has none, what its label images say."""
+    if observed.any():
+        return sample.occupancy, observed
+    every = Supervision("2d", "query", auxiliary_rays=False, class_balance=False, rays=sample.depth.size)
+    return query_voxels(draw_rays(sample, every, np.random.default_rng(0)), spec.grid)
+
+
 def confusion(truth: np.ndarray, guess: np.ndarray, classes: int) -> np.ndarray:
     """(classes, classes) int64 counts, rows truth, columns guess."""
     return np.bincount(truth.astype(np.int64) * classes + guess, minlength=classes**2).reshape(classes, classes)
@@ -110,6 +142,10 @@ def intersection_over_union(matrix: np.ndarray) -> np.ndarray:
     hit = np.diag(matrix).astype(np.float64)
     union = matrix.sum(0) + matrix.sum(1) - hit
     return np.where(matrix.sum(1) > 0, hit / np.maximum(union, 1), np.nan)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _ratio(part: int, whole: int) -> float:
@@ -134,7 +170,8 @@ def validate(
             output = RawOutput(*(tensor.float().cpu() for tensor in network(*batch.network_inputs())))
         voxels = output.voxels[0].permute(0, 2, 3, 1)
         class_id = voxels[1:].argmax(0).numpy() + 1
-        scores.add_voxels(torch.sigmoid(voxels[0]).numpy(), class_id, sample.occupancy, batch.observed[0].cpu().numpy())
+        truth, observed = _voxel_truth(sample, batch.observed[0].cpu().numpy(), spec)
+        scores.add_voxels(torch.sigmoid(voxels[0]).numpy(), class_id, truth, observed)
         scores.add_objects(output.objects.numpy(), batch.objects.cpu().numpy(), batch.object_weight.cpu().numpy())
         scores.add_pixels(output.semantics.argmax(1).numpy(), sample.semantic)
         boxes, box_class, _ = decode_centers(

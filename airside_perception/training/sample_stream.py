@@ -28,14 +28,23 @@ class SampleGenerators:
         workers: number of processes; 0 does nothing.
         train_count, val_count: samples per split.
         assets: folder with own meshes that join the scenes; "": none.
+        adjacent_s: moments whose label images come along with training frames, see stream.training_samples.
     """
 
     def __init__(
-        self, pool: str | Path, spec: NetworkSpec, workers: int, train_count: int, val_count: int, assets: str = ""
+        self,
+        pool: str | Path,
+        spec: NetworkSpec,
+        workers: int,
+        train_count: int,
+        val_count: int,
+        assets: str = "",
+        adjacent_s: tuple[float, ...] = (),
     ) -> None:
         load_own_assets(assets or None)  # what is wrong with them shows now and not in a worker
         self._arguments = [
-            (str(pool), spec.to_json(), worker, workers, train_count, val_count, assets) for worker in range(workers)
+            (str(pool), spec.to_json(), worker, workers, train_count, val_count, assets, adjacent_s)
+            for worker in range(workers)
         ]
         self._processes: list[BaseProcess] = []
 
@@ -57,7 +66,14 @@ class SampleGenerators:
 
 
 def fill_pool(
-    pool: str, spec_json: str, worker: int, workers: int, train_count: int, val_count: int, assets: str = ""
+    pool: str,
+    spec_json: str,
+    worker: int,
+    workers: int,
+    train_count: int,
+    val_count: int,
+    assets: str = "",
+    adjacent_s: tuple[float, ...] = (),
 ) -> None:
     """Generate this worker's share of both splits (the body of one process)."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -70,15 +86,26 @@ def fill_pool(
         folder.mkdir(parents=True, exist_ok=True)
         for seed in range(worker, -(-count // frames), workers):
             if not (folder / f"{seed:06d}_{frames - 1}.npz").exists():
-                _write_scene(folder, spec, seed, split, frames, own)
+                moments = adjacent_s if split == "train" else ()
+                _write_scene(folder, spec, seed, split, frames, own, moments)
 
 
-def _write_scene(folder: Path, spec: NetworkSpec, seed: int, split: str, frames: int, own: Sequence[OwnAsset]) -> None:
+def _write_scene(
+    folder: Path,
+    spec: NetworkSpec,
+    seed: int,
+    split: str,
+    frames: int,
+    own: Sequence[OwnAsset],
+    adjacent_s: tuple[float, ...],
+) -> None:
     from airside_perception.training.occupancy_data import save_sample
     from airside_perception.training.stream import training_samples
 
     try:
-        samples = training_samples(seed, split, spec.grid, spec.image_size, frames, own_assets=own)
+        samples = training_samples(
+            seed, split, spec.grid, spec.image_size, frames, own_assets=own, adjacent_s=adjacent_s
+        )
         for index, sample in enumerate(samples):
             save_sample(folder / f"{seed:06d}_{index}.npz", sample)
     except Exception:  # one scene that can't be drawn must not end a training run of hours

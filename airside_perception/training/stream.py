@@ -16,10 +16,12 @@ from airside_perception.synth.frames import LabelledFrame, render_frame
 from airside_perception.synth.lighting import random_lighting
 from airside_perception.synth.own_assets import OwnAsset
 from airside_perception.synth.randomised_look import randomised_lighting, randomised_sensor
-from airside_perception.synth.raster_backend import RasterBackend
+from airside_perception.synth.raster_backend import ImageLayers, RasterBackend
 from airside_perception.synth.rigs import random_rig
 from airside_perception.synth.scenario import build_scene
+from airside_perception.synth.scene import Scene
 from airside_perception.synth.sensor import random_sensor
+from airside_perception.training.adjacent_frames import AdjacentFrame, moving_pixels
 from airside_perception.training.occupancy_data import LABEL_STRIDE, TrainingSample
 
 SCENE_SECONDS = 8.0
@@ -42,6 +44,7 @@ def training_samples(
     cameras: int | None = None,
     own_assets: Sequence[OwnAsset] = (),
     randomised_share: float = RANDOMISED_SHARE,
+    adjacent_s: Sequence[float] = (),
 ) -> Iterator[TrainingSample]:
     """Frames of one scene, each with its own rig, light and sensor.
 
@@ -57,6 +60,7 @@ def training_samples(
         cameras: cameras of each rig; None draws.
         own_assets: meshes from files that join in.
         randomised_share: training scenes whose look is far beyond realism; other splits stay realistic.
+        adjacent_s: moments, in seconds after each frame, whose label images come along (negative: before).
     """
     rng = np.random.default_rng([seed, 991])
     look = "randomised" if split == "train" and rng.random() < randomised_share else "realistic"
@@ -78,23 +82,45 @@ def training_samples(
         rig = random_rig(rng, image_size, cameras)
         frame = render_frame(backend, scene, rig, time_s, rng, grid, occupancy=occupancy)
         occupancy = frame.occupancy
-        yield _to_sample(rig, frame)
+        adjacent = tuple(_adjacent(backend, scene, rig, frame, time_s + shift, rng) for shift in adjacent_s)
+        yield replace(_to_sample(rig, frame), adjacent=adjacent)
+
+
+def _adjacent(
+    backend: RasterBackend, scene: Scene, rig: Rig, now: LabelledFrame, time_s: float, rng: np.random.Generator
+) -> AdjacentFrame:
+    """Labels of another moment, seen from the vehicle's place at `now`."""
+    then = render_frame(backend, scene, rig, time_s, rng, None)
+    depth, semantic = _labels([then.layers[name] for name in rig.names])
+    base_from_odom = invert_transform(then.odom_from_base)
+    boxes = transform_boxes(base_from_odom, then.boxes)
+    velocity = np.array([o["velocity"][:2] for o in then.objects]).reshape(-1, 2)
+    moving = moving_pixels(tuple(rig.cameras.values()), depth, semantic, boxes, velocity)
+    frame = AdjacentFrame(tuple(rig.cameras.values()), depth, semantic, moving)
+    return frame.moved(invert_transform(now.odom_from_base) @ then.odom_from_base)
+
+
+def _labels(layers: Sequence[ImageLayers]) -> tuple[np.ndarray, np.ndarray]:
+    """Depth in centimetres and semantics at the stride of labels."""
+    half = LABEL_STRIDE // 2
+    centimetres = [np.clip(np.round(each.depth * 100), 0, 65535).astype(np.uint16) for each in layers]
+    depth = np.stack([c[half::LABEL_STRIDE, half::LABEL_STRIDE] for c in centimetres])
+    return depth, np.stack([each.semantic[half::LABEL_STRIDE, half::LABEL_STRIDE] for each in layers])
 
 
 def _to_sample(rig: Rig, frame: LabelledFrame) -> TrainingSample:
     assert frame.occupancy is not None
     assert frame.observed is not None
-    half = LABEL_STRIDE // 2
     layers = [frame.layers[name] for name in rig.names]
+    depth, semantic = _labels(layers)
     base_from_odom = invert_transform(frame.odom_from_base)
     velocity = np.array([o["velocity"][:2] for o in frame.objects], np.float32).reshape(-1, 2)
     rotation = base_from_odom[:2, :2].astype(np.float32)
-    centimetres = [np.clip(np.round(each.depth * 100), 0, 65535).astype(np.uint16) for each in layers]
     return TrainingSample(
         images=np.stack([each.rgb for each in layers]),
         cameras=tuple(rig.cameras.values()),
-        depth=np.stack([c[half::LABEL_STRIDE, half::LABEL_STRIDE] for c in centimetres]),
-        semantic=np.stack([each.semantic[half::LABEL_STRIDE, half::LABEL_STRIDE] for each in layers]),
+        depth=depth,
+        semantic=semantic,
         occupancy=frame.occupancy,
         observed=frame.observed,
         boxes=transform_boxes(base_from_odom, frame.boxes).astype(np.float32),

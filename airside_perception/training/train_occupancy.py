@@ -11,7 +11,7 @@ import pickle
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -27,11 +27,13 @@ from airside_perception.training.occupancy_data import SamplePool, TrainingSampl
 from airside_perception.training.occupancy_losses import OccupancyLoss
 from airside_perception.training.occupancy_validation import validate
 from airside_perception.training.sample_stream import SampleGenerators
+from airside_perception.training.supervision import Supervision, current_name
+from airside_perception.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-CONTRACT = "dense3d+2d"
-"""Supervision of this version: voxel labels and boxes, and depth and semantic images."""
+ADJACENT_S = (-0.8, 0.8)
+"""Moments, seconds from a generated frame, whose labels give auxiliary rays."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class TrainingOptions:
         small_share: part of the budget after it, spent on images of half the size, which cost a quarter.
         initial: checkpoint of an earlier run whose averaged weights start this one, wherever names and
             shapes agree (a changed head starts anew); "": random weights.
+        contract, ray_terms, auxiliary_rays, dynamic_masks, class_balance, rays, rendered_rays: see
+            supervision.Supervision.
     """
 
     pool: str
@@ -84,6 +88,22 @@ class TrainingOptions:
     crop_mix: float = 0.3
     small_share: float = 0.25
     initial: str = ""
+    contract: str = "dense3d"
+    ray_terms: str = "both"
+    auxiliary_rays: bool = True
+    dynamic_masks: bool = True
+    class_balance: bool = True
+    rays: int = 38_400
+    rendered_rays: int = 2048
+
+    @property
+    def supervision(self) -> Supervision:
+        """What the voxels learn from.
+
+        Raises:
+            AirsideError: an unknown contract.
+        """
+        return Supervision(**{field.name: getattr(self, field.name) for field in fields(Supervision)})
 
 
 class OccupancyTrainer:
@@ -96,14 +116,18 @@ class OccupancyTrainer:
         # Each camera count is another tensor shape, and oneDNN compiles its kernels per shape: with the
         # default of 1024 entries they push each other out and are compiled again at every step.
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")
-        self.device = torch.device(_pick_device(options.device))
+        self.device = torch.device(Workers.device_of(_pick_device(options.device)))
+        self.workers = Workers(self.device)
         network = OccupancyNetwork(spec).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: OccupancyNetwork = network
         if options.initial:
             logger.info("started from %s: %d tensors anew", options.initial, _load_matching(network, options.initial))
+        self.workers.start_alike([*network.parameters(), *network.buffers()])
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
-        self.loss = OccupancyLoss(spec).to(self.device)
-        learned = [*network.parameters(), *self.loss.parameters()]
+        self.supervision = options.supervision
+        self.loss = OccupancyLoss(spec, supervision=self.supervision).to(self.device)
+        self.workers.start_alike([*self.loss.parameters(), *self.loss.buffers()])
+        self._learned = learned = [*network.parameters(), *self.loss.parameters()]
         decayed = [p for p in learned if p.ndim > 1]
         plain = [p for p in learned if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -119,6 +143,11 @@ class OccupancyTrainer:
         by_time = self.elapsed_s / (60.0 * self.options.minutes)
         by_steps = self.steps / self.options.max_steps if self.options.max_steps else 0.0
         return min(1.0, max(by_time, by_steps))
+
+    def goes_on(self) -> bool:
+        """Whether the budget lasts for another step; the first process's clock counts for all."""
+        self.elapsed_s = self.workers.of_first(self.elapsed_s)
+        return self.progress < 1.0
 
     def image_size(self) -> tuple[int, int] | None:
         """(width, height) of the images to train on now; None: crops around objects."""
@@ -142,6 +171,7 @@ class OccupancyTrainer:
             raise AirsideError(f"training diverged at step {self.steps}: loss {terms}; lower the learning rate")
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
+        self.workers.average_gradients(self._learned)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0, foreach=True)
         self.optimizer.step()
         self.steps += 1
@@ -177,7 +207,8 @@ class OccupancyTrainer:
         """Write a checkpoint (atomically); `average` holds the weights to export."""
         state = {
             "spec": self.network.spec.to_json(),
-            "contract": CONTRACT,
+            "contract": self.supervision.contract,
+            "supervision": self.supervision.describe(),
             "kinds": list(object_kinds()),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -199,6 +230,12 @@ class OccupancyTrainer:
             raise AirsideError(f"{path}: checkpoint of another network spec; choose another --out or pass --no-resume")
         if state.get("kinds") != list(object_kinds()):
             raise AirsideError(f"{path}: made with other kinds of objects; start from it with --initial instead")
+        contract = current_name(state.get("contract", ""))
+        if contract != self.supervision.contract:
+            raise AirsideError(
+                f"{path}: trained under contract {contract!r}, expected {self.supervision.contract!r}; "
+                f"pass --contract {contract}, or start from it with --initial"
+            )
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -250,12 +287,21 @@ def train(spec: NetworkSpec, options: TrainingOptions) -> Path:
     if options.resume and checkpoint.exists():
         trainer.restore(checkpoint)
         logger.info("resumed at step %d, %.1f min", trainer.steps, trainer.elapsed_s / 60)
-    pool = SamplePool(Path(options.pool) / "train", options.seed + trainer.steps)
+    first = trainer.workers.first
+    pool = SamplePool(Path(options.pool) / "train", options.seed + trainer.steps + 7919 * trainer.workers.rank)
     with SampleGenerators(
-        options.pool, spec, options.generators, options.pool_limit, options.val_samples, options.assets
+        options.pool,
+        spec,
+        options.generators if first else 0,
+        options.pool_limit,
+        options.val_samples,
+        options.assets,
+        ADJACENT_S if trainer.supervision.uses_rays and options.auxiliary_rays else (),
     ):
         _wait_for_samples(pool, options.least_samples)
+        _check_labels(pool, trainer.supervision)
         _train_until_done(trainer, pool, options, out)
+    trainer.workers.close()
     return checkpoint
 
 
@@ -263,16 +309,21 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
     """Steps, reports, validations and checkpoints until the budget is used up."""
     spec, checkpoint = trainer.network.spec, out / "checkpoint.pt"
     log = TrainingLog(out / "log.csv")
-    batches = stream_batches(pool, spec, options.batch_size, options.seed + trainer.steps, trainer.image_size)
+    seed = options.seed + trainer.steps + 7919 * trainer.workers.rank
+    batches = stream_batches(pool, spec, options.batch_size, seed, trainer.image_size, supervision=trainer.supervision)
     recent: dict[str, list[float]] = {}
     count, last_report, last_save = 0, time.monotonic(), time.monotonic()
     best = -1.0
-    while trainer.progress < 1.0:
+    while trainer.goes_on():
         waited = time.monotonic()
         batch = next(batches)
-        trainer.elapsed_s += time.monotonic() - waited
+        waited = time.monotonic() - waited
         for name, value in trainer.step(batch).items():
             recent.setdefault(name, []).append(value)
+        trainer.elapsed_s += waited
+        if not trainer.workers.first:
+            recent.clear()
+            continue
         count += 1
         now = time.monotonic()
         finished = trainer.progress >= 1.0
@@ -295,6 +346,14 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
             logger.info("val at step %d (pool %d): %s", trainer.steps, pool.refresh(), _short(scores))
             trainer.elapsed_s += time.monotonic() - now
             last_save = last_report = time.monotonic()
+
+
+def _check_labels(pool: SamplePool, supervision: Supervision) -> None:
+    """Refuse a contract that the first samples have no labels for."""
+    if supervision.contract == "dense3d" and not any(load_sample(path).observed.any() for path in pool.paths()[:8]):
+        raise AirsideError(
+            f"{pool.folder}: contract dense3d needs voxel labels, the samples have none; use --contract 2d"
+        )
 
 
 def _wait_for_samples(pool: SamplePool, least: int) -> None:
@@ -359,7 +418,7 @@ class TrainingLog:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m airside_perception.training.train_occupancy --pool POOL --out DIR --minutes 60`."""
+    """`python -m airside_perception.training.train_occupancy --pool POOL --out DIR`; with torchrun: see workers.py."""
     import argparse
 
     parser = argparse.ArgumentParser(description="Train the occupancy network from a pool of samples.")

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from tracking_scenes import FRAME_NS, START_NS, ground_truth, truth_object
 
-from airside_perception.evaluation.detection_metrics import average_precision, evaluate_detections
+from airside_perception.evaluation.detection_metrics import (
+    average_precision,
+    evaluate_detection_sequences,
+    evaluate_detections,
+)
 from airside_perception.records import Detection3D
 
 
@@ -51,6 +55,21 @@ def test_second_detection_of_an_object_is_false():
     assert two["per_class"]["gse"]["ap_1m"] == pytest.approx(1.0 - 0.5 / 90 / 0.9)
     three = evaluate_detections(frames([detection("gse", 8, 0, 0.9), detection("gse", 5, 0, 0.5)]), truth)
     assert three["per_class"]["gse"]["ap_1m"] < 0.5
+
+
+def test_sequences_are_ranked_together_and_matched_apart():
+    """Two sequences with the same stamps: a sure false alarm in one stands before the hit in the other."""
+    first = ground_truth([[truth_object("t", "gse", 5, 0)]])
+    second = ground_truth([[truth_object("u", "gse", 20, 0)]])
+    right = [(frames([detection("gse", 5, 0, 0.6)]), first), (frames([detection("gse", 20, 0, 0.5)]), second)]
+    assert evaluate_detection_sequences(right)["map"] == pytest.approx(1.0)
+    assert evaluate_detection_sequences(right)["per_class"]["gse"]["objects"] == 2
+    swapped = [(right[1][0], first), (right[0][0], second)]
+    assert evaluate_detection_sequences(swapped)["map"] == 0.0
+    alarm = [(frames([detection("gse", 9, 9, 0.9), detection("gse", 5, 0, 0.6)]), first), right[1]]
+    # Ranked: false, true, true: precision 0, 1/2, 2/3 at recall 0, 1/2, 1.
+    expected = average_precision(np.array([False, True, True]), 2)
+    assert evaluate_detection_sequences(alarm)["per_class"]["gse"]["ap_1m"] == pytest.approx(expected)
 
 
 def test_unseen_and_far_objects_are_excused():

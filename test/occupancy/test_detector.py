@@ -4,7 +4,7 @@ from surround_cameras import surround_camera
 
 from airside_perception.errors import AirsideError
 from airside_perception.inference.engine import TensorSpec
-from airside_perception.occupancy.detector import OccupancyNetworkRunner
+from airside_perception.occupancy.detector import OccupancyNetworkRunner, is_blank
 from airside_perception.occupancy.heading import encode_heading
 from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES, read_network_spec
 from airside_perception.occupancy.network_spec import BOX_CHANNELS, OBJECT_CHANNELS
@@ -120,3 +120,35 @@ def test_thresholds_change_between_frames_and_none_is_the_stored_one(engine, rin
     assert runner.run(make_frame(ring)).class_id.sum() == 3
     runner.set_thresholds(0.1, None)
     assert runner.run(make_frame(ring)).class_id.sum() == 0
+
+
+def test_voxels_are_calibrated_and_unknown_between_free_and_occupied(engine, ring):
+    """logit(p) / 2 - 1: 0.9 becomes 0.525, 0.5 becomes 0.269, 0.1 becomes 0.109."""
+    engine.metadata |= {
+        "voxel_temperature": "2",
+        "voxel_bias": "-1",
+        "occupancy_threshold": "0.4",
+        "free_threshold": "0.2",
+    }
+    engine.probability[:3, 0, 0] = [0.9, 0.5, 0.1]
+    output = OccupancyNetworkRunner(engine).run(make_frame(ring))
+    assert output.probability[:3, 0, 0] == pytest.approx([0.525, 0.269, 0.109], abs=1e-3)
+    assert (output.class_id[:3, 0, 0] > 0).tolist() == [True, False, False]
+    assert output.unsure[:3, 0, 0].tolist() == [False, True, False]
+    engine.metadata["voxel_temperature"] = "0"
+    with pytest.raises(AirsideError, match="temperature above 0"):
+        OccupancyNetworkRunner(engine)
+
+
+def test_without_a_free_threshold_the_network_can_tell_of_all(engine, ring):
+    assert OccupancyNetworkRunner(engine).run(make_frame(ring)).unsure is None
+
+
+@pytest.mark.parametrize(("value", "blank"), [(0, True), (128, True), (255, True)])
+def test_images_of_one_colour_are_blank(value, blank):
+    image = np.full((200, 320, 3), value, np.uint8)
+    assert is_blank(image) is blank
+    noisy = np.clip(image + np.random.default_rng(0).normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+    assert not is_blank(noisy), "a sensor in the dark still has noise"
+    image[80:120] = 200 - value // 2
+    assert not is_blank(image)

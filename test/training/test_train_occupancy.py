@@ -1,12 +1,15 @@
 import csv
+from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from occupancy_samples import SPEC, drawn_sample
 
 from airside_perception.errors import AirsideError
 from airside_perception.inference import load_engine
+from airside_perception.occupancy.calibration import Calibration
 from airside_perception.occupancy.detector import OccupancyNetworkRunner
 from airside_perception.records import CameraImage, RigFrame
 from airside_perception.training.export import export_checkpoint, load_checkpoint
@@ -34,6 +37,7 @@ def trained(tmp_path_factory):
         learning_rate=8e-3,
         least_samples=3,
         val_samples=2,
+        checkpoint_minutes=1000.0,
     )
     train(SPEC, options)
     return root
@@ -64,8 +68,12 @@ def test_resumed_training_goes_on_where_it_stopped(trained):
 def test_export_runs_in_onnx_runtime_and_through_the_runner(trained, tmp_path):
     figures = export_checkpoint(trained / "run" / "checkpoint.pt", tmp_path / "o.onnx", tmp_path / "CARD.md")
     assert figures["parity"] < 1e-3
-    assert "dense3d+2d" in (tmp_path / "CARD.md").read_text()
-    runner = OccupancyNetworkRunner(load_engine(tmp_path / "o.onnx", "onnxruntime", threads=1))
+    assert "Supervision contract: `dense3d`" in (tmp_path / "CARD.md").read_text()
+    engine = load_engine(tmp_path / "o.onnx", "onnxruntime", threads=1)
+    assert engine.metadata["contract"] == "dense3d"
+    assert float(engine.metadata["free_threshold"]) <= float(engine.metadata["occupancy_threshold"])
+    assert Calibration.of_metadata(engine.metadata, "voxel") != Calibration()
+    runner = OccupancyNetworkRunner(engine)
     assert runner.spec == SPEC
     sample = drawn_sample(0)
     images = {c.name: CameraImage(c, i, 0) for c, i in zip(sample.cameras, sample.images, strict=True)}
@@ -75,9 +83,34 @@ def test_export_runs_in_onnx_runtime_and_through_the_runner(trained, tmp_path):
     assert output.image_semantics["camera_0"].sum(0) == pytest.approx(np.ones((16, 32)), abs=1e-4)
 
 
-def test_checkpoints_of_other_networks_are_refused(trained, tmp_path):
-    from dataclasses import replace
+@pytest.mark.parametrize("opset", [16, 18])
+def test_other_opsets_are_written_and_checked(trained, tmp_path, opset):
+    export_checkpoint(trained / "run" / "checkpoint.pt", tmp_path / "o.onnx", opset=opset)
+    (written,) = [each.version for each in onnx.load(str(tmp_path / "o.onnx")).opset_import if not each.domain]
+    assert written == opset
+    with pytest.raises(AirsideError, match="opset: expected 16 to 20, got 9"):
+        export_checkpoint(trained / "run" / "checkpoint.pt", tmp_path / "p.onnx", opset=9)
 
+
+def test_labels_of_images_alone_train_and_validate_but_not_as_dense(tmp_path):
+    """Samples without voxel labels or boxes, as own recordings give: scored by what their label images say."""
+    for split in ("train", "val"):
+        (tmp_path / "pool" / split).mkdir(parents=True)
+        sample = replace(drawn_sample(0), observed=np.zeros(SPEC.grid.shape, bool), boxes_known=False)
+        save_sample(tmp_path / "pool" / split / "0.npz", sample)
+    options = TrainingOptions(
+        pool=str(tmp_path / "pool"), out=str(tmp_path / "run"), max_steps=2, threads=1, device="cpu", least_samples=1
+    )
+    with pytest.raises(AirsideError, match="contract dense3d needs voxel labels"):
+        train(SPEC, options)
+    checkpoint = train(SPEC, replace(options, contract="2d", rays=3000, rendered_rays=200))
+    state = torch.load(checkpoint, weights_only=True)
+    assert (state["contract"], state["supervision"]) == ("2d", "2d (rendering and queries)")
+    assert np.isfinite(state["scores"]["miou"])
+    assert np.isfinite(state["scores"]["calibration_error"])
+
+
+def test_checkpoints_of_other_networks_are_refused(trained, tmp_path):
     trainer = OccupancyTrainer(
         replace(SPEC, lift_channels=4), TrainingOptions(pool="", out="", threads=1, device="cpu")
     )
