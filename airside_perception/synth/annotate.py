@@ -89,7 +89,7 @@ def _pixels_alone(
             shape = (max(face.height // stride, 1), max(face.width // stride, 1))
             masks.append(view.covered(run, shape).numpy())
     if bent is None:
-        return [masks[0].sum(axis=(1, 2)) for masks in drawn]
+        return [np.array([np.count_nonzero(mask) for mask in masks[0]]) for masks in drawn]
     return [bent.thinned(stride).count_pixels(masks) for masks, (_, stride) in zip(drawn, groups, strict=True)]
 
 
