@@ -30,6 +30,7 @@ GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
 LEAST_TRIANGLES = 100_000
 RIG = "six_surround"
 STREAM_SIZE = (320, 192)
+MEMORY_SCENES = 6
 
 
 def median_seconds(work: Callable[[int], object], repeats: int) -> tuple[float, float]:
@@ -99,7 +100,7 @@ def measure_frames(device: str, repeats: int) -> dict[str, float]:
 
 
 def measure_training(scenes: int, size: tuple[int, int], first_seed: int = 100) -> dict[str, float]:
-    """Training samples as the network gets them: random rigs, lights and looks, twelve frames of each scene."""
+    """Training samples as the network gets them: random rigs, lights and looks, all frames of each scene."""
     next(training_samples(0, "train", GRID, size))
     samples = images = 0
     start, start_cpu = time.perf_counter(), time.process_time()
@@ -131,28 +132,31 @@ def measure_cycles(images: int, samples: int) -> dict[str, float]:
 def measure_memory(minutes: float) -> dict[str, float]:
     """Growth of resident memory over minutes of generation, scene after scene.
 
-    The same six scenes again and again, in small images: else their sizes would hide what is never freed. The slope
+    The same scenes again and again, in small images: else their sizes would hide what is never freed. The slope
     is fitted to the second half of the run: caches fill in the first.
     """
     start = time.monotonic()
     times, resident, images = [], [], 0
     while time.monotonic() - start < 60 * minutes:
-        for sample in training_samples(len(times) % 6, "train", GRID, (160, 96), frames_per_scene=3, cameras=3):
+        for sample in training_samples(
+            len(times) % MEMORY_SCENES, "train", GRID, (160, 96), frames_per_scene=3, cameras=3
+        ):
             images += len(sample.images)
         times.append(time.monotonic() - start)
         resident.append(resident_mib())
-    half = len(times) // 2
-    steps = np.arange(len(times))
-    per_scene = slope(steps[half:], resident[half:])
+    # Whole rounds: within one, memory follows the size of the scene.
+    rounds = len(times) // MEMORY_SCENES
+    ends = np.array(times)[MEMORY_SCENES - 1 :: MEMORY_SCENES][:rounds]
+    means = np.array(resident)[: rounds * MEMORY_SCENES].reshape(rounds, MEMORY_SCENES).mean(axis=1)
+    late = slice(rounds // 2, None)
     return {
         "memory_minutes": times[-1] / 60,
         "memory_scenes": len(times),
         "memory_images": images,
-        "memory_first_mib": resident[0],
-        "memory_middle_mib": resident[half],
-        "memory_last_mib": resident[-1],
-        "memory_growth_kib_per_scene": 1024 * per_scene,
-        "memory_growth_mib_per_hour": 3600 * slope(np.array(times[half:]), resident[half:]),
+        "memory_first_round_mib": float(means[0]) if rounds else resident[-1],
+        "memory_last_round_mib": float(means[-1]) if rounds else resident[-1],
+        "memory_growth_kib_per_scene": 1024 * slope(np.arange(rounds)[late], means[late]) / MEMORY_SCENES,
+        "memory_growth_mib_per_hour": 3600 * slope(ends[late], means[late]),
     }
 
 
@@ -162,7 +166,7 @@ def resident_mib() -> float:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def slope(at: np.ndarray, values: list[float]) -> float:
+def slope(at: np.ndarray, values: np.ndarray) -> float:
     return float(np.polyfit(at, values, 1)[0]) if len(values) > 2 else float("nan")
 
 

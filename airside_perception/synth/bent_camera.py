@@ -49,14 +49,14 @@ class BentCamera:
         shape = (camera.height, camera.width)
         rays, seen = _lens_rays(camera)
         directions = np.ascontiguousarray(rays.T)
-        face_of = _faces_of(*directions, seen)
+        face_of = _faces_of(directions, seen)
         x, y = (np.full(len(rays), -10.0, np.float32) for _ in range(2))
         scale = np.ones(len(rays), np.float32)
         faces: list[Camera] = []
         self._tops: list[int] = []
         self._turns: list[np.ndarray] = []
         top = 0
-        for number in np.flatnonzero(np.bincount(face_of[seen], minlength=len(_AXES))):
+        for number in np.flatnonzero(np.bincount(face_of[seen], minlength=len(_AXES))).tolist():
             own = seen & (face_of == number)
             turn = _turn(number)
             right, down, away = turn.T.astype(np.float32) @ directions[:, own]
@@ -227,14 +227,16 @@ def _lens_rays(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         pixels = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), axis=-1).reshape(-1, 2)
         back, valid = camera.project(exact)
         return exact.astype(np.float32), valid & (np.abs(back - pixels).max(axis=1) < 0.5)
-    x, y = (np.arange(size, dtype=np.float32) / _STEP for size in (camera.width, camera.height))
-    between = np.asarray(cv2.remap(rays.astype(np.float32), *map(np.asarray, np.meshgrid(x, y)), cv2.INTER_LINEAR))
-    between /= np.sqrt(np.einsum("hwc,hwc->hw", between, between))[..., None]
+    columns, rows = (np.arange(size, dtype=np.float32) / _STEP for size in (camera.width, camera.height))
+    x, y = np.meshgrid(columns, rows)
+    between = np.asarray(cv2.remap(rays.astype(np.float32), x, y, cv2.INTER_LINEAR))
+    between = between / np.sqrt(np.einsum("hwc,hwc->hw", between, between))[..., None]
     return between.reshape(-1, 3), np.ones(between.shape[0] * between.shape[1], bool)
 
 
-def _faces_of(x: np.ndarray, y: np.ndarray, z: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """(R,) uint8, the face of a cube that each ray goes through; 0 for all where one pinhole serves them."""
+def _faces_of(directions: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """(R,) uint8, the face of a cube that each of (3, R) rays goes through; 0 for all where one pinhole serves them."""
+    x, y, z = directions
     faces = np.zeros(len(x), np.uint8)
     narrow = np.maximum(np.abs(x), np.abs(y)) <= np.float32(WIDEST_PINHOLE) * z
     if narrow[seen].all():

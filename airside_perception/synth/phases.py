@@ -11,7 +11,7 @@ from airside_perception.synth.lifting import LIFTING_KINDS
 from airside_perception.synth.paths import rounded_path
 from airside_perception.synth.rides import Leg, carried, plan_ride
 from airside_perception.synth.routes import followers, towards_motion
-from airside_perception.synth.scene import Trajectory
+from airside_perception.synth.scene import Raising, Trajectory
 from airside_perception.synth.scene_builder import SceneBuilder
 from airside_perception.synth.turnaround import (
     STEPS_BACK,
@@ -245,15 +245,20 @@ def _loading(builder: SceneBuilder, active: ActiveStand) -> None:
         add_errand(builder, task)
     for other in docking_places(stand):
         if other.kind in builder.kinds("gse") and other != place and rng.random() < 0.6 * other.chance:
-            works = other.kind in LIFTING_KINDS and rng.random() < 0.6
-            begin = float(rng.uniform(-3.0, builder.duration_s)) if works else 0.0
-            moves = sink if rng.random() < 0.3 else rise
-            dock(builder, stand, other, moves(rng, begin) if works else None)
+            dock(builder, stand, other, _some_lift(builder) if other.kind in LIFTING_KINDS else None)
     if rng.random() < 0.6:
         way = [stand.at(ahead * stand.length, stand.half_fuselage + 10) for ahead in (-0.45, 0.3)]
         push_cart(builder, way[:: rng.choice([-1, 1])], rng.uniform(-10, 2))
     set_cones(builder, stand)
     people_about(builder, stand.at(0.0, -(stand.half_fuselage + 8)), 4.0, int(rng.integers(1, 4)))
+
+
+def _some_lift(builder: SceneBuilder) -> Raising | None:
+    """Of most vehicles at work: up or down at some time of the scene."""
+    rng = builder.lifts_rng
+    if rng.random() > 0.6:
+        return None
+    return (sink if rng.random() < 0.3 else rise)(rng, float(rng.uniform(-3.0, builder.duration_s)))
 
 
 def drive_up(
@@ -278,7 +283,7 @@ def drive_up(
         ]
         ride = plan_ride(legs, start_speed=1.5 if begin_s is None else 0.0)
         ride = ride.shifted(begin_s) if begin_s is not None else ride.ending_at(arrive_s or 0.0)
-        raising = rise(rng, ride.end_s + rng.uniform(0.5, 2.0))
+        raising = rise(builder.lifts_rng, ride.end_s + 1.0)
         if builder.add(asset, ride.trajectory(builder.duration_s), raising=raising):
             return True
     return False
@@ -297,7 +302,7 @@ def drive_away(builder: SceneBuilder, stand: Stand, place: Docking, begin_s: flo
         back = Leg(rounded_path([door, away, turned], 5.5), rng.uniform(0.7, 1.3), reverse=True)
         off = Leg(rounded_path([turned, road], 5.0), rng.uniform(1.6, 2.7), pause_s=rng.uniform(0.8, 2.0))
         ride = plan_ride([back, off])
-        raising = sink(rng, begin_s - rng.uniform(0.3, 1.5))
+        raising = sink(builder.lifts_rng, begin_s - 0.8)
         if builder.add(asset, ride.shifted(begin_s).trajectory(builder.duration_s), raising=raising):
             return True
     return False

@@ -17,7 +17,7 @@ from airside_perception.synth import shading_kernels, spot_kernels
 from airside_perception.synth.bent_camera import bent_camera
 from airside_perception.synth.exposure import developed
 from airside_perception.synth.raster_light import RasterLight
-from airside_perception.synth.scene import PATTERNS, Lighting, Scene, SensorStyle
+from airside_perception.synth.scene import PATTERNS, Lighting, Scene, SensorStyle, Trajectory
 from airside_perception.synth.scene_geometry import GeometryCache, SceneGeometry, semantic_lookup
 
 NEAR, FAR = 0.25, 400.0
@@ -63,9 +63,9 @@ class RasterBackend:
         self._time: float | None = None
         self._lit_time: float | None = None
 
-    def relight(self, lighting: Lighting, sensor: SensorStyle) -> None:
-        """Go on with the same scene in another light, seen by another sensor."""
-        self._scene = replace(self._scene, lighting=lighting, sensor=sensor)
+    def relight(self, lighting: Lighting, sensor: SensorStyle, ego: Trajectory | None = None) -> None:
+        """Go on with the same scene in another light, seen by another sensor, from another way of the vehicle."""
+        self._scene = replace(self._scene, lighting=lighting, sensor=sensor, ego=ego or self._scene.ego)
         self._lights.relight(self._scene)
         self._lit_time = None
 

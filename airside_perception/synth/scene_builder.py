@@ -35,6 +35,8 @@ class SceneBuilder:
 
     def __init__(self, seed: int, split: str, duration_s: float, own: Sequence[OwnAsset] = ()):
         self.rng = np.random.default_rng([seed, {"train": 0, "val": 1, "test": 2}[split]])
+        # Draws of its own for booms and platforms: what else is in the scene of a seed does not depend on them.
+        self.lifts_rng = np.random.default_rng([seed, 7207])
         self.split, self.duration_s = split, duration_s
         self.objects: list[SceneObject] = []
         self.families: set[str] = set()
