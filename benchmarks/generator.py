@@ -1,7 +1,8 @@
 """Speed and memory of the generator: scenes, images, labelled frames, training samples, path-traced images.
 
 python benchmarks/generator.py --json
-python benchmarks/generator.py --jobs 2 --cycles 3 --memory 400
+python benchmarks/generator.py --jobs 2 --cycles 3
+python benchmarks/generator.py --memory 60
 
 Rates are those of `--jobs` processes together, one thread each, as `airside synth` and the training stream run them.
 """
@@ -29,6 +30,7 @@ GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
 LEAST_TRIANGLES = 100_000
 RIG = "six_surround"
 STREAM_SIZE = (320, 192)
+MEMORY_SCENES = 6
 
 
 def median_seconds(work: Callable[[int], object], repeats: int) -> tuple[float, float]:
@@ -98,7 +100,7 @@ def measure_frames(device: str, repeats: int) -> dict[str, float]:
 
 
 def measure_training(scenes: int, size: tuple[int, int], first_seed: int = 100) -> dict[str, float]:
-    """Training samples as the network gets them: random rigs, lights and looks, twelve frames of each scene."""
+    """Training samples as the network gets them: random rigs, lights and looks, all frames of each scene."""
     next(training_samples(0, "train", GRID, size))
     samples = images = 0
     start, start_cpu = time.perf_counter(), time.process_time()
@@ -127,27 +129,34 @@ def measure_cycles(images: int, samples: int) -> dict[str, float]:
     return {"cycles_samples": samples, "cycles_s_per_image": wall, "cycles_cpu_s_per_image": cpu}
 
 
-def measure_memory(frames: int, scenes: int) -> dict[str, float]:
-    """Growth of resident memory over frames of one scene, and over scenes of the training stream.
+def measure_memory(minutes: float) -> dict[str, float]:
+    """Growth of resident memory over minutes of generation, scene after scene.
 
-    The slope is fitted to the second half: caches fill in the first.
+    The same scenes again and again, in small images: else their sizes would hide what is never freed. The slope
+    is fitted to the second half of the run: caches fill in the first.
     """
-    rig = preset_rig("front_mono").resized(320, 200)
-    scene = build_scene(1, "test", rig, duration_s=60.0)
-    backend, rng = RasterBackend(scene), np.random.default_rng(0)
-    over_frames, over_scenes = [], []
-    for k in range(frames):
-        render_frame(backend, scene, rig, 60.0 * k / frames, rng, GRID)
-        over_frames.append(resident_mib())
-    for number in range(scenes):
-        # The same three scenes again and again: else their sizes would hide what is never freed.
-        for _ in training_samples(number % 3, "train", GRID, (160, 96), frames_per_scene=1, cameras=2):
-            pass
-        over_scenes.append(resident_mib())
+    start = time.monotonic()
+    times, resident, images = [], [], 0
+    while time.monotonic() - start < 60 * minutes:
+        for sample in training_samples(
+            len(times) % MEMORY_SCENES, "train", GRID, (160, 96), frames_per_scene=3, cameras=3
+        ):
+            images += len(sample.images)
+        times.append(time.monotonic() - start)
+        resident.append(resident_mib())
+    # Whole rounds: within one, memory follows the size of the scene.
+    rounds = len(times) // MEMORY_SCENES
+    ends = np.array(times)[MEMORY_SCENES - 1 :: MEMORY_SCENES][:rounds]
+    means = np.array(resident)[: rounds * MEMORY_SCENES].reshape(rounds, MEMORY_SCENES).mean(axis=1)
+    late = slice(rounds // 2, None)
     return {
-        "memory_mib": over_scenes[-1],
-        "memory_growth_kib_per_frame": 1024 * slope(over_frames),
-        "memory_growth_kib_per_scene": 1024 * slope(over_scenes),
+        "memory_minutes": times[-1] / 60,
+        "memory_scenes": len(times),
+        "memory_images": images,
+        "memory_first_round_mib": float(means[0]) if rounds else resident[-1],
+        "memory_last_round_mib": float(means[-1]) if rounds else resident[-1],
+        "memory_growth_kib_per_scene": 1024 * slope(np.arange(rounds)[late], means[late]) / MEMORY_SCENES,
+        "memory_growth_mib_per_hour": 3600 * slope(ends[late], means[late]),
     }
 
 
@@ -157,9 +166,8 @@ def resident_mib() -> float:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def slope(values: list[float]) -> float:
-    late = np.array(values[len(values) // 2 :])
-    return float(np.polyfit(np.arange(len(late)), late, 1)[0]) if len(late) > 1 else 0.0
+def slope(at: np.ndarray, values: np.ndarray) -> float:
+    return float(np.polyfit(at, values, 1)[0]) if len(values) > 2 else float("nan")
 
 
 def _one_process(arguments: tuple[str, int, int, int]) -> dict[str, float]:
@@ -188,19 +196,20 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=4, help="scenes of training samples for each process")
     parser.add_argument("--cycles", type=int, default=0, metavar="N", help="also path-trace N images")
     parser.add_argument("--samples", type=int, default=14, help="paths for each pixel of them")
-    parser.add_argument("--memory", type=int, default=0, metavar="N", help="also watch memory over N frames")
+    parser.add_argument("--memory", type=float, default=0, metavar="MINUTES", help="only watch memory that long")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     machine = describe_machine()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     figures: dict[str, object] = {"device": arguments.device, "jobs": arguments.jobs}
-    figures |= measure_scenes(arguments.repeats)
-    figures |= measure_rates(arguments.device, arguments.repeats, arguments.scenes, arguments.jobs)
-    if arguments.cycles:
-        figures |= measure_cycles(arguments.cycles, arguments.samples)
     if arguments.memory:
-        figures |= measure_memory(arguments.memory, max(arguments.memory // 4, 12))
+        figures |= measure_memory(arguments.memory)
+    else:
+        figures |= measure_scenes(arguments.repeats)
+        figures |= measure_rates(arguments.device, arguments.repeats, arguments.scenes, arguments.jobs)
+        if arguments.cycles:
+            figures |= measure_cycles(arguments.cycles, arguments.samples)
     if arguments.json:
         print(json.dumps({**figures, "machine": machine}))
         return

@@ -18,6 +18,9 @@ from airside_perception.rendering.warp_runtime import WarpArray, launch, start_w
 _CUDA_LANES = 8
 """Threads that share the rows of one triangle on CUDA, so that a ground plane does not serialise."""
 
+_CPU_RUN = 256
+"""Triangles that one thread draws on a CPU, where starting a thread costs as much as skipping a triangle."""
+
 
 def rasterize(
     positions: torch.Tensor,
@@ -103,11 +106,11 @@ def draw_nearest(
     """
     entries.fill_(int(warp_kernels.EMPTY))
     images, height, width = entries.shape
-    lanes = _CUDA_LANES if entries.is_cuda else 1
-    inputs = [positions, triangles, ranges, vertex_offsets, width, height, lanes, int(cull_backfaces)]
+    run, lanes = (1, _CUDA_LANES) if entries.is_cuda else (_CPU_RUN, 1)
+    inputs = [positions, triangles, ranges, vertex_offsets, width, height, run, lanes, int(cull_backfaces)]
     launch(
         warp_kernels.fill_depth,
-        (images, largest_range, lanes),
+        (images, -(-largest_range // run), lanes),
         [*inputs, wp.from_torch(entries)],
         entries.device,
     )

@@ -111,24 +111,21 @@ def pixel_centre(pixel: wp.int32, step: wp.float64):
     return (wp.float64(pixel) + _HALF) * step - _ONE
 
 
-@wp.kernel
-def fill_depth(
+@wp.func
+def draw_triangle(
     positions: wp.array(dtype=wp.vec4),
     triangles: wp.array2d(dtype=wp.int32),
-    ranges: wp.array2d(dtype=wp.int32),
-    vertex_offsets: wp.array(dtype=wp.int32),
+    offset: wp.int32,
+    triangle: wp.int32,
     width: wp.int32,
     height: wp.int32,
+    image: wp.int32,
+    lane: wp.int32,
     lanes: wp.int32,
     cull_backfaces: wp.int32,
     depth: wp.array3d(dtype=wp.int64),
 ):
-    """Lower each covered pixel's (depth, triangle) entry; `lanes` threads share a triangle's rows."""
-    image, index, lane = wp.tid()
-    if index >= ranges[image, 1]:
-        return
-    triangle = ranges[image, 0] + index
-    offset = vertex_offsets[image]
+    """Lower the (depth, triangle) entry of each pixel in every `lanes`-th row that the triangle covers."""
     p0 = positions[offset + triangles[triangle, 0]]
     p1 = positions[offset + triangles[triangle, 1]]
     p2 = positions[offset + triangles[triangle, 2]]
@@ -200,6 +197,30 @@ def fill_depth(
                     wp.atomic_min(depth, image, row, column, key | wp.int64(triangle))
             column = column + 1
         row = row + lanes
+
+
+@wp.kernel
+def fill_depth(
+    positions: wp.array(dtype=wp.vec4),
+    triangles: wp.array2d(dtype=wp.int32),
+    ranges: wp.array2d(dtype=wp.int32),
+    vertex_offsets: wp.array(dtype=wp.int32),
+    width: wp.int32,
+    height: wp.int32,
+    run: wp.int32,
+    lanes: wp.int32,
+    cull_backfaces: wp.int32,
+    depth: wp.array3d(dtype=wp.int64),
+):
+    """Draw each image's triangles: a thread takes `run` of them one after another, `lanes` threads share their rows."""
+    image, part, lane = wp.tid()
+    index = run * part
+    end = wp.min(index + run, ranges[image, 1])
+    while index < end:
+        triangle = ranges[image, 0] + index
+        offset = vertex_offsets[image]
+        draw_triangle(positions, triangles, offset, triangle, width, height, image, lane, lanes, cull_backfaces, depth)
+        index = index + 1
 
 
 @wp.func

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def _pixels_alone(
         np.stack([geometry.face_ranges[group], np.diff(geometry.face_ranges)[group]], axis=1) for group, _ in groups
     ]
     drawn: list[list[np.ndarray]] = [[] for _ in groups]
-    view = ViewRasterizer(torch.device("cpu"))
+    view = _counting_view()
     for face in (camera,) if bent is None else bent.faces:
         # Clip space knows no pixels: one look serves all strides.
         clip = face.clip_matrix(NEAR, FAR) @ invert_transform(odom_from_base @ face.base_from_camera)
@@ -89,8 +90,14 @@ def _pixels_alone(
             shape = (max(face.height // stride, 1), max(face.width // stride, 1))
             masks.append(view.covered(run, shape).numpy())
     if bent is None:
-        return [masks[0].sum(axis=(1, 2)) for masks in drawn]
+        return [np.array([np.count_nonzero(mask) for mask in masks[0]]) for masks in drawn]
     return [bent.thinned(stride).count_pixels(masks) for masks, (_, stride) in zip(drawn, groups, strict=True)]
+
+
+@lru_cache(maxsize=1)
+def _counting_view() -> ViewRasterizer:
+    """The same buffers for all counts of a process: fresh ones would cost more than drawing small images."""
+    return ViewRasterizer(torch.device("cpu"))
 
 
 def object_truth(

@@ -8,7 +8,7 @@ split are varied beyond their families (see variation.py).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -24,6 +24,14 @@ from airside_perception.synth.people import PERSON_KINDS
 from airside_perception.synth.structures import STRUCTURE_KINDS
 from airside_perception.synth.variation import stretch_factors
 from airside_perception.synth.wear import WEAR, weathered
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The raised end of what lifts: (V, 3) float32 vertices and anchors in the frame of the lowered mesh."""
+
+    vertices: FloatArray
+    anchors: dict[str, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +51,8 @@ class Asset:
         cycle_s: seconds of a cycle that runs by the clock (a marshaller's arms); 0 where the phase goes with
             the ground covered (legs).
         anchors: named points (3,) in the mesh's frame.
+        raised: what lifts has its other end here, see `lifting.raised_to`; None where nothing does.
+        offset: (2,) metres forward and left from the middle of the lowered box to that of `size`.
     """
 
     name: str
@@ -55,6 +65,8 @@ class Asset:
     animate: Callable[[float], Mesh] | None = None
     cycle_s: float = 0.0
     anchors: dict[str, FloatArray] = field(default_factory=dict)
+    raised: Raised | None = None
+    offset: FloatArray = field(default_factory=lambda: np.zeros(2))
 
 
 @cache
@@ -101,7 +113,13 @@ def families(kind: str) -> dict[str, str]:
 
 
 def make_asset(
-    kind: str, seed: int, split: str, family: str | None = None, varied: bool = True, moving: bool = False
+    kind: str,
+    seed: int,
+    split: str,
+    family: str | None = None,
+    varied: bool = True,
+    moving: bool = False,
+    lifting: bool = False,
 ) -> Asset:
     """Build one asset; the same arguments give the same asset on every machine.
 
@@ -113,6 +131,7 @@ def make_asset(
         varied: assets of the training split may be stretched and, for aircraft, stand between families; False
             keeps real proportions. Assets of other splits always have them.
         moving: fit to drive: doors shut, platforms, booms and drawbars down. Others may be at work.
+        lifting: fit to drive, and with a raised state where the kind and family have one.
 
     Raises:
         ValueError: unknown kind, or no such family in this split.
@@ -132,7 +151,8 @@ def make_asset(
     # Wear and stretch have draws of their own: they don't depend on how many the builder took.
     rng, later = np.random.default_rng(seeds), np.random.default_rng([*seeds, 1])
     varied = varied and split == "train"
-    build = spec.build(rng, {**spec.families[family].style, "varied": varied, "moving": moving})
+    style = {**spec.families[family].style, "varied": varied, "moving": moving or lifting}
+    build = spec.build(rng, {**style, "lift": 0.0} if lifting else style)
     mesh, centre = weathered(build.mesh, later, WEAR[spec.class_name]).centred()
     factors = stretch_factors(later, spec.class_name) if varied else np.ones(3)
     mesh = mesh.scaled(factors)
@@ -142,6 +162,17 @@ def make_asset(
     def posed(phase: float) -> Mesh:
         assert animate is not None
         return replace(animate(phase).translated(*offset).scaled(factors), face_colors=mesh.face_colors)
+
+    def in_place(anchors: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        return {name: (np.asarray(point, dtype=np.float64) + offset) * factors for name, point in anchors.items()}
+
+    raised = None
+    if lifting:
+        top = spec.build(np.random.default_rng(seeds), {**style, "lift": 1.0})
+        lifts = np.array_equal(top.mesh.faces, build.mesh.faces)
+        lifts = lifts and not np.allclose(top.mesh.vertices, build.mesh.vertices, atol=1e-3)
+        if lifts:
+            raised = Raised(top.mesh.translated(*offset).scaled(factors).vertices, in_place(top.anchors))
 
     return Asset(
         name=f"{kind}/{family}/{seed}",
@@ -153,7 +184,6 @@ def make_asset(
         size=mesh.size.astype(np.float64),
         animate=None if animate is None else posed,
         cycle_s=build.cycle_s,
-        anchors={
-            name: (np.asarray(point, dtype=np.float64) + offset) * factors for name, point in build.anchors.items()
-        },
+        anchors=in_place(build.anchors),
+        raised=raised,
     )

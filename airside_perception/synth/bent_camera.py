@@ -10,7 +10,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -40,6 +40,7 @@ class BentCamera:
         seen: (H, W) bool, pixels that the lens model can draw; the rest stays black and without labels.
         axis_scale: (H, W) float32 metres along the camera's optical axis for each metre along that of the face
             which a pixel is taken from; not positive where the pixel looks to the side or backward.
+        needed: (h, w) uint8 of each face, 0 where no pixel of `camera` looks.
         sight: (H, columns, 3) float32 unit rays of the pixels in columns SIGHT_FIRST, SIGHT_FIRST + SIGHT_STRIDE, ...
     """
 
@@ -47,32 +48,45 @@ class BentCamera:
         self.camera = camera
         shape = (camera.height, camera.width)
         rays, seen = _lens_rays(camera)
-        narrow = np.maximum(np.abs(rays[:, 0]), np.abs(rays[:, 1])) <= WIDEST_PINHOLE * rays[:, 2]
-        face_of = np.zeros(len(rays), int) if narrow[seen].all() else np.argmax(rays @ _AXES.T, axis=1)
-        x, y = np.full(len(rays), -10.0), np.full(len(rays), -10.0)
-        scale = np.ones(len(rays))
+        directions = np.ascontiguousarray(rays.T)
+        face_of = _faces_of(directions, seen)
+        x, y = (np.full(len(rays), -10.0, np.float32) for _ in range(2))
+        scale = np.ones(len(rays), np.float32)
         faces: list[Camera] = []
         self._tops: list[int] = []
         self._turns: list[np.ndarray] = []
         top = 0
-        for number in np.unique(face_of[seen]):
-            own = np.flatnonzero(seen & (face_of == number))
+        for number in np.flatnonzero(np.bincount(face_of[seen], minlength=len(_AXES))).tolist():
+            own = seen & (face_of == number)
             turn = _turn(number)
-            local = rays[own] @ turn
-            face = _covering(camera, turn, local[:, :2] / local[:, 2:])
-            found, _ = face.project(local)
-            x[own], y[own] = found[:, 0], found[:, 1] + top
-            scale[own] = rays[own, 2] / local[:, 2]
+            right, down, away = turn.T.astype(np.float32) @ directions[:, own]
+            right, down = right / away, down / away
+            face = _covering(camera, turn, np.array([[right.min(), down.min()], [right.max(), down.max()]], float))
+            k = face.intrinsics.astype(np.float32)
+            x[own], y[own] = right * k[0, 0] + k[0, 2], down * k[1, 1] + (k[1, 2] + top)
+            scale[own] = directions[2, own] / away
             faces.append(face)
             self._tops.append(top)
             self._turns.append(turn)
             top += face.height
         self.faces = tuple(faces)
         self._thinned: dict[int, BentCamera] = {}
-        self.sight = rays.reshape(*shape, 3)[:, SIGHT_FIRST::SIGHT_STRIDE].astype(np.float32)
+        self.sight = np.ascontiguousarray(rays.reshape(*shape, 3)[:, SIGHT_FIRST::SIGHT_STRIDE])
         self.seen = seen.reshape(shape)
-        self.axis_scale = scale.reshape(shape).astype(np.float32)
-        self._x, self._y = x.reshape(shape).astype(np.float32), y.reshape(shape).astype(np.float32)
+        self.axis_scale = scale.reshape(shape)
+        self._x, self._y = x.reshape(shape), y.reshape(shape)
+        self.needed = self._needed()
+
+    def _needed(self) -> tuple[np.ndarray, ...]:
+        """Marks on the pixels of the faces that `resample_image` and its like read."""
+        sheet = np.zeros((self._tops[-1] + self.faces[-1].height, max(face.width for face in self.faces)), np.uint8)
+        sheet[self._y[self.seen].astype(np.intp), self._x[self.seen].astype(np.intp)] = 1
+        # Interpolation reads the next row and column, too, and rounds places to 1/32 of a pixel.
+        sheet = np.asarray(cv2.dilate(sheet, np.ones((4, 4), np.uint8), anchor=(2, 2)))
+        return tuple(
+            np.ascontiguousarray(sheet[top : top + face.height, : face.width])
+            for top, face in zip(self._tops, self.faces, strict=True)
+        )
 
     def mounted_as(self, camera: Camera) -> BentCamera:
         """The same lens at another place: all that took long to find stays as it is.
@@ -81,7 +95,7 @@ class BentCamera:
             camera: equal to this one but for its name and pose.
         """
         moved = copy.copy(self)
-        moved.camera, moved._thinned = camera, {}
+        moved.camera = camera
         moved.faces = tuple(
             replace(face, name=camera.name, base_from_camera=_turned(camera, turn))
             for face, turn in zip(self.faces, self._turns, strict=True)
@@ -105,21 +119,30 @@ class BentCamera:
     def count_pixels(self, masks: Sequence[np.ndarray]) -> np.ndarray:
         """(N,) int64 own pixels that N masks cover, drawn by the faces as (N, h, w) bool."""
         counts = np.zeros(len(masks[0]), np.int64)
-        x, y = np.rint(self._x).astype(int), np.rint(self._y).astype(int)
-        for top, mask in zip(self._tops, masks, strict=True):
-            _, height, width = mask.shape
-            own = (x >= 0) & (x < width) & (y >= top) & (y < top + height)
-            counts += mask.reshape(len(mask), -1)[:, (y[own] - top) * width + x[own]].sum(axis=1)
+        for places, mask in zip(self._places, masks, strict=True):
+            counts += [np.count_nonzero(each) for each in mask.reshape(len(mask), -1)[:, places]]
         return counts
 
+    @cached_property
+    def _places(self) -> list[np.ndarray]:
+        """For each face, the numbers of its pixels that own pixels show."""
+        x, y = np.rint(self._x).astype(np.intp), np.rint(self._y).astype(np.intp)
+        places = []
+        for top, face in zip(self._tops, self.faces, strict=True):
+            own = (x >= 0) & (x < face.width) & (y >= top) & (y < top + face.height)
+            places.append((y[own] - top) * face.width + x[own])
+        return places
+
     def thinned(self, step: int) -> BentCamera:
-        """The same camera with every `step`-th of its pixels, for counts; its faces are as much smaller."""
+        """The same lens with every `step`-th of its pixels, for counts; its faces are as much smaller. Mounts of one
+        lens share it: where its faces look holds for one of them."""
         if step not in self._thinned:
             self._thinned[step] = self._made_thin(step)
         return self._thinned[step]
 
     def _made_thin(self, step: int) -> BentCamera:
         thin = copy.copy(self)
+        thin.__dict__.pop("_places", None)
         thin.seen, thin.axis_scale = self.seen[::step, ::step], self.axis_scale[::step, ::step]
         x, y = self._x[::step, ::step].copy(), self._y[::step, ::step].copy()
         tops = [*self._tops, np.inf]
@@ -189,7 +212,7 @@ def pixel_rays(camera: Camera) -> np.ndarray:
 
 
 def _lens_rays(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """(H * W, 3) unit rays of a lens's pixels and (H * W,) bool, pixels that the model can draw.
+    """(H * W, 3) float32 unit rays of a lens's pixels and (H * W,) bool, pixels that the model can draw.
 
     Inverting a distortion takes many steps: it is done at every fourth pixel, and rays between are interpolated,
     which is a few hundredths of a pixel off at most.
@@ -203,12 +226,26 @@ def _lens_rays(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         exact = pixel_rays(camera).reshape(-1, 3)
         pixels = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), axis=-1).reshape(-1, 2)
         back, valid = camera.project(exact)
-        return exact, valid & (np.abs(back - pixels).max(axis=1) < 0.5)
-    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    x, y = ((each / _STEP).astype(np.float32) for each in (columns, rows))
-    between = cv2.remap(rays.astype(np.float32), x, y, cv2.INTER_LINEAR).reshape(-1, 3).astype(np.float64)
-    between /= np.sqrt((between**2).sum(axis=1, keepdims=True))
-    return between, np.ones(len(between), bool)
+        return exact.astype(np.float32), valid & (np.abs(back - pixels).max(axis=1) < 0.5)
+    columns, rows = (np.arange(size, dtype=np.float32) / _STEP for size in (camera.width, camera.height))
+    x, y = np.meshgrid(columns, rows)
+    between = np.asarray(cv2.remap(rays.astype(np.float32), x, y, cv2.INTER_LINEAR))
+    between = between / np.sqrt(np.einsum("hwc,hwc->hw", between, between))[..., None]
+    return between.reshape(-1, 3), np.ones(between.shape[0] * between.shape[1], bool)
+
+
+def _faces_of(directions: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """(R,) uint8, the face of a cube that each of (3, R) rays goes through; 0 for all where one pinhole serves them."""
+    x, y, z = directions
+    faces = np.zeros(len(x), np.uint8)
+    narrow = np.maximum(np.abs(x), np.abs(y)) <= np.float32(WIDEST_PINHOLE) * z
+    if narrow[seen].all():
+        return faces
+    most = z
+    for number, along in enumerate((x, -x, y, -y, -z), start=1):  # in the order of _AXES
+        faces[along > most] = number
+        most = np.maximum(most, along)
+    return faces
 
 
 def _turn(face: int) -> np.ndarray:

@@ -6,18 +6,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from airside_perception.synth.episodes import EGO_AHEAD, EGO_LENGTH
+from airside_perception.synth.episodes import EGO_AHEAD, EGO_LENGTH, EGO_WIDTH
 from airside_perception.synth.paths import rounded_path
 from airside_perception.synth.phases import ActiveStand
 from airside_perception.synth.rides import Leg, Ride, plan_ride
 from airside_perception.synth.routes import drive, traffic_speeds
-from airside_perception.synth.scene import Trajectory
-from airside_perception.synth.scene_builder import SceneBuilder
+from airside_perception.synth.scene import Scene, Trajectory
+from airside_perception.synth.scene_builder import EGO_CLEARANCE, SceneBuilder
 from airside_perception.synth.turnaround import Stand, docking_places
 
 _TRIES = 6
 _RADIUS = 5.5
 """Metres, the tightest bends of the own vehicle."""
+_FREE_REACH = 45.0
+"""Metres from the middle of the scene within which `free_place` looks."""
 
 
 def ego_on_stands(builder: SceneBuilder, active: ActiveStand | None, road_edge: float) -> Trajectory:
@@ -38,6 +40,32 @@ def ego_on_stands(builder: SceneBuilder, active: ActiveStand | None, road_edge: 
         if builder.ego_fits(route):
             return route
     return road_route(rng, seconds)
+
+
+def free_place(rng: np.random.Generator, scene: Scene, time_s: float, tries: int = 40) -> Trajectory | None:
+    """A place in a finished scene where the own vehicle could stand, with any heading.
+
+    Boxes count, so that it never stands under a wing; routes of `build_scene` go there.
+
+    Args:
+        rng: random source.
+        scene: its objects where they are at `time_s`.
+        time_s: seconds.
+        tries: places that are drawn.
+
+    Returns:
+        None where none of them is free.
+    """
+    boxes = np.array([item.box(time_s) for item in scene.objects]).reshape(-1, 7)
+    clear = np.hypot(EGO_LENGTH, EGO_WIDTH) / 2 + EGO_CLEARANCE
+    for x, y, yaw in rng.uniform((-_FREE_REACH, -_FREE_REACH, -np.pi), (_FREE_REACH, _FREE_REACH, np.pi), (tries, 3)):
+        middle = np.array([x + EGO_AHEAD * np.cos(yaw), y + EGO_AHEAD * np.sin(yaw)])
+        away, cosine, sine = middle - boxes[:, :2], np.cos(boxes[:, 6]), np.sin(boxes[:, 6])
+        along, across = away[:, 0] * cosine + away[:, 1] * sine, away[:, 1] * cosine - away[:, 0] * sine
+        gaps = np.maximum(np.abs([along, across]) - boxes[:, 3:5].T / 2, 0.0)
+        if (np.hypot(*gaps) > clear).all():
+            return Trajectory.standing(float(x), float(y), float(yaw))
+    return None
 
 
 def road_route(rng: np.random.Generator, duration_s: float) -> Trajectory:

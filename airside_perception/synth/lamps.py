@@ -60,6 +60,7 @@ def scene_lamps(scene: Scene, time_s: float, most: int = MOST) -> Lamps:
     table = np.stack(rows)
     away = np.linalg.norm(table[:, :3] - ego[:3, 3], axis=1)
     power = table[:, 3:6].max(axis=1) / (away**2 + 100.0) * (away < 2 * _REACH)
+    table, power = table[power > 0.0], power[power > 0.0]  # half of the beacons are dark between two flashes
     chosen = table[np.argsort(-power, kind="stable")[:most]]
     return Lamps(chosen[:, :3], chosen[:, 3:6], chosen[:, 6:9], chosen[:, 9])
 

@@ -41,10 +41,11 @@ def lamplight(point: wp.vec3, normal: wp.vec3, lamps: wp.array2d(dtype=float)) -
     total = wp.vec3(0.0, 0.0, 0.0)
     for k in range(lamps.shape[0]):
         to = wp.vec3(lamps[k, 0], lamps[k, 1], lamps[k, 2]) - point
-        squared = wp.dot(to, to) + 0.25
-        away = wp.sqrt(squared)
-        facing = wp.dot(normal, to) / away
+        facing = wp.dot(normal, to)
         if facing > 0.0:
+            squared = wp.dot(to, to) + 0.25
+            away = wp.sqrt(squared)
+            facing = facing / away
             if lamps[k, 9] > -1.0:
                 along = -(to[0] * lamps[k, 6] + to[1] * lamps[k, 7] + to[2] * lamps[k, 8]) / away
                 facing = facing * wp.clamp((along - lamps[k, 9]) / (0.6 * (1.0 - lamps[k, 9])), 0.0, 1.0)
@@ -58,8 +59,10 @@ def lamp_shine(point: wp.vec3, reflected: wp.vec3, exponent: float, lamps: wp.ar
     total = wp.vec3(0.0, 0.0, 0.0)
     for k in range(lamps.shape[0]):
         to = wp.vec3(lamps[k, 0], lamps[k, 1], lamps[k, 2]) - point
-        squared = wp.dot(to, to) + 0.25
-        along = wp.dot(reflected, to) / wp.sqrt(squared)
-        if along > 0.8 and lamps[k, 9] < -1.0:
-            total = total + wp.vec3(lamps[k, 3], lamps[k, 4], lamps[k, 5]) * (wp.pow(along, exponent) / squared)
+        along = wp.dot(reflected, to)
+        if along > 0.0 and lamps[k, 9] < -1.0:
+            squared = wp.dot(to, to) + 0.25
+            along = along / wp.sqrt(squared)
+            if along > 0.8:
+                total = total + wp.vec3(lamps[k, 3], lamps[k, 4], lamps[k, 5]) * (wp.pow(along, exponent) / squared)
     return total

@@ -243,10 +243,16 @@ def ellipsoid(
     center: ArrayLike, radii: ArrayLike, color: ArrayLike, material: int = PAINT, segments: int = 10, rows: int = 6
 ) -> Mesh:
     """Ellipsoid with its poles on z."""
+    sphere = _sphere(segments, rows)
+    vertices = (sphere.vertices * np.asarray(radii)).astype(np.float32) + np.asarray(center, dtype=np.float32)
+    return make_mesh(vertices, sphere.faces, color, material)
+
+
+@lru_cache(maxsize=64)
+def _sphere(segments: int, rows: int) -> Mesh:
     latitude = np.linspace(-0.5, 0.5, rows + 1) * np.pi * 0.97
     profile = np.stack([np.sin(latitude), np.cos(latitude)], axis=-1)
-    mesh = lathe(profile, color, material, axis="z", segments=segments)
-    return mesh.scaled(radii).translated(*np.asarray(center, dtype=np.float32))
+    return lathe(profile, (0.0, 0.0, 0.0), axis="z", segments=segments)
 
 
 def prism(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from airside_perception.synth.assets import Asset
+from airside_perception.synth.lifting import LIFTING_KINDS
 from airside_perception.synth.paths import rounded_path
 from airside_perception.synth.rides import Leg, carried, plan_ride
 from airside_perception.synth.routes import followers, towards_motion
-from airside_perception.synth.scene import Trajectory
+from airside_perception.synth.scene import Raising, Trajectory
 from airside_perception.synth.scene_builder import SceneBuilder
 from airside_perception.synth.turnaround import (
     STEPS_BACK,
@@ -18,8 +19,10 @@ from airside_perception.synth.turnaround import (
     Stand,
     dock,
     docking_places,
+    rise,
     serve_aircraft,
     set_cones,
+    sink,
 )
 from airside_perception.synth.walkers import Errand, add_errand, errand, people_about, push_cart
 
@@ -242,12 +245,20 @@ def _loading(builder: SceneBuilder, active: ActiveStand) -> None:
         add_errand(builder, task)
     for other in docking_places(stand):
         if other.kind in builder.kinds("gse") and other != place and rng.random() < 0.6 * other.chance:
-            dock(builder, stand, other)
+            dock(builder, stand, other, _some_lift(builder) if other.kind in LIFTING_KINDS else None)
     if rng.random() < 0.6:
         way = [stand.at(ahead * stand.length, stand.half_fuselage + 10) for ahead in (-0.45, 0.3)]
         push_cart(builder, way[:: rng.choice([-1, 1])], rng.uniform(-10, 2))
     set_cones(builder, stand)
     people_about(builder, stand.at(0.0, -(stand.half_fuselage + 8)), 4.0, int(rng.integers(1, 4)))
+
+
+def _some_lift(builder: SceneBuilder) -> Raising | None:
+    """Of most vehicles at work: up or down at some time of the scene."""
+    rng = builder.lifts_rng
+    if rng.random() > 0.6:
+        return None
+    return (sink if rng.random() < 0.3 else rise)(rng, float(rng.uniform(-3.0, builder.duration_s)))
 
 
 def drive_up(
@@ -258,7 +269,7 @@ def drive_up(
     Give one of `begin_s` and `arrive_s`, seconds.
     """
     rng = builder.rng
-    asset, error = builder.asset(place.kind, moving=True), rng.normal(0, 0.3)
+    asset, error = builder.asset(place.kind, moving=True, lifting=True), rng.normal(0, 0.3)
     out = np.sign(place.left) * rng.uniform(12, 20)
     for step in STEPS_BACK:
         ahead, left = place.ahead + error, place.left + np.sign(place.left) * step
@@ -272,7 +283,8 @@ def drive_up(
         ]
         ride = plan_ride(legs, start_speed=1.5 if begin_s is None else 0.0)
         ride = ride.shifted(begin_s) if begin_s is not None else ride.ending_at(arrive_s or 0.0)
-        if builder.add(asset, ride.trajectory(builder.duration_s)):
+        raising = rise(builder.lifts_rng, ride.end_s + 1.0)
+        if builder.add(asset, ride.trajectory(builder.duration_s), raising=raising):
             return True
     return False
 
@@ -280,7 +292,7 @@ def drive_up(
 def drive_away(builder: SceneBuilder, stand: Stand, place: Docking, begin_s: float) -> bool:
     """A vehicle backs away from a door, turning, and drives off to the road behind the tail."""
     rng = builder.rng
-    asset = builder.asset(place.kind, moving=True)
+    asset = builder.asset(place.kind, moving=True, lifting=True)
     out = np.sign(place.left) * rng.uniform(9, 13)
     for step in STEPS_BACK:
         left = place.left + np.sign(place.left) * step
@@ -290,6 +302,7 @@ def drive_away(builder: SceneBuilder, stand: Stand, place: Docking, begin_s: flo
         back = Leg(rounded_path([door, away, turned], 5.5), rng.uniform(0.7, 1.3), reverse=True)
         off = Leg(rounded_path([turned, road], 5.0), rng.uniform(1.6, 2.7), pause_s=rng.uniform(0.8, 2.0))
         ride = plan_ride([back, off])
-        if builder.add(asset, ride.shifted(begin_s).trajectory(builder.duration_s)):
+        raising = sink(builder.lifts_rng, begin_s - 0.8)
+        if builder.add(asset, ride.shifted(begin_s).trajectory(builder.duration_s), raising=raising):
             return True
     return False

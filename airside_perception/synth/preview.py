@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from airside_perception.classes import CLASS_COLORS, OBJECT_CLASSES, SEMANTIC_COLORS
+from airside_perception.classes import AIRCRAFT, CLASS_COLORS, GSE, OBJECT_CLASSES, PERSON, SEMANTIC_COLORS
 from airside_perception.explain.drawing import BACKGROUND, FAINT, TEXT, line, write
 from airside_perception.geometry.boxes import BOX_EDGES, box_corners
 from airside_perception.geometry.cameras import Camera
@@ -31,12 +31,14 @@ _COLUMNS = (
 )
 _MARGIN, _HEADER, _CAPTION = 6, 30, 20
 _LEAST_VISIBILITY = 0.05
+_MOST_OF_ONE = 0.04
+"""Share of a picture beyond which an object makes it no richer."""
 _FRONT = {0, 3, 4, 7}
 """Corners of a box's front face."""
 
 
 def contact_sheet(frames: Sequence[LabelledFrame], rig: Rig, layers: PixelLayers, cameras: int = 2) -> np.ndarray:
-    """All layers of the cameras that see most objects, one row each.
+    """All layers of the cameras that show most objects, one row each.
 
     Args:
         frames: labelled frames of one scene.
@@ -68,10 +70,15 @@ def contact_sheet(frames: Sequence[LabelledFrame], rig: Rig, layers: PixelLayers
 
 
 def _busiest(frame: LabelledFrame, count: int) -> list[str]:
-    """Names of the cameras with most pixels of tracked classes, most first."""
-    tracked = np.isin(np.arange(len(SEMANTIC_COLORS)), [2, 3, 4])
-    shares = {name: float(tracked[layer.semantic].mean()) for name, layer in frame.layers.items()}
-    return sorted(shares, key=lambda name: -shares[name])[:count]
+    """Names of the cameras that show most, most first: many objects, not one that fills the picture."""
+    shown = {name: _variety(layer.item, layer.semantic) for name, layer in frame.layers.items()}
+    return sorted(shown, key=lambda name: -shown[name])[:count]
+
+
+def _variety(item: np.ndarray, semantic: np.ndarray) -> float:
+    """Shares of the picture that tracked objects take, each counted up to `_MOST_OF_ONE`."""
+    tracked = item[np.isin(semantic, [AIRCRAFT, GSE, PERSON])]
+    return float(np.minimum(np.bincount(tracked) / item.size, _MOST_OF_ONE).sum()) if len(tracked) else 0.0
 
 
 def _tiles(frame: LabelledFrame, camera: Camera, name: str, layers: PixelLayers) -> list[np.ndarray]:

@@ -17,7 +17,7 @@ from airside_perception.synth import shading_kernels, spot_kernels
 from airside_perception.synth.bent_camera import bent_camera
 from airside_perception.synth.exposure import developed
 from airside_perception.synth.raster_light import RasterLight
-from airside_perception.synth.scene import PATTERNS, Lighting, Scene, SensorStyle
+from airside_perception.synth.scene import PATTERNS, Lighting, Scene, SensorStyle, Trajectory
 from airside_perception.synth.scene_geometry import GeometryCache, SceneGeometry, semantic_lookup
 
 NEAR, FAR = 0.25, 400.0
@@ -63,9 +63,9 @@ class RasterBackend:
         self._time: float | None = None
         self._lit_time: float | None = None
 
-    def relight(self, lighting: Lighting, sensor: SensorStyle) -> None:
-        """Go on with the same scene in another light, seen by another sensor."""
-        self._scene = replace(self._scene, lighting=lighting, sensor=sensor)
+    def relight(self, lighting: Lighting, sensor: SensorStyle, ego: Trajectory | None = None) -> None:
+        """Go on with the same scene in another light, seen by another sensor, from another way of the vehicle."""
+        self._scene = replace(self._scene, lighting=lighting, sensor=sensor, ego=ego or self._scene.ego)
         self._lights.relight(self._scene)
         self._lit_time = None
 
@@ -88,7 +88,8 @@ class RasterBackend:
             radiance, depth, item = self._render_linear(time_s, camera)
         else:
             bent = bent_camera(camera)
-            radiances, depths, items = zip(*(self._render_linear(time_s, face) for face in bent.faces), strict=True)
+            views = zip(bent.faces, bent.needed, strict=True)
+            radiances, depths, items = zip(*(self._render_linear(time_s, *view) for view in views), strict=True)
             radiance, depth = bent.resample_image(radiances), bent.resample_depth(depths)
             item = bent.resample_labels(items, -2).astype(np.int32)
         return ImageLayers(developed(radiance, self._scene, rng, camera.name), depth, self._semantic[item], item)
@@ -140,8 +141,11 @@ class RasterBackend:
         self._mirrored.look(self._vertices, self._turned, clip @ np.diag([1.0, 1.0, -1.0, 1.0]))
         return wp.from_torch(self._mirrored.raster(shape, cull_backfaces=True), dtype=wp.vec4)
 
-    def _render_linear(self, time_s: float, camera: Camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Radiance (H, W, 3), depth (H, W) and item (H, W) of a linear camera."""
+    def _render_linear(
+        self, time_s: float, camera: Camera, needed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Radiance (H, W, 3), depth (H, W) and item (H, W) of a linear camera; of pixels where `needed`, (H, W) uint8,
+        is 0, nothing that means anything."""
         self._illuminate(time_s)
         world_from_optical = self._scene.odom_from_base(time_s) @ camera.base_from_camera
         clip = camera.clip_matrix(NEAR, FAR) @ invert_transform(world_from_optical)
@@ -149,17 +153,29 @@ class RasterBackend:
         self._front.look(self._vertices, self._faces, clip)
         entries = self._front.entries(shape, cull_backfaces=True)
         self._surfaces.positions = self._front.positions
+        fine = None
+        if self.smooth:
+            fine = self._front.entries((2 * shape[0], 2 * shape[1]), cull_backfaces=True, buffer="fine entries")[0]
+        needed = np.ones(shape, np.uint8) if needed is None else needed
         radiance = torch.empty((*shape, 3), device=self._device)
         depth = torch.empty(shape, device=self._device)
         item = torch.empty(shape, dtype=torch.int32, device=self._device)
-        seen_by = [eye_of(camera, world_from_optical), self._surfaces, self._light, self._ground]
-        seen_by.append(self._mirror_raster(clip, shape))
-        outputs = [wp.from_torch(radiance, dtype=wp.vec3), wp.from_torch(depth), wp.from_torch(item)]
-        launch(shading_kernels.shade, shape, [wp.from_torch(entries[0]), *seen_by, *outputs], self._device)
-        if self.smooth:
-            fine = self._front.entries((2 * shape[0], 2 * shape[1]), cull_backfaces=True, buffer="fine entries")
-            inputs = [wp.from_torch(entries[0]), wp.from_torch(fine[0]), *seen_by, outputs[0]]
-            launch(shading_kernels.smooth_edges, shape, inputs, self._device)
+        lanes = shape[1] if self._device.type == "cuda" else 1
+        inputs = [
+            lanes,
+            wp.from_torch(entries[0]),
+            wp.from_torch(entries[0, :1, :1] if fine is None else fine),
+            wp.from_torch(self._tensor(needed)),
+            eye_of(camera, world_from_optical),
+            self._surfaces,
+            self._light,
+            self._ground,
+            self._mirror_raster(clip, shape),
+            wp.from_torch(radiance, dtype=wp.vec3),
+            wp.from_torch(depth),
+            wp.from_torch(item),
+        ]
+        launch(shading_kernels.shade, (shape[0], lanes), inputs, self._device)
         return radiance.cpu().numpy(), depth.cpu().numpy(), item.cpu().numpy()
 
 

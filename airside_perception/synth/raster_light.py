@@ -38,10 +38,13 @@ class RasterLight:
         self._ground = Ground()
         self._light = shading_kernels.Light()
         self._occlusion_time = -np.inf
+        self._scene = scene
         self.relight(scene)
 
     def relight(self, scene: Scene) -> None:
-        """Go on with the same scene in another light."""
+        """Go on with the same objects in another light, about another way of the vehicle."""
+        if scene.ego is not self._scene.ego:
+            self._occlusion_time = -np.inf
         self._scene = scene
         self._lay_texture(scene.ground, scene.lighting.snow)
         self._light.air = air_of(scene.lighting)

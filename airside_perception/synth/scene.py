@@ -5,9 +5,9 @@ The world frame of a scene is its `odom` frame: z up, the apron is the plane z =
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from airside_perception.geometry.rig import Rig
 from airside_perception.geometry.se3 import pose_from_xyz_yaw, wrap_angle
 from airside_perception.synth.assets import Asset
+from airside_perception.synth.lifting import raised_to
 from airside_perception.synth.mesh import Mesh
 
 if TYPE_CHECKING:
@@ -76,6 +77,22 @@ class Trajectory:
 
 
 @dataclass(frozen=True)
+class Raising:
+    """When a boom or platform rises and sinks, linear between knots.
+
+    Attributes:
+        times: (K,) float64 seconds, increasing.
+        shares: (K,) float64, 0 lowered .. 1 raised; the end knots hold outside their range.
+    """
+
+    times: np.ndarray
+    shares: np.ndarray
+
+    def at(self, time_s: float) -> float:
+        return float(np.interp(time_s, self.times, self.shares))
+
+
+@dataclass(frozen=True)
 class SceneObject:
     """An asset on its way.
 
@@ -88,6 +105,8 @@ class SceneObject:
         phase: animation phase at the first knot, 0..1.
         changes: (from this second on, the asset that is seen), in time order: a walker who crouches. All of one
             topology and one class; before the first it is `asset`.
+        raising: of the boom or platform of an asset that lifts; None: it stays as it is. The trajectory is that of
+            the lowered box.
     """
 
     object_id: str
@@ -97,6 +116,7 @@ class SceneObject:
     stride: float = 0.0
     phase: float = 0.0
     changes: Sequence[tuple[float, Asset]] = ()
+    raising: Raising | None = None
 
     @property
     def still(self) -> bool:
@@ -106,12 +126,20 @@ class SceneObject:
     @property
     def deforms(self) -> bool:
         """True where the mesh changes with time."""
-        return bool(self.changes) or (self.asset.animate is not None and (self.stride > 0 or self.asset.cycle_s > 0))
+        by_itself = self.asset.animate is not None and (self.stride > 0 or self.asset.cycle_s > 0)
+        return bool(self.changes) or self.raising is not None or by_itself
 
     def asset_at(self, time_s: float) -> Asset:
         """The asset that is seen at `time_s`."""
+        if self.raising is not None:
+            return self._raised(self.raising.at(time_s))
         seen = [asset for start, asset in self.changes if start <= time_s]
         return seen[-1] if seen else self.asset
+
+    @cached_property
+    def _raised(self) -> Callable[[float], Asset]:
+        """The asset by how far it is raised; many ask for one time after another."""
+        return lru_cache(maxsize=2)(partial(raised_to, self.asset))
 
     def mesh(self, time_s: float) -> Mesh:
         """The asset's mesh at `time_s`, box-centred, metres."""
@@ -123,14 +151,17 @@ class SceneObject:
 
     def pose(self, time_s: float) -> np.ndarray:
         """(4, 4) float64 world_from_object (box centre)."""
-        x, y, yaw = self.trajectory.at(time_s)
-        return pose_from_xyz_yaw(x, y, self.lift + self.asset_at(time_s).size[2] / 2, yaw)
+        x, y, z, *_, yaw = self.box(time_s)
+        return pose_from_xyz_yaw(x, y, z, yaw)
 
     def box(self, time_s: float) -> np.ndarray:
         """(7,) float64 world box: x, y, z, length, width, height, yaw."""
         x, y, yaw = self.trajectory.at(time_s)
-        size = self.asset_at(time_s).size
-        return np.array([x, y, self.lift + size[2] / 2, *size, yaw])
+        asset = self.asset_at(time_s)
+        if self.raising is not None:
+            ahead, left = asset.offset
+            x, y = x + ahead * np.cos(yaw) - left * np.sin(yaw), y + ahead * np.sin(yaw) + left * np.cos(yaw)
+        return np.array([x, y, self.lift + asset.size[2] / 2, *asset.size, yaw])
 
 
 @dataclass(frozen=True)

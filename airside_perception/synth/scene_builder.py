@@ -9,12 +9,13 @@ import numpy as np
 from airside_perception.geometry.se3 import invert_transform, pose_from_xyz_yaw, transform_points
 from airside_perception.synth.assets import Asset, asset_kinds, make_asset
 from airside_perception.synth.episodes import EGO_AHEAD, EGO_HEIGHT, EGO_LENGTH, EGO_WIDTH
+from airside_perception.synth.lifting import LIFTING_KINDS, raised_to
 from airside_perception.synth.mesh_parts import box
 from airside_perception.synth.own_assets import OwnAsset
 from airside_perception.synth.placement import GroundPlan, SolidSpace
 from airside_perception.synth.rides import carried
 from airside_perception.synth.routes import followers
-from airside_perception.synth.scene import SceneObject, Trajectory
+from airside_perception.synth.scene import Raising, SceneObject, Trajectory
 
 EGO_CLEARANCE = 0.6
 """Metres that others keep from the own vehicle on every side."""
@@ -34,6 +35,8 @@ class SceneBuilder:
 
     def __init__(self, seed: int, split: str, duration_s: float, own: Sequence[OwnAsset] = ()):
         self.rng = np.random.default_rng([seed, {"train": 0, "val": 1, "test": 2}[split]])
+        # Draws of its own for booms and platforms: what else is in the scene of a seed does not depend on them.
+        self.lifts_rng = np.random.default_rng([seed, 7207])
         self.split, self.duration_s = split, duration_s
         self.objects: list[SceneObject] = []
         self.families: set[str] = set()
@@ -49,19 +52,22 @@ class SceneBuilder:
         body = box((EGO_AHEAD, 0, EGO_HEIGHT / 2), (length, width, EGO_HEIGHT), (0, 0, 0))
         self._solid.sweep(self._solid.cells(body, ego, self._times if ego.moves else self._times[:1]))
 
-    def asset(self, kind: str, family: str | None = None, moving: bool = False) -> Asset:
+    def asset(self, kind: str, family: str | None = None, moving: bool = False, lifting: bool = False) -> Asset:
         """A fresh asset of `kind` from the scene's split; half of the time an own one of that subtype.
 
         Args:
             kind: of the catalogue, or of an own asset.
             family: None draws one.
-            moving: fit to drive, see `make_asset`.
+            moving, lifting: fit to drive, and to be raised, see `make_asset`.
         """
         own = [self._own[kind]] if kind in self._own else [o for o in self._own.values() if o.subtype == kind]
         if own and (kind in self._own or (family is None and self.rng.random() < 0.5)):
             chosen = own[int(self.rng.integers(len(own)))]
             return chosen.make(int(self.rng.integers(2**31)), self.split)
-        return make_asset(kind, int(self.rng.integers(2**31)), self.split, family, moving=moving)
+        lifting = lifting and kind in LIFTING_KINDS
+        return make_asset(
+            kind, int(self.rng.integers(2**31)), self.split, family, moving=moving or lifting, lifting=lifting
+        )
 
     def kinds(self, class_name: str) -> tuple[str, ...]:
         """Kinds of the class that the split may show, own assets last."""
@@ -81,6 +87,7 @@ class SceneBuilder:
         force: bool = False,
         changes: Sequence[tuple[float, Asset]] = (),
         lift: float = 0.0,
+        raising: Raising | None = None,
     ) -> bool:
         """Place an asset if its space is free.
 
@@ -93,6 +100,7 @@ class SceneBuilder:
             force: place it anyway.
             changes: see `SceneObject`.
             lift: metres above the ground.
+            raising: see `SceneObject`; dropped where what is raised would meet something in the end.
 
         Returns:
             True where it was placed.
@@ -103,6 +111,7 @@ class SceneBuilder:
         cells = self._solid.cells(asset.mesh, trajectory, self._solid_times(asset, trajectory))
         if not force and not self._solid.free(cells, not trajectory.moves):
             return False
+        raising = raising if raising is not None and self._may_rise(asset, trajectory, raising) else None
         self._plan.take(trajectory, length, width)
         (self._solid.sweep if trajectory.moves else self._solid.fill)(cells)
         self.families.update(seen.name.rsplit("/", 1)[0] for seen in (asset, *(later for _, later in changes)))
@@ -116,13 +125,34 @@ class SceneBuilder:
                 stride=float(self.rng.uniform(1.25, 1.6)) if steps and trajectory.moves else 0.0,
                 phase=float(self.rng.random()),
                 changes=tuple(changes),
+                raising=raising,
             )
         )
         return True
 
-    def stand_at(self, asset: Asset, x: float, y: float, yaw: float, margin: float = 0.3, force: bool = False) -> bool:
+    def _may_rise(self, asset: Asset, trajectory: Trajectory, raising: Raising) -> bool:
+        """True where an asset rises within the scene and meets nothing where it stands then."""
+        shares = np.array([raising.at(float(time)) for time in self._times])
+        if asset.raised is None or not shares.max() > 0.0:
+            return False
+        top = raised_to(asset, float(shares.max()))
+        standing = Trajectory.standing(*trajectory.at(float(self._times[np.argmax(shares)])))
+        # In the frame of the lowered box, which is the one that the trajectory moves.
+        cells = self._solid.cells(top.mesh.translated(*top.offset), standing, self._times[:1])
+        return self._solid.free(cells, True)
+
+    def stand_at(
+        self,
+        asset: Asset,
+        x: float,
+        y: float,
+        yaw: float,
+        margin: float = 0.3,
+        force: bool = False,
+        raising: Raising | None = None,
+    ) -> bool:
         """Place a standing asset."""
-        return self.add(asset, Trajectory.standing(x, y, yaw), margin, force=force)
+        return self.add(asset, Trajectory.standing(x, y, yaw), margin, force=force, raising=raising)
 
     def ground_free(self, trajectory: Trajectory, length: float, width: float, margin: float = 0.3) -> bool:
         """True where a footprint on its way meets nothing; what reaches over the ground does not count."""

@@ -94,7 +94,7 @@ def expose(radiance: np.ndarray, style: SensorStyle, rng: np.random.Generator, c
         wp.array(_tone_table(style.gamma, style.contrast), dtype=wp.uint8, device="cpu", copy=False),
         wp.array(image, dtype=wp.uint8, device="cpu", copy=False),
     ]
-    wp.launch(develop, dim=image.shape[:2], inputs=inputs, device="cpu")
+    wp.launch(develop, dim=len(image), inputs=inputs, device="cpu")
     return _processed(image, style)
 
 

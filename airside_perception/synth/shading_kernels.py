@@ -146,8 +146,10 @@ def shine(
         shininess = soak * (0.08 + 0.75 * grazing)
     if shininess <= 0.003:
         return color
-    mirrored = reflected_scene(reflected, shininess, on_ground, row, column, surfaces, air, mirror)
-    color = color * (1.0 - shininess) + mirrored * shininess
+    # Dry concrete would mirror the sky by 2 % at most, far off: not worth looking up what it mirrors.
+    if not on_ground or air.wetness > 0.0:
+        mirrored = reflected_scene(reflected, shininess, on_ground, row, column, surfaces, air, mirror)
+        color = color * (1.0 - shininess) + mirrored * shininess
     if light.lamps.shape[0] > 0:
         exponent = wp.where(on_ground, 60.0, gloss[1])
         color = color + lamp_shine(spot.point, reflected, exponent, light.lamps) * (8.0 * shininess)
@@ -185,40 +187,20 @@ def radiance_of(
     return wp.lerp(color, air.horizon, veil)
 
 
-@wp.kernel
-def shade(
-    entries: wp.array2d(dtype=wp.int64),
-    eye: Eye,
-    surfaces: Surfaces,
-    light: Light,
-    ground: Ground,
-    mirror: wp.array2d(dtype=wp.vec4),
-    radiance: wp.array2d(dtype=wp.vec3),
-    depth: wp.array2d(dtype=float),
-    item: wp.array2d(dtype=int),
-):
-    """Image and labels through the middle of each pixel."""
-    row, column = wp.tid()
-    triangle = nearest_triangle(entries[row, column])
-    spot = spot_at(float(column), float(row), triangle, eye, surfaces, light.air.snow, ground)
-    radiance[row, column] = radiance_of(spot, row, column, eye, surfaces, light, ground, mirror)
-    depth[row, column] = spot.depth
-    item[row, column] = spot.item
-
-
-@wp.kernel
-def smooth_edges(
+@wp.func
+def smoothed(
+    own: wp.vec3,
     entries: wp.array2d(dtype=wp.int64),
     fine: wp.array2d(dtype=wp.int64),
+    row: int,
+    column: int,
     eye: Eye,
     surfaces: Surfaces,
     light: Light,
     ground: Ground,
     mirror: wp.array2d(dtype=wp.vec4),
-    radiance: wp.array2d(dtype=wp.vec3),
-):
-    """Where the 2 x 2 parts of a pixel show different surfaces, mix what each of them shows; labels stay."""
-    row, column = wp.tid()
+) -> wp.vec3:
+    """The colour of a pixel whose 2 x 2 parts may show different surfaces; `own` is that of its middle."""
     middle = nearest_triangle(entries[row, column])
     total = wp.vec3(0.0, 0.0, 0.0)
     others = int(0)
@@ -232,6 +214,46 @@ def smooth_edges(
             y = float(row) + 0.5 * float(down) - 0.25
             spot = spot_at(x, y, triangle, eye, surfaces, light.air.snow, ground)
             total = total + radiance_of(spot, row, column, eye, surfaces, light, ground, mirror)
-    if others > 0:
-        kept = float(_FINE * _FINE - others)
-        radiance[row, column] = (total + radiance[row, column] * kept) / float(_FINE * _FINE)
+    kept = float(_FINE * _FINE - others)
+    return (total + own * kept) / float(_FINE * _FINE)
+
+
+@wp.kernel
+def shade(
+    lanes: int,
+    entries: wp.array2d(dtype=wp.int64),
+    fine: wp.array2d(dtype=wp.int64),
+    needed: wp.array2d(dtype=wp.uint8),
+    eye: Eye,
+    surfaces: Surfaces,
+    light: Light,
+    ground: Ground,
+    mirror: wp.array2d(dtype=wp.vec4),
+    radiance: wp.array2d(dtype=wp.vec3),
+    depth: wp.array2d(dtype=float),
+    item: wp.array2d(dtype=int),
+):
+    """Labels through the middle of each pixel, and its colour; black sky where nothing is needed.
+
+    Where `fine`, a z-buffer of twice the rows and columns, is given (else 1 x 1), a pixel mixes what its parts show.
+    `lanes` threads share a row: a thread of its own for each pixel would, on a CPU, spend more time on its arguments
+    than on a pixel of sky.
+    """
+    row, lane = wp.tid()
+    column = int(lane)
+    while column < entries.shape[1]:
+        color = wp.vec3(0.0, 0.0, 0.0)
+        pixel_depth = float(0.0)
+        pixel_item = int(SKY_ITEM)
+        if needed[row, column] != wp.uint8(0):
+            triangle = nearest_triangle(entries[row, column])
+            spot = spot_at(float(column), float(row), triangle, eye, surfaces, light.air.snow, ground)
+            color = radiance_of(spot, row, column, eye, surfaces, light, ground, mirror)
+            pixel_depth = spot.depth
+            pixel_item = spot.item
+            if fine.shape[0] > 1:
+                color = smoothed(color, entries, fine, row, column, eye, surfaces, light, ground, mirror)
+        radiance[row, column] = color
+        depth[row, column] = pixel_depth
+        item[row, column] = pixel_item
+        column += lanes

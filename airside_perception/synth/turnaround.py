@@ -8,12 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from airside_perception.synth.assets import Asset
-from airside_perception.synth.scene import Trajectory
+from airside_perception.synth.scene import Raising, Trajectory
 from airside_perception.synth.scene_builder import SceneBuilder
 from airside_perception.synth.walkers import people_about
 
 STEPS_BACK = (0.0, 0.7, 1.6, 3.0)
 """Metres farther from the fuselage that are tried where a vehicle would touch it or a wing."""
+RISE_SECONDS = (4.0, 9.0)
+"""Of a boom or platform on its way up or down."""
 
 
 @dataclass(frozen=True)
@@ -86,16 +88,26 @@ def serve_aircraft(builder: SceneBuilder, stand: Stand) -> None:
     people_about(builder, near, 4.0, int(rng.integers(1, 5)))
 
 
-def dock(builder: SceneBuilder, stand: Stand, place: Docking) -> bool:
-    """Put a vehicle where it serves the aircraft."""
+def dock(builder: SceneBuilder, stand: Stand, place: Docking, raising: Raising | None = None) -> bool:
+    """Put a vehicle where it serves the aircraft; one that lifts rises as `raising` says, others are in any state."""
     rng = builder.rng
-    asset, error = builder.asset(place.kind), rng.normal(0, 0.4, 2)
+    asset, error = builder.asset(place.kind, lifting=raising is not None), rng.normal(0, 0.4, 2)
     heading = stand.yaw + place.turn + rng.normal(0, 0.06)
     for step in STEPS_BACK:
         x, y = stand.at(place.ahead + error[0], place.left + np.sign(place.left) * step + error[1])
-        if builder.stand_at(asset, x, y, heading):
+        if builder.stand_at(asset, x, y, heading, raising=raising):
             return True
     return False
+
+
+def rise(rng: np.random.Generator, begin_s: float) -> Raising:
+    """A boom or platform goes up to a door, and stays there."""
+    return Raising(np.array([begin_s, begin_s + rng.uniform(*RISE_SECONDS)]), np.array([0.0, rng.uniform(0.5, 1.0)]))
+
+
+def sink(rng: np.random.Generator, end_s: float) -> Raising:
+    """A boom or platform comes down from a door, and is down at `end_s`."""
+    return Raising(np.array([end_s - rng.uniform(*RISE_SECONDS), end_s]), np.array([rng.uniform(0.5, 1.0), 0.0]))
 
 
 def set_cones(builder: SceneBuilder, stand: Stand) -> None:

@@ -12,6 +12,7 @@ from airside_perception.geometry.boxes import transform_boxes
 from airside_perception.geometry.rig import Rig
 from airside_perception.geometry.se3 import invert_transform
 from airside_perception.records import GridSpec
+from airside_perception.synth.ego_routes import free_place
 from airside_perception.synth.frames import LabelledFrame, render_frame
 from airside_perception.synth.lighting import random_lighting
 from airside_perception.synth.own_assets import OwnAsset
@@ -26,7 +27,9 @@ from airside_perception.training.occupancy_data import LABEL_STRIDE, TrainingSam
 
 SCENE_SECONDS = 8.0
 
-FRAMES_PER_SCENE, FRAMES_PER_INSTANT = 12, 3
+FRAMES_PER_SCENE, FRAMES_PER_INSTANT = 24, 3
+"""Building a scene costs as much as three frames. To keep its frames unlike each other, the vehicle is on the scene's
+own route at half of the instants only, and anywhere else at the others."""
 
 SMOOTH_SHARE = 0.75
 """Frames with smooth edges, as lenses and path tracers have them; the others show the steps of the pixel grid."""
@@ -49,7 +52,7 @@ def training_samples(
     """Frames of one scene, each with its own rig, light and sensor.
 
     Building a scene costs more than rendering a frame, so some frames share it; three of them show the same
-    instant through different rigs in different light.
+    instant through different rigs in different light. At every second instant the vehicle stands at another place.
 
     Args:
         seed: decides the scene and all frames.
@@ -67,6 +70,7 @@ def training_samples(
     rig = random_rig(rng, image_size, cameras)
     scene = build_scene(seed, split, rig, SCENE_SECONDS, own_assets=own_assets, look=look)
     backend = RasterBackend(scene)
+    route = ego = scene.ego
     time_s, occupancy = 0.0, None
     for index in range(frames_per_scene):
         if look == "randomised":
@@ -74,11 +78,13 @@ def training_samples(
         else:
             lighting, condition = random_lighting(rng)
             sensor = random_sensor(rng, condition == "night", lighting.rain > 0)
-        scene = replace(scene, lighting=lighting, sensor=sensor)
-        backend.relight(lighting, sensor)
         backend.smooth = bool(rng.random() < SMOOTH_SHARE)
         if index % FRAMES_PER_INSTANT == 0:
             time_s, occupancy = float(rng.uniform(0, SCENE_SECONDS)), None
+            elsewhere = index // FRAMES_PER_INSTANT % 2 == 1
+            ego = (free_place(rng, scene, time_s) if elsewhere else None) or route
+        scene = replace(scene, lighting=lighting, sensor=sensor, ego=ego)
+        backend.relight(lighting, sensor, ego)
         rig = random_rig(rng, image_size, cameras)
         frame = render_frame(backend, scene, rig, time_s, rng, grid, occupancy=occupancy)
         occupancy = frame.occupancy

@@ -1,5 +1,7 @@
 """Images and pixel labels: where a camera model says, what stands there, and the same for a seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from synth_scenes import plain_scene, standing
@@ -12,6 +14,7 @@ from airside_perception.synth.frames import render_frame
 from airside_perception.synth.raster_backend import RasterBackend
 from airside_perception.synth.raster_light import ground_occlusion, texture_levels
 from airside_perception.synth.rigs import pinhole
+from airside_perception.synth.scene import Trajectory
 
 LABELS = {"aircraft": AIRCRAFT, "gse": GSE, "person": PERSON, "structure": STRUCTURE, "obstacle": OBSTACLE}
 
@@ -23,6 +26,19 @@ def test_images_are_the_same_for_a_seed(scene, small_rig, frame):
         np.testing.assert_array_equal(again.layers[name].depth, layers.depth)
         np.testing.assert_array_equal(again.layers[name].item, layers.item)
     assert again.objects == frame.objects
+
+
+def test_another_place_of_the_vehicle_looks_as_if_the_scene_had_begun_there(scene, small_rig):
+    """Shadows and what hides the sky lie about the vehicle: they must come along."""
+    camera = small_rig.cameras["left"]
+    place = Trajectory.standing(12.0, -6.0, 2.0)
+    moved, fresh = RasterBackend(scene), RasterBackend(replace(scene, ego=place))
+    before = moved.render(1.5, camera, np.random.default_rng(0))
+    moved.relight(scene.lighting, scene.sensor, place)
+    found, expected = (each.render(1.5, camera, np.random.default_rng(0)) for each in (moved, fresh))
+    np.testing.assert_array_equal(found.item, expected.item)
+    np.testing.assert_array_equal(found.rgb, expected.rgb)
+    assert (found.item != before.item).mean() > 0.05
 
 
 def test_noise_differs_between_frames_but_labels_do_not(backend, small_rig):

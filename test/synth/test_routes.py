@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from synth_scenes import plain_scene, standing
 
+from airside_perception.synth.ego_routes import free_place
+from airside_perception.synth.episodes import EGO_AHEAD, EGO_LENGTH, EGO_WIDTH
 from airside_perception.synth.routes import drive, followers, traffic_speeds, walk
 from airside_perception.synth.scene import Trajectory
 
@@ -71,3 +74,28 @@ def test_sampling_agrees_with_single_times():
     times = np.array([-0.5, 0.0, 2.2, 5.9])
     for time, (x, y, yaw) in zip(times, path.sample(times), strict=True):
         np.testing.assert_allclose((x, y, np.cos(yaw)), (*path.at(time)[:2], np.cos(path.at(time)[2])), atol=1e-12)
+
+
+def test_a_free_place_keeps_clear_of_every_box(scene):
+    rng, found = np.random.default_rng(3), []
+    boxes = np.array([item.box(1.0) for item in scene.objects])
+    for _ in range(12):
+        place = free_place(rng, scene, 1.0)
+        assert place is not None
+        x, y, yaw = place.at(1.0)
+        found.append((x, y))
+        marks = [(EGO_AHEAD + a * EGO_LENGTH / 2, b * EGO_WIDTH / 2) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+        for ahead, left in marks:
+            point = np.array(
+                [x + ahead * np.cos(yaw) - left * np.sin(yaw), y + ahead * np.sin(yaw) + left * np.cos(yaw)]
+            )
+            away, cosine, sine = point - boxes[:, :2], np.cos(boxes[:, 6]), np.sin(boxes[:, 6])
+            along, across = away[:, 0] * cosine + away[:, 1] * sine, away[:, 1] * cosine - away[:, 0] * sine
+            inside = (np.abs(along) < boxes[:, 3] / 2) & (np.abs(across) < boxes[:, 4] / 2)
+            assert not inside.any()
+    assert np.ptp(found, axis=0).min() > 20.0, "all over the apron"
+
+
+def test_no_place_is_found_where_everything_is_taken(small_rig):
+    full = plain_scene([standing("structure_000", (200.0, 200.0, 3.0), 0.0, 0.0)], small_rig)
+    assert free_place(np.random.default_rng(0), full, 0.0) is None

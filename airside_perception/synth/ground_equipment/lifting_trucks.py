@@ -25,7 +25,7 @@ from airside_perception.synth.colors import (
     random_hue,
 )
 from airside_perception.synth.ground_equipment.end_marks import CHEVRON_COLORS, chevrons
-from airside_perception.synth.ground_equipment.vehicle import at_work, axle, cab, lamps, rail, truck_chassis
+from airside_perception.synth.ground_equipment.vehicle import at_work, axle, cab, lamps, lifted, rail, truck_chassis
 from airside_perception.synth.mesh_parts import (
     METAL,
     PAINT,
@@ -91,7 +91,7 @@ def _catering_truck(rng: np.random.Generator, style: Style) -> Build:
     color = equipment_color(rng)
     parts, behind, frame = truck_chassis(rng, length, width, color, style)
     rear = -length / 2
-    raised = float(rng.uniform(0.3, 2.4)) if at_work(rng, style, 0.5) else 0.0
+    raised = lifted(rng, style, 0.5, (0.3, 2.4))
     tall = rng.uniform(2.2, 2.6)
     floor = frame + 0.15 + raised
     over = style["over_cab"]
@@ -99,7 +99,8 @@ def _catering_truck(rng: np.random.Generator, style: Style) -> Build:
     if over:
         floor = max(floor, frame + 0.25)
     floor = floor if not over or raised > 0.6 else frame + 0.15
-    box_front = front if not over or (raised > 0.6 and floor > 2.8) else behind - 0.1
+    forward = raised > 0.6 and floor > 2.8 and "lift" not in style
+    box_front = front if not over or forward else behind - 0.1
     body = pick(rng, ((WHITE, 4.0), (ALUMINIUM, 1.0), (color, 1.0), (LIGHT_GREY, 1.0)))
     center_x = (rear + 0.1 + box_front) / 2
     span = box_front - rear - 0.1
@@ -132,12 +133,12 @@ def _catering_truck(rng: np.random.Generator, style: Style) -> Build:
     deck = floor + 0.02
     bridge = rng.uniform(0.9, 1.5)
     if box_front < behind + 0.1:  # front platform over the cab
-        high = max(deck + 0.1, 2.85 if raised > 0.4 else deck)
+        high = max(deck + 0.1, 2.85 if raised > 0.4 or "lift" in style else deck)
         if high > 2.7:
             parts.append(box((box_front + bridge / 2, 0, high), (bridge + 0.3, width * 0.8, 0.1), MID_GREY, METAL))
             foot = [(box_front + bridge, 0.38 * width, high), (box_front, 0.38 * width, high)]
             parts += [rail(foot, 1.0, LIGHT_GREY), rail([(x, -y, z) for x, y, z in foot], 1.0, LIGHT_GREY)]
-    if raised > 0.25:
+    if raised > 0.25 or "lift" in style:
         parts += scissors(center_x, 0.75 * span, frame, floor, 0.45, MID_GREY)
     parts.append(box((center_x, 0, floor - 0.06), (span, 0.9, 0.14), DARK_GREY, METAL))
     for x in (behind - 0.35, rear + 0.5):  # outriggers

@@ -30,6 +30,7 @@ from airside_perception.synth.ground_equipment.vehicle import (
     axle,
     beacon,
     lamps,
+    lifted,
     rail,
     striped_bar,
     truck_chassis,
@@ -86,7 +87,7 @@ def _ambulift(rng: np.random.Generator, style: Style) -> Build:
     color = pick(rng, ((WHITE, 4.0), (HAZARD_YELLOW, 1.0), ((0.7, 0.75, 0.8), 1.0), (equipment_color(rng), 1.0)))
     parts, behind, frame = truck_chassis(rng, length, width, color, {**style, "cab": "low"})
     rear, half = -length / 2, width / 2
-    raised = float(rng.uniform(0.5, 2.6)) if at_work(rng, style, 0.55) else 0.0
+    raised = lifted(rng, style, 0.55, (0.5, 2.6))
     floor, tall = frame + 0.18 + raised, rng.uniform(2.1, 2.35)
     x0, x1 = rear + (0.5 if style["tail_lift"] else 0.12), behind - 0.08
     middle = (x0 + x1) / 2
@@ -98,13 +99,13 @@ def _ambulift(rng: np.random.Generator, style: Style) -> Build:
     parts += _cabin_sides(rng, x0, x1, half, floor, tall)
     parts.append(box((x1, 0, floor + 0.48 * tall), (0.06, 1.0, 0.86 * tall), MID_GREY, METAL))
     parts.append(box((x0, 0, floor + 0.48 * tall), (0.06, 1.3, 0.88 * tall), ALUMINIUM, METAL))
-    if floor > 2.35:  # bridge over the cab to the aircraft's door
+    if floor > 2.35 and "lift" not in style:  # bridge over the cab to the aircraft's door
         reach = rng.uniform(1.2, 1.9)
         parts.append(box((x1 + reach / 2, 0, floor), (reach, 1.6, 0.1), MID_GREY, METAL))
         for y in (0.75, -0.75):
             parts.append(rail([(x1, y, floor), (x1 + reach - 0.05, y, floor)], 1.05, HAZARD_YELLOW))
         parts.append(box((x1 + reach, 0, floor), (0.1, 1.6, 0.2), BLACK, RUBBER))
-    if raised > 0.3:
+    if raised > 0.3 or "lift" in style:
         parts += scissors(middle, 0.7 * (x1 - x0), frame, floor, 0.5, MID_GREY)
     parts.append(box((middle, 0, floor - 0.06), (x1 - x0, 1.0, 0.14), DARK_GREY, METAL))
     if style["tail_lift"]:

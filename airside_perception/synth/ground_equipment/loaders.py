@@ -21,12 +21,12 @@ from airside_perception.synth.colors import (
 )
 from airside_perception.synth.ground_equipment.end_marks import fleet_number, rear_end
 from airside_perception.synth.ground_equipment.vehicle import (
-    at_work,
     axle,
     beacon,
     bumper,
     cab,
     lamps,
+    lifted,
     rail,
     striped_bar,
 )
@@ -102,7 +102,7 @@ def _belt_loader(rng: np.random.Generator, style: Style) -> Build:
     deck = rng.uniform(0.75, 0.9)
     parts = _belt_chassis(rng, style, c0, c1, width, deck, color, trim)
     # The foot stays low at the rear, the head rises to the hold door.
-    lift = rng.uniform(0.1, 0.36) if at_work(rng, style, 0.6) else rng.uniform(0.0, 0.1)
+    lift = lifted(rng, style, 0.6, (0.1, 0.36), (0.0, 0.1))
     drop, wide = rng.uniform(0.0, 0.1), rng.uniform(0.72, 0.9)
     across = -width / 2 + 0.42 if style["seat"] == "side" else 0.0
     pivot = np.array([c0 + 0.25 * chassis, across, deck + 0.3])
@@ -116,7 +116,7 @@ def _belt_loader(rng: np.random.Generator, style: Style) -> Build:
         tall = 0.9 if rng.uniform() < 0.6 else 0.35
         parts.append(rail(path, tall, HAZARD_YELLOW if rng.uniform() < 0.5 else LIGHT_GREY, bars=2))
     held = pivot + 0.55 * (front - pivot)
-    if held[2] > deck + 0.5:
+    if held[2] > deck + 0.5 or "lift" in style:
         for s in (0.25, -0.25):
             ram, arm = np.array([c1 - 0.7, across + s, deck - 0.2]), np.array([pivot[0] + 0.3, across + 1.2 * s, deck])
             parts.append(cylinder(ram, held + (0, s, -0.1), 0.06, ALUMINIUM))
@@ -148,10 +148,12 @@ def _container_loader(rng: np.random.Generator, style: Style) -> Build:
     for s in (1, -1):
         parts.append(box((0, s * (half - 0.75), 0.62), (length - 0.4, 0.3, 0.4), trim, METAL))
     split = front - rng.uniform(2.4, 3.2)
-    bridge = rng.uniform(1.8, 3.2)
+    bridge = top = rng.uniform(1.8, 3.2)
     if style.get("moving"):
         bridge = rng.uniform(1.5, 1.9)
-    main = rng.uniform(1.0, bridge) if at_work(rng, style, 0.5) else rng.uniform(0.95, 1.3)
+    top = max(top, bridge + 0.4)
+    bridge += style.get("lift", 0.0) * (top - bridge)
+    main = lifted(rng, style, 0.5, (0.8 * top, top) if "lift" in style else (1.0, bridge), (0.95, 1.3))
 
     def platform(x0: float, x1: float, z: float, shade: Any) -> None:
         parts.append(box(((x0 + x1) / 2, 0, z - 0.12), (x1 - x0, width - 0.3, 0.24), shade, METAL))

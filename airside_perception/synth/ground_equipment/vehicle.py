@@ -48,6 +48,27 @@ def at_work(rng: np.random.Generator, style: Style, chance: float) -> bool:
     return bool(rng.uniform() < chance) and not style.get("moving")
 
 
+def lifted(
+    rng: np.random.Generator,
+    style: Style,
+    chance: float,
+    up: tuple[float, float],
+    down: tuple[float, float] | None = None,
+) -> float:
+    """How far a boom or platform is raised: drawn from `up` by chance at work, else from `down` (None: 0).
+
+    `style["lift"]`, where it is given, is the share of the way from down to up; no draw depends on it.
+    """
+    share = style.get("lift")
+    if share is None:
+        if at_work(rng, style, chance):
+            return float(rng.uniform(*up))
+        return float(rng.uniform(*down)) if down else 0.0
+    at_work(rng, style, chance)
+    low, high = float(rng.uniform(*down)) if down else 0.0, float(rng.uniform(*up))
+    return low + share * (max(high, low) - low)
+
+
 def axle(x: float, track: float, radius: float, width: float, twin: bool = False, segments: int = 10) -> Mesh:
     """A pair of wheels (or two pairs) that stand on the ground; `track` is between the outer tyre faces."""
     half = track / 2 - width / 2
