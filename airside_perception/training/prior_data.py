@@ -115,14 +115,15 @@ def _monotone_warp(values: FloatArray, strength: float, symmetric: bool, rng: np
     return np.sign(values) * inside if symmetric else inside
 
 
-def _swept(vertices: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _swept(vertices: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """Other sweep and dihedral: (V, 3) places move back and up with their distance from the middle; the box stays."""
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     moved = vertices.copy()
     for axis, strength in zip((0, 2), _SWEEP, strict=True):
         moved[:, axis] += strength * rng.standard_normal() * np.abs(vertices[:, 1])
     moved_low, moved_high = moved.min(axis=0), moved.max(axis=0)
-    return low + (moved - moved_low) * (high - low) / (moved_high - moved_low)
+    stretched: NDArray[np.float64] = low + (moved - moved_low) * (high - low) / (moved_high - moved_low)
+    return stretched
 
 
 def posed_mesh(asset: Asset, rng: np.random.Generator, augment: bool = False) -> tuple[FloatArray, IntArray]:
