@@ -17,8 +17,8 @@ from airside_perception.training.prior_views import split_faces
 def failure_sheet(explained: list[Explained], count: int = 8) -> np.ndarray:
     """(H, W, 3) uint8 RGB: the `count` assets of the lowest silhouette overlap from 8 views, worst first.
 
-    The first row shows the assets, each other row one way of inversion, with its overlap from unseen sides. Codes without
-    the object's own detail are left out.
+    The first row shows the assets, each other row one way of inversion, with its overlap from unseen sides; codes
+    without the object's own detail are left out.
     """
     worst = sorted(explained, key=lambda each: each.scores["8 views"].silhouette_iou)[:count]
     rows: list[Row] = [("assets: " + ", ".join(each.name for each in worst), TEXT, [_asset(e.asset) for e in worst])]
