@@ -27,15 +27,15 @@ STAGES = ((0.2, 2500, 6), (0.5, 5000, 6), (1.0, 10000, 8))
 """Share of the leading code entries that move, most rays, and Gauss-Newton steps of each stage."""
 START_RAYS, TRIED_STARTS, FOLLOWED_STARTS = 2000, 24, 3
 """Rays and typical objects (those of the nearest sizes) among which starts are chosen, and how many enter stage one."""
-PRIOR_WEIGHT = 3e-4
+PRIOR_WEIGHT = 1e-4
 """Of the squared distance from the start, in standard deviations of the class, beside the mean squared residual of one
 view; more views share it, since together they know more."""
 
 TEXTURE_WEIGHT = 1e-5
 """The same for colours, which pixels tell directly."""
-SYMMETRY = {"aircraft": 0.5, "gse": 0.25}
-"""Weight of the mirror image of a single view by class: sides that no camera saw look like those that one did. More
-views share it."""
+SYMMETRY = {"aircraft": 0.6, "gse": 0.6}
+"""Weight of the mirror image of a view by class, where there is but one: the side that no camera saw looks like the
+one that it did."""
 _DEPTH_RANGE = 1.5
 """Cells beyond which a depth that disagrees with the surface pulls no harder."""
 _DEPTH_WEIGHT = 4.0
@@ -96,7 +96,7 @@ def invert_views(
         raise ValueError("views: expected at least one, got none")
     if size.shape != (3,) or not (np.isfinite(size).all() and (size > 0).all()):
         raise ValueError(f"size: expected three lengths > 0 in metres, got {size.tolist()}")
-    rays = silhouette_rays(part.shape, views, size, SYMMETRY.get(class_name, 0.0) / len(views))
+    rays = silhouette_rays(part.shape, views, size, SYMMETRY.get(class_name, 0.0) if len(views) == 1 else 0.0)
     known = _by_size(prior, class_name, size)[:TRIED_STARTS]
     if not bool(rays.inside.any()):
         return Inversion(known[0].shape, known[0].texture, known[0].name, float("nan"), fallback=True)
@@ -119,6 +119,8 @@ def _search(
     candidates = [(each.shape, each) for each in ranked]
     for share, count, steps in STAGES:
         chosen = rays.select(_draw(rays, count, generator))
+        # The mean of all conditions is what the code's prior is weighed against; mirror images add to an object's own.
+        own_weight = weight * float((chosen.weight >= 1.0).float().mean())
         moving = torch.arange(len(candidates[0][0]), device=chosen.points.device) < max(
             1, round(share * len(candidates[0][0]))
         )
@@ -128,7 +130,7 @@ def _search(
             return values, rows * moving
 
         moved = [
-            (gauss_newton(residuals, start.shape, part.shape_covariance, steps, weight, shape), start)
+            (gauss_newton(residuals, start.shape, part.shape_covariance, steps, own_weight, shape), start)
             for shape, start in candidates
         ]
         candidates = [min(moved, key=lambda each: _cost(part, chosen, each[0]))]
@@ -148,13 +150,15 @@ def _by_size(prior: ObjectPrior, class_name: str, size: np.ndarray) -> list[Prot
 
 
 def _draw(rays: SilhouetteRays, count: int, generator: torch.Generator) -> Tensor:
-    """At most `count` rays, half of them beside the outline: there is most to learn."""
-    near = (rays.wanted > -0.2) & (rays.wanted < 0.9)
+    """At most `count` rays, half of them beside the outline, where there is most to learn; and their mirror images."""
+    own = int((rays.weight >= 1.0).sum())
+    near = (rays.wanted[:own] > -0.2) & (rays.wanted[:own] < 0.9)
     chosen = []
     for rows in (near.nonzero().squeeze(1), (~near).nonzero().squeeze(1)):
         order = torch.randperm(len(rows), generator=generator)[: count // 2].to(rows.device)
         chosen.append(rows[order])
-    return torch.cat(chosen)
+    drawn = torch.cat(chosen)
+    return drawn if own == len(rays.weight) else torch.cat([drawn, own + drawn])
 
 
 def _residuals(part: ClassPrior, rays: SilhouetteRays, code: Tensor, slopes: bool = True) -> tuple[Tensor, Tensor]:

@@ -88,7 +88,7 @@ class SilhouetteRays:
         wanted: (N,) float32, cells: least distance along the ray at the most (inside) or at the least.
         colors: (N, 3) float32; NaN where the view has no image.
         surface: (N, 3) float32, box-normalised, where the ray's depth puts the surface; NaN without depth.
-        weight: (N,) float32; 1, or less for rays of a mirrored view.
+        weight: (N,) float32; 1, or less for rays of a mirrored view, which follow all others in the same order.
     """
 
     points: Tensor
