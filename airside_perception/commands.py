@@ -151,7 +151,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and curves")
     parser.add_argument("--pool", type=Path, help="folder of samples; default: one in --out, filled while training")
     parser.add_argument("--minutes", type=positive, default=60.0, help="budget of 'occupancy' (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and draws (default: %(default)s)")
+    parser.add_argument("--seed", type=int, help="of weights and draws (default: that of the shipped weights)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto (default: %(default)s)")
     parser.add_argument("--assets", type=Path, metavar="DIR", help="own meshes that join the generated assets")
@@ -174,6 +174,10 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
+    if args.seed is None:
+        del args.seed
+    elif args.seed < 0:
+        raise AirsideError(f"--seed: expected 0 or more, got {args.seed}")
     out = writable_folder(args.out)
     _log_to_stderr()
     if args.what == "occupancy":

@@ -71,12 +71,12 @@ def decode_times(prior: ObjectPrior, class_name: str) -> dict[str, float]:
 
 def print_table(classes: dict[str, dict[str, object]]) -> None:
     """One line for each class and way of inversion."""
-    print(f"{'class':10}{'from':12}{'assets':>7}{'IoU':>8}{'worst':>8}{'PSNR':>8}{'chamfer %':>11}{'thin':>7}")
+    print(f"{'class':10}{'from':16}{'assets':>7}{'IoU':>8}{'worst':>8}{'PSNR':>8}{'chamfer %':>11}{'thin':>7}")
     for name, figures in classes.items():
         for way, found in figures.items():
             if isinstance(found, dict):
                 print(
-                    f"{name:10}{way:12}{found['assets']:7}{found['silhouette_iou']:8.3f}"
+                    f"{name:10}{way:16}{found['assets']:7}{found['silhouette_iou']:8.3f}"
                     f"{found['worst_silhouette_iou']:8.3f}{found['foreground_psnr']:8.1f}"
                     f"{100 * found['chamfer']:11.2f}{found['thin_recall']:7.2f}"
                 )

@@ -71,6 +71,7 @@ def test_version():
         (("synth",), "the following arguments are required: --out"),
         (("synth", "--out", "x", "--jpeg-quality", "0"), "--jpeg-quality and --label-every"),
         (("synth", "--out", "x", "--seed", "-1"), "airside synth: error: --seed: expected 0 or more, got -1"),
+        (("train", "prior", "--out", "x", "--seed", "-1"), "airside train: error: --seed: expected 0 or more, got -1"),
         (("prior", "sample", "--seed", "-1"), "airside prior: error: --seed: expected 0 or more, got -1"),
         (("demo", "--out", "occupied/demo"), "--out occupied/demo: cannot be written"),
         (("export", "no.pt"), "airside export: error: checkpoint no.pt: no such file"),

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airside_perception.prior.detail import Detail, SeenColors
     from airside_perception.prior.fitting import FitResult, fit_codes
     from airside_perception.prior.inversion import Inversion, invert_views
     from airside_perception.prior.object_prior import ClassPrior, ObjectPrior, Prototype
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "ClassPrior": "object_prior",
+    "Detail": "detail",
     "FitResult": "fitting",
     "Inversion": "inversion",
     "LinearizedMesh": "textured_mesh",
     "ObjectPrior": "object_prior",
     "ObjectView": "silhouette_rays",
     "Prototype": "object_prior",
+    "SeenColors": "detail",
     "TexturedMesh": "textured_mesh",
     "fit_codes": "fitting",
     "invert_views": "inversion",
@@ -27,12 +30,14 @@ _ROOMS = {
 
 __all__ = [
     "ClassPrior",
+    "Detail",
     "FitResult",
     "Inversion",
     "LinearizedMesh",
     "ObjectPrior",
     "ObjectView",
     "Prototype",
+    "SeenColors",
     "TexturedMesh",
     "fit_codes",
     "invert_views",

@@ -95,8 +95,13 @@ def fit_texture(
     colors: Tensor,
     iterations: int = 12,
     prior_weight: float = 1e-4,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, float]:
     """Find the texture code that best explains colours; arguments and errors as of `fit_codes`.
+
+    Args:
+        prior, class_name, points, colors, iterations, prior_weight: see there.
+        weights: (N,) of the points' squared residuals; None: all 1.
 
     Returns:
         (T,) code and the mean absolute colour residual.
@@ -106,12 +111,15 @@ def fit_texture(
         raise ValueError(f"colors: expected {tuple(points.shape)}, got {tuple(colors.shape)}")
     seen = colors.to(points)
 
+    root = seen.new_ones(len(points), 1) if weights is None else weights.to(points)[:, None].sqrt()
+
     def color_residuals(code: Tensor) -> tuple[Tensor, Tensor]:
         predicted, jacobian = part.texture.jacobian(points, code)
-        return (predicted - seen).reshape(-1), jacobian.reshape(-1, jacobian.shape[-1])
+        weighted = jacobian * root[..., None]
+        return (root * (predicted - seen)).reshape(-1), weighted.reshape(-1, jacobian.shape[-1])
 
     texture = gauss_newton(color_residuals, part.texture_mean, part.texture_covariance, iterations, prior_weight)
-    return texture, float(color_residuals(texture)[0].abs().mean())
+    return texture, float((part.texture(points, texture) - seen).abs().mean())
 
 
 def gauss_newton(

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from airside_perception.prior.detail import Detail
 from airside_perception.prior.extraction import Extraction, extract, target_of
 from airside_perception.prior.level_of_detail import vertex_normals
 from airside_perception.prior.shape_decoder import ShapeDecoder
@@ -150,7 +151,12 @@ class ObjectPrior:
 
     @torch.no_grad()
     def decode(
-        self, class_name: str, shape: ArrayLike | Tensor, texture: ArrayLike | Tensor, level: str | int = "refine"
+        self,
+        class_name: str,
+        shape: ArrayLike | Tensor,
+        texture: ArrayLike | Tensor,
+        level: str | int = "refine",
+        detail: Detail | None = None,
     ) -> TexturedMesh:
         """Decode codes to a mesh.
 
@@ -159,18 +165,25 @@ class ObjectPrior:
             shape: (S,) float code.
             texture: (T,) float code.
             level: "full", "refine" (about 1,500 triangles), "far" (about 400) or a triangle count.
+            detail: what `invert_views` found of this object beyond its codes.
 
         Returns:
             `TexturedMesh`; where the code's surface is empty, the class mean's with `fallback` set.
 
         Raises:
-            ValueError: unknown class or level, a code of the wrong length, or one that isn't finite.
+            ValueError: unknown class or level, a code of the wrong length, one that isn't finite, or a detail of
+                another lattice.
         """
         prior = self.class_prior(class_name)
-        extraction, sdf, fallback = self._extraction(class_name, shape, level)
+        if detail is None:
+            extraction, sdf, fallback = self._extraction(class_name, shape, level)
+        else:
+            extraction, sdf, fallback = self._detailed(class_name, shape, level, detail)
         vertices = extraction.vertices(prior.shape, sdf)
         colors = prior.texture(vertices, self._code(texture, self.texture_size, "texture"))
         normals = vertex_normals(vertices, extraction.faces)
+        if detail is not None and detail.colors is not None and not fallback:
+            colors = (colors + detail.colors.at(vertices, normals)).clamp(0.0, 1.0)
         return TexturedMesh(vertices, extraction.faces.to(torch.int32), normals, colors, fallback)
 
     @torch.no_grad()
@@ -241,6 +254,22 @@ class ObjectPrior:
         if len(self._extractions) > _CACHED_EXTRACTIONS:
             self._extractions.popitem(last=False)
         return self._extractions[key]
+
+    def _detailed(
+        self, class_name: str, shape: ArrayLike | Tensor, level: str | int, detail: Detail
+    ) -> tuple[Extraction, Tensor, bool]:
+        """As `_extraction`, with an object's own offsets; not cached, since no other object has them."""
+        decoder = self.class_prior(class_name).shape
+        if tuple(detail.distances.shape) != decoder.grid_shape:
+            raise ValueError(
+                f"detail: expected distances {decoder.grid_shape} of class {class_name!r}, "
+                f"got {tuple(detail.distances.shape)}"
+            )
+        sdf = decoder(self._code(shape, self.shape_size, "shape")[None])[0] + detail.distances.to(self.device)
+        extraction = extract(decoder, sdf, target_of(level))
+        if extraction is None:
+            return self._extraction(class_name, shape, level)
+        return extraction, sdf, False
 
     def class_prior(self, class_name: str) -> ClassPrior:
         """Decoders and code statistics of a class.

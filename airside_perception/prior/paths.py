@@ -2,7 +2,7 @@
 
 Half way between a high-winged and a low-winged aircraft distances cancel and the wings are gone, and so are the legs
 between two strides. A way therefore leads over typical objects in small steps, and where even a small step would lose
-surface it is taken at once.
+surface or pieces it is taken at once.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from scipy.sparse.csgraph import dijkstra
 from airside_perception.prior.object_prior import ObjectPrior
 from airside_perception.prior.sampling import PriorObject, typical_objects
 from airside_perception.prior.shape_decoder import ShapeDecoder
+from airside_perception.prior.wholeness import wholeness
 
-KEPT_SURFACE = 0.9
-"""Least surface of a plausible object, over what its neighbours on the way let expect."""
 _TRIED = 25
 """Shares of a step at which the surface is measured."""
 
@@ -70,14 +69,10 @@ def _stations(first: PriorObject, last: PriorObject, known: list[PriorObject]) -
 
 
 def _kept_shares(decoder: ShapeDecoder, start: PriorObject, end: PriorObject) -> np.ndarray:
-    """Shares 0..1 of the way from `start` to `end` at which the surface is about as large as at the ends."""
+    """Shares 0..1 of the way from `start` to `end` at which the object is about as whole as at the ends."""
     shares = np.linspace(0.0, 1.0, _TRIED)
-    areas = np.array([_surface(decoder, torch.lerp(start.shape, end.shape, float(share))) for share in shares])
-    expected = np.interp(shares, [0.0, 1.0], areas[[0, -1]])
-    return shares[(areas >= KEPT_SURFACE * expected) | (shares == 0.0) | (shares == 1.0)]
-
-
-def _surface(decoder: ShapeDecoder, code: torch.Tensor) -> float:
-    """Lattice edges that cross the surface: its area in cells, thin parts with both of their sides."""
-    inside = decoder(code[None])[0] < 0
-    return float(sum(torch.diff(inside.int(), dim=axis).abs().sum() for axis in range(3)))
+    found = [wholeness(decoder, torch.lerp(start.shape, end.shape, float(share))) for share in shares]
+    expected = np.interp(shares, [0.0, 1.0], [found[0].surface, found[-1].surface])
+    loose = max(found[0].loose, found[-1].loose)
+    kept = [each.suffices(surface, loose) for each, surface in zip(found, expected, strict=True)]
+    return shares[np.array(kept) | (shares == 0.0) | (shares == 1.0)]

@@ -2,7 +2,7 @@
 
 A class of very different shapes is no Gaussian: its mean is a blob, and so is most of what a Gaussian draws. Plausible
 objects lie near typical ones, so a draw starts at a prototype, goes some way towards one that resembles it, and
-adds a little of the class's own variation.
+adds a little of the class's own variation. Where that tears limbs off, it is drawn again, nearer to the typical one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from airside_perception.errors import AirsideError
 from airside_perception.prior.object_prior import ObjectPrior
+from airside_perception.prior.wholeness import wholeness
 
 NEIGHBOURS = 3
 """Prototypes that count as resembling one."""
@@ -21,6 +22,8 @@ FARTHEST_SHARE = 0.2
 """Of the way towards a neighbour."""
 OWN_VARIATION = 0.08
 """Standard deviations of the class's Gaussian that are added."""
+_TRIES, _NEARER = 6, 0.7
+"""Draws before the last is taken as it is, and how far from the typical object each goes, over the one before."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,22 @@ def sample_object(prior: ObjectPrior, class_name: str, generator: torch.Generato
 
     start = integer(len(known))
     near = nearest(known, start)
-    shape = known[start]
-    if near:
-        share = FARTHEST_SHARE * float(torch.rand(1, generator=generator))
-        shape = shape.towards(known[near[integer(len(near))]], share)
+    decoder = prior.class_prior(class_name).shape
+    typical = wholeness(decoder, known[start].shape)
     texture = known[integer(len(known))].texture
-    drawn = prior.sample_codes(class_name, generator, OWN_VARIATION)
-    off = [code - mean for code, mean in zip(drawn, prior.mean_codes(class_name), strict=True)]
-    return PriorObject(shape.shape + off[0], texture + off[1], shape.size)
+    shape, off_texture = known[start], torch.zeros_like(texture)
+    for attempt in range(_TRIES):
+        reach = _NEARER**attempt
+        shape = known[start]
+        if near:
+            share = reach * FARTHEST_SHARE * float(torch.rand(1, generator=generator))
+            shape = shape.towards(known[near[integer(len(near))]], share)
+        drawn = prior.sample_codes(class_name, generator, reach * OWN_VARIATION)
+        off_shape, off_texture = (code - mean for code, mean in zip(drawn, prior.mean_codes(class_name), strict=True))
+        shape = PriorObject(shape.shape + off_shape, texture, shape.size)
+        if wholeness(decoder, shape.shape).suffices(typical.surface, typical.loose):
+            break
+    return PriorObject(shape.shape, texture + off_texture, shape.size)
 
 
 def nearest(known: list[PriorObject], index: int) -> list[int]:

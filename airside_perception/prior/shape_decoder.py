@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
 
 TRUNCATION = 3.0
 """Distances beyond this many cells carry no information; nodes that never come closer are constants."""
@@ -107,24 +108,31 @@ class ShapeDecoder(nn.Module):
         Returns:
             (N,) constants and (N, S) rows: distances = constants + rows @ code, cells.
         """
+        nodes, weights = self.trilinear(points)
+        row = self.row_of_node[nodes]
+        live = row >= 0
+        row = row.clamp_min(0)
+        constants = (weights * torch.where(live, self.mean[row], self.resting[nodes])).sum(dim=1)
+        return constants, embedding_bag(row, self.basis, mode="sum", per_sample_weights=weights * live)
+
+    def trilinear(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The eight nodes around each point.
+
+        Args:
+            points: (N, 3) float, box-normalised frame; clamped to the lattice.
+
+        Returns:
+            (N, 8) int64 flat node indices and (N, 8) float weights.
+        """
         lower, fraction = [], []
-        for axis, nodes in enumerate((self.axis_x, self.axis_y, self.axis_z)):
-            coordinate = points[:, axis].clamp(float(nodes[0]), float(nodes[-1])).contiguous()
-            index = (torch.searchsorted(nodes, coordinate, right=True) - 1).clamp(0, len(nodes) - 2)
+        for axis, places in enumerate((self.axis_x, self.axis_y, self.axis_z)):
+            coordinate = points[:, axis].clamp(float(places[0]), float(places[-1])).contiguous()
+            index = (torch.searchsorted(places, coordinate, right=True) - 1).clamp(0, len(places) - 2)
             lower.append(index)
-            fraction.append((coordinate - nodes[index]) / (nodes[index + 1] - nodes[index]))
+            fraction.append((coordinate - places[index]) / (places[index + 1] - places[index]))
+        corner = torch.tensor([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)], device=points.device)
+        node = torch.stack(lower, dim=1)[:, None] + corner
         _, ny, nz = self.grid_shape
-        constants = torch.zeros_like(fraction[0])
-        rows = self.basis.new_zeros((len(points), self.basis.shape[1]))
-        for corner in range(8):
-            bits = [corner >> axis & 1 for axis in range(3)]
-            weight = torch.ones_like(constants)
-            for axis, bit in enumerate(bits):
-                weight = weight * (fraction[axis] if bit else 1.0 - fraction[axis])
-            node = ((lower[0] + bits[0]) * ny + lower[1] + bits[1]) * nz + lower[2] + bits[2]
-            row = self.row_of_node[node]
-            live = row >= 0
-            row = row.clamp_min(0)
-            constants = constants + weight * torch.where(live, self.mean[row], self.resting[node])
-            rows = rows + (weight * live)[:, None] * self.basis[row]
-        return constants, rows
+        share = torch.stack(fraction, dim=1)[:, None]
+        weights = torch.where(corner == 1, share, 1.0 - share).prod(dim=-1)
+        return (node[..., 0] * ny + node[..., 1]) * nz + node[..., 2], weights

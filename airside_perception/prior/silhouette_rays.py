@@ -8,7 +8,7 @@ a few thousand conditions on distances, which are affine in the shape code.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
@@ -59,16 +59,19 @@ class ObjectView:
         mask: (H, W) float or bool; at least 0.5 where the object is seen.
         image: (H, W, 3) float RGB in 0..1, the light taken out as far as known; None: no colours.
         weight: (H, W) float; 0 where nothing is known (another object hides it). None: all pixels count.
+        depth: (H, W) float metres along the optical axis, NaN where unknown; counts where the object is seen. None: no
+            depths.
     """
 
     camera: ViewingCamera
     mask: np.ndarray
     image: np.ndarray | None = None
     weight: np.ndarray | None = None
+    depth: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         size = (self.camera.height, self.camera.width)
-        for name, wanted in (("mask", size), ("image", (*size, 3)), ("weight", size)):
+        for name, wanted in (("mask", size), ("image", (*size, 3)), ("weight", size), ("depth", size)):
             value = getattr(self, name)
             if value is not None and np.shape(value) != wanted:
                 raise ValueError(f"ObjectView.{name}: expected {wanted} like its camera, got {np.shape(value)}")
@@ -84,6 +87,8 @@ class SilhouetteRays:
         inside: (N,) bool, the pixel shows the object.
         wanted: (N,) float32, cells: least distance along the ray at the most (inside) or at the least.
         colors: (N, 3) float32; NaN where the view has no image.
+        surface: (N, 3) float32, box-normalised, where the ray's depth puts the surface; NaN without depth.
+        weight: (N,) float32; 1, or less for rays of a mirrored view, which follow all others in the same order.
     """
 
     points: Tensor
@@ -91,6 +96,8 @@ class SilhouetteRays:
     inside: Tensor
     wanted: Tensor
     colors: Tensor
+    surface: Tensor
+    weight: Tensor
 
     def distances(self, sdf: Tensor) -> Tensor:
         """(N, SAMPLES) distances of a grid (X, Y, Z), trilinear."""
@@ -98,40 +105,50 @@ class SilhouetteRays:
 
     def select(self, rows: Tensor) -> SilhouetteRays:
         """Some of the rays."""
-        values = (self.points, self.lattice, self.inside, self.wanted, self.colors)
-        return SilhouetteRays(*(value[rows] for value in values))
+        return SilhouetteRays(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
-def silhouette_rays(decoder: ShapeDecoder, views: Sequence[ObjectView], size: np.ndarray) -> SilhouetteRays:
+def silhouette_rays(
+    decoder: ShapeDecoder, views: Sequence[ObjectView], size: np.ndarray, mirrored: float = 0.0
+) -> SilhouetteRays:
     """Rays of all pixels of all views that count and meet the lattice.
 
     Args:
         decoder: gives the lattice.
         views: of one object.
         size: (3,) metres of its box.
+        mirrored: weight of the same views of the object's mirror image: what symmetry says. 0 leaves them out.
     """
     axes = tuple(axis.cpu().numpy().astype(np.float64) for axis in (decoder.axis_x, decoder.axis_y, decoder.axis_z))
     low, high = (np.array([axis[end] for axis in axes]) for end in (0, -1))
     # Cells differ by axis and place: in the largest ones a pixel's distance is least, and so never asked for too much.
     cell = max(float(np.diff(axis).max() * length) for axis, length in zip(axes, size, strict=True))
     parts = [_rays_of_view(view, size, low, high, cell) for view in views]
-    points, inside, wanted, colors = (np.concatenate(each) for each in zip(*parts, strict=True))
+    points, inside, wanted, colors, surface = (np.concatenate(each) for each in zip(*parts, strict=True))
+    weight = np.ones(len(points))
+    if mirrored > 0:
+        flip = np.array([1.0, -1.0, 1.0])
+        points, surface = np.concatenate([points, points * flip]), np.concatenate([surface, surface * flip])
+        inside, wanted, colors = (np.concatenate([each, each]) for each in (inside, wanted, colors))
+        weight = np.concatenate([weight, mirrored * weight])
     coordinates = [
         2 * np.interp(points[..., i], axes[i], np.arange(len(axes[i]))) / (len(axes[i]) - 1) - 1 for i in (2, 1, 0)
     ]
     to = lambda values: torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(decoder.axis_x.device)  # noqa: E731
-    return SilhouetteRays(to(points), to(np.stack(coordinates, -1)), to(inside) > 0, to(wanted), to(colors))
+    conditions = (to(inside) > 0, to(wanted), to(colors), to(surface), to(weight))
+    return SilhouetteRays(to(points), to(np.stack(coordinates, -1)), *conditions)
 
 
 def _rays_of_view(
     view: ObjectView, size: np.ndarray, low: np.ndarray, high: np.ndarray, cell: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     mask = np.asarray(view.mask, np.float32) >= 0.5
     counted = np.ones(mask.shape, bool) if view.weight is None else np.asarray(view.weight) > 0
     rows, columns = np.nonzero(counted)
     pixels = np.stack([columns, rows], axis=-1)
     mounted = np.asarray(view.camera.base_from_camera, np.float64)
-    directions = view.camera.unproject(pixels) @ mounted[:3, :3].T / size
+    optical = view.camera.unproject(pixels)
+    directions = optical @ mounted[:3, :3].T / size
     origin = mounted[:3, 3] / size
     safe = np.where(np.abs(directions) < 1e-9, 1e-9, directions)
     ends = np.sort(np.stack([(low - origin) / safe, (high - origin) / safe]), axis=0)
@@ -146,4 +163,9 @@ def _rays_of_view(
     wanted = (off - 0.5 * np.sign(off)) * metres_per_pixel / cell
     colors = np.full((*mask.shape, 3), np.nan) if view.image is None else np.asarray(view.image, np.float64)
     limited = np.clip(wanted, -_INSIDE_MARGIN, _OUTSIDE_MARGIN)
-    return points, mask[rows, columns], limited, colors[rows, columns]
+    surface = np.full((len(rows), 3), np.nan)
+    if view.depth is not None:
+        depth = np.where(mask, np.asarray(view.depth, np.float64), np.nan)[rows, columns]
+        known = np.isfinite(depth) & (depth > 0) & (optical[meets, 2] > 1e-3)
+        surface[known] = origin + (depth / optical[meets, 2])[known, None] * directions[meets][known]
+    return points, mask[rows, columns], limited, colors[rows, columns], surface

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from airside_perception.synth.assets import Asset, asset_kinds, families, make_asset
 from airside_perception.synth.own_assets import OwnAsset
@@ -52,6 +51,8 @@ LATTICES = {
 
 COLOUR_SAMPLES = 3072
 """Coloured points of an asset."""
+_SWEEP = (0.1, 0.08)
+"""Standard deviation of the shift of an aircraft's wings along x and z, over their distance from the middle."""
 OWN_COPIES = 4
 """Of each of a user's meshes: as many as of a family."""
 
@@ -66,7 +67,7 @@ class AssetData:
         family: style of the kind.
         typical: True for a member with its family's real proportions; False for varied and warped ones.
         size: (3,) float64 metres.
-        distances: (X, Y, Z) float16, cells, truncated.
+        distances: (X, Y, Z) float16, cells, truncated; (0, 0, 0) where only colours were taken.
         points: (N, 3) float32, visible surface points, box-normalised.
         colors: (N, 3) float32 albedo at `points`.
     """
@@ -81,17 +82,17 @@ class AssetData:
     colors: FloatArray
 
 
-def draw_assets(class_name: str, split: str, count: int, seed: int) -> Iterator[tuple[Asset, bool]]:
+def draw_assets(class_name: str, split: str, count: int, seed: int, first: int = 0) -> Iterator[tuple[Asset, bool]]:
     """`count` assets that visit the kinds of a class in turn, and the families of each kind in turn.
 
     Of every family the first is ready to drive (doors shut, booms down) and the second in a state drawn at random, both
-    with real proportions; the others are varied where the split allows it.
+    with real proportions; the others are varied where the split allows it. Assets before the `first` are left out.
 
     Yields:
-        The asset, and whether its proportions are real. The same arguments give the same assets.
+        The asset, and whether its proportions are real. Every number of an asset gives the same one each time.
     """
     kinds = asset_kinds(class_name, split)
-    for index in range(count):
+    for index in range(first, first + count):
         kind = kinds[index % len(kinds)]
         own = [name for name, its_split in families(kind).items() if its_split == split]
         visit, position = divmod(index // len(kinds), len(own))
@@ -114,14 +115,25 @@ def _monotone_warp(values: FloatArray, strength: float, symmetric: bool, rng: np
     return np.sign(values) * inside if symmetric else inside
 
 
+def _swept(vertices: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Other sweep and dihedral: (V, 3) places move back and up with their distance from the middle; the box stays."""
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    moved = vertices.copy()
+    for axis, strength in zip((0, 2), _SWEEP, strict=True):
+        moved[:, axis] += strength * rng.standard_normal() * np.abs(vertices[:, 1])
+    moved_low, moved_high = moved.min(axis=0), moved.max(axis=0)
+    stretched: NDArray[np.float64] = low + (moved - moved_low) * (high - low) / (moved_high - moved_low)
+    return stretched
+
+
 def posed_mesh(asset: Asset, rng: np.random.Generator, augment: bool = False) -> tuple[FloatArray, IntArray]:
     """One asset over its rest box's size, at a random phase of its cycle if it has one.
 
     Args:
         asset: from the generator.
         rng: draws the phase and the warps.
-        augment: bend proportions by smooth monotone warps per axis, and mirror at random: shapes between
-            and beyond the families.
+        augment: bend proportions by smooth monotone warps per axis, sweep and raise wings, and mirror at random:
+            shapes between and beyond the families.
 
     Returns:
         (V, 3) float64 vertices, box-normalised, and (F, 3) faces.
@@ -131,6 +143,8 @@ def posed_mesh(asset: Asset, rng: np.random.Generator, augment: bool = False) ->
     if augment:
         for axis, strength in enumerate((0.25, 0.2, 0.25)):
             vertices[:, axis] = _monotone_warp(vertices[:, axis], strength, axis == 1, rng)
+        if asset.class_name == "aircraft":
+            vertices = _swept(vertices, rng)
         if rng.random() < 0.5:
             vertices[:, 1] *= -1
             faces = faces[:, ::-1]
@@ -151,38 +165,50 @@ def sample_asset(
     spec = LATTICES[asset.class_name]
     corners = subdivide(vertices, faces, spec.axes())
     distances, _ = signed_distance(corners, spec.shape, DISTANCE_RANGE, rng)
+    points, colors = _drawn_colors(asset, vertices, faces, rng)
+    kept = distances.astype(np.float16)
+    return AssetData(asset.name, asset.subtype, asset.family, typical, asset.size, kept, points, colors)
+
+
+def sample_colors(asset: Asset, rng: np.random.Generator) -> AssetData:
+    """Colours alone of `asset`, as it is: a tenth of the work where looks vary more than shapes."""
+    vertices, faces = posed_mesh(asset, rng)
+    points, colors = _drawn_colors(asset, vertices, faces, rng)
+    nothing = np.zeros((0, 0, 0), np.float16)
+    return AssetData(asset.name, asset.subtype, asset.family, False, asset.size, nothing, points, colors)
+
+
+def _drawn_colors(
+    asset: Asset, vertices: FloatArray, faces: IntArray, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """(COLOUR_SAMPLES, 3) visible points and their albedo."""
     points, colors = visible_colors(vertices, faces, np.asarray(asset.mesh.face_colors), asset.size)
     chosen = rng.choice(len(points), COLOUR_SAMPLES, replace=len(points) < COLOUR_SAMPLES)
-    return AssetData(
-        asset.name,
-        asset.subtype,
-        asset.family,
-        typical,
-        asset.size,
-        distances.astype(np.float16),
-        points[chosen],
-        colors[chosen],
-    )
+    return points[chosen], colors[chosen]
 
 
-def prepare_class(
-    class_name: str, split: str, count: int, seed: int, variants: int = 1, own: Sequence[OwnAsset] = ()
-) -> list[AssetData]:
-    """Data of `count` assets and of a user's `own` meshes of that class.
+def prepare_assets(
+    drawn: Iterable[tuple[Asset, bool]], variants: int, seed: int, first: int = 0
+) -> Iterator[AssetData]:
+    """Data of assets, `variants` of each; beyond the first they are augmented. 0 variants: colours alone.
 
-    Beyond the first, each of the `variants` per asset is augmented.
+    Args:
+        drawn: from `draw_assets` or `draw_own`.
+        variants: see above.
+        seed: of phases, warps and samples, together with an asset's number: what one asset gives doesn't depend
+            on others.
+        first: number of the first asset.
     """
-    rng = np.random.default_rng([seed, count, variants])
-    drawn = [*draw_assets(class_name, split, count, seed), *_draw_own(class_name, split, seed, own)]
-    data = []
-    for asset, typical in tqdm(drawn, desc=f"{class_name} {split} assets"):
+    for index, (asset, typical) in enumerate(drawn, first):
+        rng = np.random.default_rng([seed, index, variants])
         for variant in range(variants):
             mesh = posed_mesh(asset, rng, augment=variant > 0)
-            data.append(sample_asset(asset, *mesh, rng, typical and variant == 0))
-    return data
+            yield sample_asset(asset, *mesh, rng, typical and variant == 0)
+        if not variants:
+            yield sample_colors(asset, rng)
 
 
-def _draw_own(class_name: str, split: str, seed: int, own: Sequence[OwnAsset]) -> Iterator[tuple[Asset, bool]]:
+def draw_own(class_name: str, split: str, seed: int, own: Sequence[OwnAsset]) -> Iterator[tuple[Asset, bool]]:
     """Each of a user's meshes of a class once as it is and then with other dirt; see `draw_assets`."""
     for mesh in own:
         if mesh.class_name == class_name and split in mesh.splits:

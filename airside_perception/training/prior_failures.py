@@ -17,11 +17,14 @@ from airside_perception.training.prior_views import split_faces
 def failure_sheet(explained: list[Explained], count: int = 8) -> np.ndarray:
     """(H, W, 3) uint8 RGB: the `count` assets of the lowest silhouette overlap from 8 views, worst first.
 
-    The first row shows the assets, each other row one way of inversion, with its overlap from unseen sides.
+    The first row shows the assets, each other row one way of inversion, with its overlap from unseen sides; codes
+    without the object's own detail are left out.
     """
     worst = sorted(explained, key=lambda each: each.scores["8 views"].silhouette_iou)[:count]
     rows: list[Row] = [("assets: " + ", ".join(each.name for each in worst), TEXT, [_asset(e.asset) for e in worst])]
     for way in worst[0].meshes:
+        if way.endswith("codes"):
+            continue
         overlaps = ", ".join(f"{each.scores[way].silhouette_iou:.2f}" for each in worst)
         rows.append((f"from {way}: overlap {overlaps}", FAINT, [_decoded(e.meshes[way], e.asset) for e in worst]))
     return object_sheet(rows)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import torch
 
 from airside_perception.geometry.cameras import Camera
+from airside_perception.geometry.se3 import transform_points
 from airside_perception.prior.fitting import fit_codes, fit_texture
 from airside_perception.prior.inversion import invert_views
 from airside_perception.prior.object_prior import ObjectPrior
@@ -24,7 +25,14 @@ from airside_perception.training.prior_metrics import (
     likeness,
     silhouette_iou,
 )
-from airside_perception.training.prior_views import VIEWS, render_views, ring_cameras, split_faces
+from airside_perception.training.prior_views import (
+    VIEWS,
+    carry,
+    clip_positions,
+    render_views,
+    ring_cameras,
+    split_faces,
+)
 
 _NEAR, _PRIOR_WEIGHT = 1.2, 1e-6
 """Cells from the surface in which all nodes count, and how little the prior does: distances are known everywhere."""
@@ -60,23 +68,38 @@ def from_distances(prior: ObjectPrior, class_name: str, data: AssetData, level: 
     return prior.decode(class_name, code, texture, level)
 
 
-def from_views(
-    prior: ObjectPrior, class_name: str, asset: ObjectMesh, views: int = VIEWS, level: str | int = "full"
-) -> TexturedMesh:
-    """Invert renderings of an asset from `views` sides (1 or all round) and decode the codes."""
+def seen_views(asset: ObjectMesh, views: int = VIEWS, depth: bool = False) -> list[ObjectView]:
+    """What cameras on `views` sides of an asset (1 or all round) see of it: albedo, masks and, if asked for, depths."""
     cameras = ring_cameras(asset.size)
     cameras = cameras if views == VIEWS else cameras[_SINGLE_VIEW : _SINGLE_VIEW + views]
     size = torch.from_numpy(np.asarray(asset.size, dtype=np.float32))
     corners, split, flat = split_faces(asset.vertices, asset.faces, asset.face_colors)
     images, masks = render_views(corners * size, split, flat, cameras, asset.size)
-    seen = [ObjectView(c, m.numpy(), i.numpy()) for c, m, i in zip(cameras, masks, images, strict=True)]
-    found = invert_views(prior, class_name, seen, asset.size)
-    return prior.decode(class_name, found.shape, found.texture, level)
+    found = [ObjectView(c, m.numpy(), i.numpy()) for c, m, i in zip(cameras, masks, images, strict=True)]
+    if not depth:
+        return found
+    places = carry(clip_positions(corners * size, cameras, asset.size), split, corners * size)[0].numpy()
+    depths = [transform_points(c.camera_from_base, p)[..., 2] for c, p in zip(cameras, places, strict=True)]
+    return [replace(view, depth=d) for view, d in zip(found, depths, strict=True)]
+
+
+def from_views(
+    prior: ObjectPrior,
+    class_name: str,
+    asset: ObjectMesh,
+    views: int = VIEWS,
+    level: str | int = "full",
+    depth: bool = False,
+) -> tuple[TexturedMesh, TexturedMesh]:
+    """Invert renderings of an asset; decode the codes alone, and with what was found of the object's own."""
+    found = invert_views(prior, class_name, seen_views(asset, views, depth), asset.size, detail=True)
+    decoded = [prior.decode(class_name, found.shape, found.texture, level, own) for own in (None, found.detail)]
+    return decoded[0], decoded[1]
 
 
 @dataclass(frozen=True)
 class Explained:
-    """One held-out asset: its mesh, and per way of inversion ("distances", "8 views", "1 view") what came out."""
+    """One held-out asset: its mesh, and per way of inversion what came out; see `explain_split`."""
 
     name: str
     asset: ObjectMesh
@@ -87,13 +110,16 @@ class Explained:
 def explain_split(
     prior: ObjectPrior, class_name: str, split: str, count: int, seed: int = 7, level: str | int = "full"
 ) -> Iterator[Explained]:
-    """Invert `count` assets of a split in every way, and compare from sides that inversion did not see."""
+    """Invert `count` assets of a split in every way, and compare from sides that inversion did not see.
+
+    The ways are "distances", "8 views", "1 view" and "1 view, depth"; "8 views, codes" and "1 view, codes" are what the
+    codes of the second and third give without the object's own detail.
+    """
     for data, asset in held_out(class_name, split, count, seed):
-        meshes = {
-            "distances": from_distances(prior, class_name, data, level),
-            f"{VIEWS} views": from_views(prior, class_name, asset, VIEWS, level),
-            "1 view": from_views(prior, class_name, asset, 1, level),
-        }
+        meshes = {"distances": from_distances(prior, class_name, data, level)}
+        for views, name in ((VIEWS, f"{VIEWS} views"), (1, "1 view")):
+            meshes[f"{name}, codes"], meshes[name] = from_views(prior, class_name, asset, views, level)
+        meshes["1 view, depth"] = from_views(prior, class_name, asset, 1, level, depth=True)[1]
         cameras = unseen_cameras(asset.size)
         yield Explained(data.name, asset, meshes, {k: likeness(m, asset, cameras) for k, m in meshes.items()})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from airside_perception.classes import OBJECT_CLASSES
 from airside_perception.errors import AirsideError
 from airside_perception.prior.object_prior import ClassPrior, ObjectPrior
 from airside_perception.synth.own_assets import OwnAsset, load_own_assets
-from airside_perception.training.prior_data import LATTICES, AssetData, prepare_class
+from airside_perception.training.prior_data import LATTICES, AssetData, draw_assets, draw_own, prepare_assets
 from airside_perception.training.prior_fit import FitOptions, fit_shape_decoder, stack_distances
 from airside_perception.training.prior_prototypes import choose_prototypes, set_code_statistics
-from airside_perception.training.prior_store import load_assets, save_assets
+from airside_perception.training.prior_store import prepared_in_blocks
 from airside_perception.training.prior_texture import TEXTURE_GRIDS, fit_texture_decoder
 
-WEIGHTS, CURVES = "prior.safetensors", "prior_curves.png"
-"""Files that training leaves in its folder, beside the prepared data of each class."""
+WEIGHTS, CURVES, PREPARED = "prior.safetensors", "prior_curves.png", "prepared"
+"""What training leaves in its folder: weights, a picture, and a folder of prepared data for the next run."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class PriorTrainingOptions:
     Attributes:
         out: folder of weights, prepared data and loss curves.
         counts: class name to number of training assets.
-        variants: class name to meshes per asset: the asset itself and warped copies.
+        variants: class name to meshes per asset: the asset itself and warped copies, each in a phase of its own.
+        painted: class name to further assets of which only the colours are taken.
         prototypes: class name to typical objects stored per kind, or per family of aircraft.
         own_assets: folder of a user's meshes that join the generated ones (see `synth.own_assets`); "" for none.
         seed: of assets, warps and samples.
@@ -42,7 +44,8 @@ class PriorTrainingOptions:
 
     out: Path = Path("out/prior")
     counts: dict[str, int] = field(default_factory=lambda: {"aircraft": 168, "gse": 400, "person": 252})
-    variants: dict[str, int] = field(default_factory=lambda: {"aircraft": 4, "gse": 3, "person": 3})
+    variants: dict[str, int] = field(default_factory=lambda: {"aircraft": 4, "gse": 3, "person": 5})
+    painted: dict[str, int] = field(default_factory=lambda: {"aircraft": 252, "gse": 405, "person": 140})
     prototypes: dict[str, int] = field(default_factory=lambda: {"aircraft": 1, "gse": 4, "person": 4})
     own_assets: str = ""
     seed: int = 1
@@ -95,16 +98,22 @@ def _check(options: PriorTrainingOptions) -> str:
 
 
 def _data_of(class_name: str, options: PriorTrainingOptions, own: tuple[OwnAsset, ...]) -> list[AssetData]:
-    """Data of one class, prepared earlier or now."""
-    count, variants = options.counts[class_name], options.variants[class_name]
-    path = options.out / f"prior_data_{class_name}.npz"
-    names = sorted(each.name for each in own)
-    identity = json.dumps([count, variants, options.seed, names, options.own_assets, asdict(LATTICES[class_name])])
-    data = load_assets(path, identity) if options.resume else None
-    if data is None:
-        data = prepare_class(class_name, "train", count, options.seed, variants, own)
-        save_assets(path, data, identity)
-    return data
+    """Data of one class, prepared earlier or now: shapes with colours, own meshes, then assets of colours alone."""
+    seed, count, variants = options.seed, options.counts[class_name], options.variants[class_name]
+    folder = options.out / PREPARED
+    identity = json.dumps([class_name, variants, seed, asdict(LATTICES[class_name])])
+
+    def shapes(first: int, size: int) -> Iterator[AssetData]:
+        return prepare_assets(draw_assets(class_name, "train", size, seed, first), variants, seed, first)
+
+    def colors(first: int, size: int) -> Iterator[AssetData]:
+        return prepare_assets(draw_assets(class_name, "train", size, seed, count + first), 0, seed, count + first)
+
+    data = prepared_in_blocks(folder / class_name, identity, count, shapes, options.resume)
+    more = options.painted.get(class_name, 0)
+    data += prepared_in_blocks(folder / f"{class_name}_painted", f"{identity} {count}", more, colors, options.resume)
+    # A user's meshes are few and may change under the same name: they are prepared each time.
+    return data + list(prepare_assets(draw_own(class_name, "train", seed, own), variants, seed, count + more))
 
 
 def train_class(
@@ -112,7 +121,8 @@ def train_class(
 ) -> tuple[ClassPrior, dict[str, list[float]]]:
     """Fit one class; returns it and the losses of each round, under "shape" and "texture"."""
     fit = options.fit
-    distances = stack_distances(data).to(device)
+    shaped = [entry for entry in data if entry.distances.size]
+    distances = stack_distances(shaped).to(device)
     shape, shape_codes, shape_losses = fit_shape_decoder(distances, LATTICES[class_name], fit)
     del distances
     texture, texture_codes, texture_losses = fit_texture_decoder(
@@ -121,8 +131,8 @@ def train_class(
     part = ClassPrior(shape, texture).to(device)
     set_code_statistics(part, shape_codes, texture_codes)
     names = sorted({entry.name for entry in data})
-    owner = torch.tensor([names.index(entry.name) for entry in data], device=device)
-    choose_prototypes(part, data, shape_codes, owner, texture_codes, options.prototypes[class_name])
+    owner = torch.tensor([names.index(entry.name) for entry in shaped], device=device)
+    choose_prototypes(part, shaped, shape_codes, owner, texture_codes, options.prototypes[class_name])
     return part, {"shape": shape_losses, "texture": texture_losses}
 
 

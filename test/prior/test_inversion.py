@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from airside_perception.geometry.se3 import transform_points
 from airside_perception.prior import ObjectPrior, ObjectView, invert_views
+from airside_perception.prior.silhouette_rays import silhouette_rays
 from airside_perception.training.prior_metrics import silhouette_iou
 from airside_perception.training.prior_views import render_views, ring_cameras
 
@@ -57,6 +59,37 @@ def test_hidden_pixels_do_not_count(blobs):
     hidden[:, 40:] = 1
     spoiled = [replace(each, mask=each.mask & (hidden > 0), weight=hidden) for each in views]
     assert overlap(blobs, invert_views(blobs, "aircraft", spoiled, SIZE).shape) > 0.95
+
+
+def depths_of(prior: ObjectPrior, camera) -> np.ndarray:
+    """Metres along the optical axis of the true object."""
+    vertices = prior.decode("aircraft", SHAPE, TEXTURE, "full").vertices * torch.from_numpy(SIZE).float()
+    faces = prior.decode("aircraft", SHAPE, TEXTURE, "full").faces
+    places = render_views(vertices, faces, vertices, [camera], SIZE)[0][0].numpy()
+    return transform_points(camera.camera_from_base, places)[..., 2]
+
+
+def test_depth_tells_what_a_silhouette_hides(blobs):
+    view = views_of(blobs, 1)[0]
+    view = replace(view, depth=depths_of(blobs, view.camera))
+    decoder = blobs.class_prior("aircraft").shape
+    surface = silhouette_rays(decoder, [view], SIZE).surface
+    constants, rows = decoder.interpolation_rows(surface[surface.isfinite().all(dim=1)])
+    assert len(rows) > 500
+    assert (constants + rows @ SHAPE).abs().mean() < 0.02  # the true object's surface, in cells
+    without, with_depth = (
+        invert_views(blobs, "aircraft", [each], SIZE).shape for each in (replace(view, depth=None), view)
+    )
+    assert (constants + rows @ with_depth).abs().mean() < 0.3 * (constants + rows @ without).abs().mean()
+
+
+def test_what_a_view_says_of_the_mirror_image_is_weighted(blobs):
+    rays = silhouette_rays(blobs.class_prior("aircraft").shape, views_of(blobs, 1), SIZE, mirrored=0.5)
+    half = len(rays.weight) // 2
+    assert rays.weight.unique().tolist() == [0.5, 1.0]
+    assert torch.allclose(rays.points[half:] * torch.tensor([1.0, -1.0, 1.0]), rays.points[:half])
+    sdf = blobs.class_prior("aircraft").shape(SHAPE[None])[0]
+    assert torch.allclose(rays.distances(sdf.flip(1))[half:], rays.distances(sdf)[:half], atol=1e-4)
 
 
 def test_views_that_show_nothing_give_the_start_flagged(blobs):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from airside_perception.errors import AirsideError
 from airside_perception.prior import ObjectPrior
 from airside_perception.prior.paths import plausible_path
 from airside_perception.prior.sampling import sample_object, typical_objects
+from airside_perception.prior.wholeness import wholeness
 from airside_perception.resources import find_file
 
 
@@ -33,6 +36,28 @@ def test_random_objects_are_new_and_made_of_known_ones(prior):
         assert 0 < away < spacing, "like a typical object, but not one"
         assert (each.size > 0.2).all()
         assert not prior.decode("gse", each.shape, each.texture, "far").fallback
+
+
+@pytest.mark.parametrize("class_name", ["aircraft", "person"])
+def test_random_objects_keep_wings_and_arms(prior, class_name):
+    decoder = prior.class_prior(class_name).shape
+    known = [wholeness(decoder, each.shape) for each in typical_objects(prior, class_name)]
+    for seed in range(10):
+        drawn = sample_object(prior, class_name, torch.Generator().manual_seed(seed))
+        found = wholeness(decoder, drawn.shape)
+        assert found.loose < max(each.loose for each in known) + 0.01
+        assert found.surface > 0.85 * min(each.surface for each in known)
+
+
+def test_wholeness_counts_what_came_off(blobs):
+    decoder = deepcopy(blobs.class_prior("aircraft").shape)
+    whole = wholeness(decoder, torch.zeros(5))
+    assert whole.loose == 0.0
+    corner = (decoder.positions - torch.tensor([0.4, 0.4, 0.4])).norm(dim=1).argmin()
+    decoder.resting[corner] = -1.0
+    torn = wholeness(decoder, torch.zeros(5))
+    assert 0 < torn.loose < 0.05
+    assert torn.surface == whole.surface + 6
 
 
 def test_sizes_mix_as_ratios(prior):

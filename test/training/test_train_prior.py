@@ -15,13 +15,14 @@ from airside_perception.training.prior_data import (
     AssetData,
     LatticeSpec,
     draw_assets,
+    draw_own,
     posed_mesh,
-    prepare_class,
+    prepare_assets,
     sample_asset,
 )
 from airside_perception.training.prior_distance import inside_nodes, signed_distance, subdivide, to_lattice
 from airside_perception.training.prior_fit import FitOptions, fit_shape_decoder
-from airside_perception.training.prior_store import load_assets
+from airside_perception.training.prior_store import BLOCK, load_assets, prepared_in_blocks
 from airside_perception.training.prior_texture import TextureGrid, fit_texture_decoder
 from airside_perception.training.train_prior import PriorTrainingOptions, train_prior
 
@@ -134,7 +135,7 @@ def tiny(tmp_path_factory) -> PriorTrainingOptions:
     """Options that train one class in two seconds."""
     out = tmp_path_factory.mktemp("prior")
     fit = FitOptions(shape_size=6, texture_size=4, rounds=3, texture_rounds=3)
-    return PriorTrainingOptions(out=out, counts={"person": 7}, variants={"person": 1}, fit=fit)
+    return PriorTrainingOptions(out=out, counts={"person": 7}, variants={"person": 1}, painted={}, fit=fit)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +167,7 @@ def test_training_again_and_training_from_prepared_data_give_the_same_weights(ti
 
 
 def test_prepared_data_is_read_again_unless_it_is_of_something_else(tiny, trained):
-    path = tiny.out / "prior_data_person.npz"
+    path = tiny.out / "prepared" / "person" / "block_0000.npz"
     identity = str(np.load(path)["identity"])
     data = load_assets(path, identity)
     assert len(data) == 7
@@ -178,14 +179,70 @@ def test_prepared_data_is_read_again_unless_it_is_of_something_else(tiny, traine
     assert load_assets(tiny.out / "torn.npz", identity) is None
 
 
+def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path):
+    prepared = []
+
+    def prepare(first: int, size: int):
+        for number in range(first, first + size):
+            if number == 2 * BLOCK + 3 and len(prepared) < 3 * BLOCK:
+                raise KeyboardInterrupt
+            prepared.append(number)
+            colors = np.full((4, 3), number, np.float32)
+            yield AssetData(
+                str(number), "cart", "cart", True, np.ones(3), np.zeros((2, 2, 2), np.float16), colors, colors
+            )
+
+    count = 2 * BLOCK + 5
+    with pytest.raises(KeyboardInterrupt):
+        prepared_in_blocks(tmp_path / "gse", "cart", count, prepare)
+    prepared += [-1] * BLOCK  # lets it pass
+    data = prepared_in_blocks(tmp_path / "gse", "cart", count, prepare)
+    assert [int(entry.name) for entry in data] == list(range(count))
+    assert prepared[-5:] == list(range(2 * BLOCK, count))
+    assert prepared.count(0) == 1
+    more = prepared_in_blocks(tmp_path / "gse", "cart", count + BLOCK, prepare)
+    assert len(more) == count + BLOCK
+    assert prepared.count(2 * BLOCK - 1) == 1
+    assert not list(tmp_path.rglob("*.part*"))
+
+
+def test_what_an_asset_gives_does_not_depend_on_where_a_run_begins():
+    whole = list(prepare_assets(draw_assets("person", "train", 3, 1), 2, 1))
+    later = list(prepare_assets(draw_assets("person", "train", 1, 1, first=2), 2, 1, first=2))
+    for one, other in zip(whole[4:], later, strict=True):
+        assert one.name == other.name
+        assert np.array_equal(one.distances, other.distances)
+        assert np.array_equal(one.colors, other.colors)
+
+
+def test_painted_assets_give_colours_alone(tiny, trained, tmp_path):
+    found = list(prepare_assets(draw_assets("gse", "train", 1, 1), 0, 1))
+    assert [(entry.distances.size, len(entry.points)) for entry in found] == [(0, len(found[0].colors))]
+    options = dataclasses.replace(tiny, out=tmp_path, painted={"person": 3})
+    names = [ObjectPrior.load(path).prototypes("person") for path in (trained, train_prior(options))]
+    # More looks change what is typical, not which shapes are.
+    for one, other in zip(*names, strict=True):
+        assert torch.allclose(one.shape, other.shape, atol=1e-5)
+    assert any(not torch.allclose(one.texture, other.texture, atol=1e-3) for one, other in zip(*names, strict=True))
+
+
+def test_swept_aircraft_keep_their_box():
+    asset, _ = next(draw_assets("aircraft", "train", 1, 1))
+    plain = posed_mesh(asset, np.random.default_rng(0))[0]
+    for seed in range(4):
+        warped = posed_mesh(asset, np.random.default_rng(seed), augment=True)[0]
+        assert np.allclose(warped.max(axis=0) - warped.min(axis=0), plain.max(axis=0) - plain.min(axis=0), atol=0.02)
+        assert np.abs(warped - plain).max() > 0.02
+
+
 def test_own_meshes_join_the_class_they_state():
     mesh = box((0, 0, 0), (3.0, 1.5, 1.0), (0.8, 0.1, 0.1))
     own = OwnAsset("sled", "gse", "sled", ("train",), mesh)
-    data = prepare_class("gse", "train", 1, 1, own=[own])
-    sleds = [entry for entry in data if entry.subtype == "sled"]
+    sleds = list(prepare_assets(draw_own("gse", "train", 1, [own]), 1, 1))
     assert [entry.typical for entry in sleds] == [True, False, False, False]
+    assert {entry.subtype for entry in sleds} == {"sled"}
     assert np.allclose(sleds[0].size, [3.0, 1.5, 1.0])
-    assert len(prepare_class("person", "train", 1, 1, own=[own])) == 1
+    assert not list(draw_own("person", "train", 1, [own]))
 
 
 def test_training_refuses_what_it_cannot_do(tiny, trained):
