@@ -121,6 +121,8 @@ class RefineConfig:
     max_objects: int = tunable(32, "Refine at most this many objects per frame", range=(0, 500))
     max_range_m: float = tunable(60.0, "Objects farther away stay as detected", unit="m", range=(0, 500))
     image_votes: bool = tunable(True, "Let the image cells of an object vote for its place, heading and size")
+    ground_plane: bool = tunable(True, "Objects stand on the vehicle's ground plane; false: where their boxes end")
+    occlusion: bool = tunable(True, "Pixels where other objects hide an object don't pull at it")
     outside_error: float = option(
         1.0, "Errors of detections from elsewhere, relative to a good camera detector's", range=(0.1, 10)
     )
@@ -158,6 +160,9 @@ class ClassTrackingConfig:
     size_walk: float = tunable(0.05, "Random walk of length, width, height", unit="m/sqrt(s)", range=(0, 10))
     velocity_decay_s: float = tunable(0.0, "Motion dies out in this time; 0: never", unit="s", range=(0, 3600))
     sideways_std: float = tunable(0.3, "Velocity across the heading; 0: any", unit="m/s", range=(0, 50))
+    forward_weight: float = tunable(
+        0.0, "What a walking pace ahead says of front and back, in sure measurements; 0: nothing", range=(0, 10)
+    )
     initial_speed_std: float = tunable(3.0, "Speed of a new track", unit="m/s", range=(0.01, 50))
     initial_yaw_rate_std: float = tunable(0.3, "Yaw rate of a new track", unit="rad/s", range=(0.001, 10))
     parked_share: float = tunable(0.6, "Probability that a new track is parked", range=(0, 1))
@@ -180,6 +185,9 @@ class TrackingConfig:
     measurement_scale: float = tunable(1.0, "Factor on the covariance of measured boxes", range=(0.01, 100))
     error_memory_s: float = tunable(
         0.2, "Errors of boxes last so long: faster frames say no more about an object", unit="s", range=(0, 60)
+    )
+    lasting_error: float = tunable(
+        0.5, "Share of a box's error (variance) that lasts: no number of frames averages it out", range=(0, 1)
     )
     score_memory: float = tunable(0.8, "Weight of the past in the smoothed score", range=(0, 1))
     coast_decay_s: float = tunable(
@@ -216,6 +224,7 @@ class TrackingConfig:
         acceleration_noise=0.5,
         yaw_acceleration_noise=1.5,
         sideways_std=0.5,
+        forward_weight=1.0,
         initial_speed_std=1.5,
         initial_yaw_rate_std=0.5,
     )

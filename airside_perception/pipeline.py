@@ -32,7 +32,7 @@ from airside_perception.records import (
     Track,
 )
 from airside_perception.refine.box_estimate import box_only
-from airside_perception.refine.expected_visibility import expected_visibility
+from airside_perception.refine.expected_visibility import SceneVisibility, expected_visibility
 from airside_perception.refine.priors import NETWORK_SPREAD, OUTSIDE_SPREAD, scaled_spreads
 from airside_perception.refine.refiner import Refiner
 from airside_perception.resources import find_file
@@ -179,10 +179,10 @@ class Pipeline:
             with _timed(timing, "refine"):
                 estimates = self._refine(frame, detections, predictions, network)
             with _timed(timing, "expected_visibility"):
-                visible = self._expected_visibility(frame, predictions, estimates)
+                seen = self._expected_visibility(frame, predictions, estimates)
             with _timed(timing, "tracking"):
-                tracks = tuple(self._tracker.update(estimates, frame.stamp_ns, visible))
-            explanations = explain_tracks(tracks, estimates, visible)
+                tracks = tuple(self._tracker.update(estimates, frame.stamp_ns, seen.part))
+            explanations = explain_tracks(tracks, estimates, seen.part, seen.hidden_by)
         return SceneEstimate(
             stamp_ns=frame.stamp_ns,
             frame=frame,
@@ -248,13 +248,13 @@ class Pipeline:
 
     def _expected_visibility(
         self, frame: RigFrame, predictions: list[Track], estimates: tuple[ObjectEstimate, ...]
-    ) -> dict[str, float]:
+    ) -> SceneVisibility:
         """Of the tracks that no estimate was started from: the others are plainly seen."""
         if self._refiner is None:
-            return {}
+            return SceneVisibility({}, {})
         hinted = {e.track_hint for e in estimates}
         if all(t.track_id in hinted for t in predictions):
-            return {}
+            return SceneVisibility({}, {})
         return expected_visibility(frame, predictions, self._refiner.shape_library)
 
 

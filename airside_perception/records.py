@@ -223,6 +223,7 @@ class ObjectEstimate:
         visible_fraction: expected visible part of the object's silhouette in the best camera,
             0..1; NaN when unknown.
         cameras: names of the cameras whose pixels entered.
+        occluder: index of the estimate of the same frame that hides most of it; None: nothing does, or unknown.
         reasons: reason codes that already arose in refinement ("truncated", "detector_only", ...).
         track_hint: id of the track whose prediction started the refinement, or None.
     """
@@ -239,6 +240,7 @@ class ObjectEstimate:
     loss_after: float = float("nan")
     visible_fraction: float = float("nan")
     cameras: tuple[str, ...] = ()
+    occluder: int | None = None
     reasons: tuple[str, ...] = ()
     track_hint: str | None = None
 
@@ -270,7 +272,7 @@ class Track:
         estimate_index: index into SceneEstimate.estimates of this frame's measurement, or None.
         match_cost: terms of the accepted match ("distance", "iou", "codes", "total"), empty when coasting.
         rejected_cost: terms of the best rejected candidate, empty if there was none.
-        reasons: reason codes of the tracker ("coasting", "occluded_by:<id>", ...).
+        reasons: reason codes of the tracker ("coasting", "merged:<id>", ...).
     """
 
     track_id: str

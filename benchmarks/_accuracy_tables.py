@@ -96,7 +96,7 @@ def _tracking_table(variants: Mapping[str, Mapping[str, Any]], read: Reader) -> 
             ratio = after / before if row in _RATIOS and before and after is not None else None
             cells += [_text(before), _text(after), f"{ratio:.2f}" if ratio is not None else ""]
         lines.append(cells)
-    return _table(header, lines)
+    return table(header, lines)
 
 
 def _occupancy_table(summary: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -112,10 +112,10 @@ def _occupancy_table(summary: Mapping[str, Any], names: Sequence[str]) -> str:
         [label, *(_text(read(part.get("occupancy") or {})) for part in columns.values())]
         for label, read in rows.items()
     ]
-    return _table(["figure", *columns], lines)
+    return table(["figure", *columns], lines)
 
 
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rows = [header, ["---"] * len(header), *lines]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 

@@ -17,20 +17,23 @@ from airside_perception.synth import SynthOptions, run_synth
 RIGS = ("six_surround", "four_surround")
 """Rigs of the sequences, in turns; their cameras have 640 x 400 pixels."""
 
-FIRST_SEED = 9001
+SPLITS = ("test", "val")
+
+FIRST_SEED = {"test": 9001, "val": 7001}
 
 _CODE_FILE = "generator.sha256"
 
 
 @dataclass(frozen=True)
-class TestSequence:
-    """What decides one sequence of the split `test`: asset families that training never draws.
+class BenchmarkSequence:
+    """What decides one sequence, by default of the split `test`: asset families that training never draws.
 
     Attributes:
         seed: of the generator.
         rig: preset name.
         duration_s, rate_hz: length and frame rate.
         backend: renderer, a name of `synth.BACKENDS`.
+        split: of the asset families, one of `SPLITS`.
     """
 
     seed: int
@@ -38,20 +41,33 @@ class TestSequence:
     duration_s: float
     rate_hz: float
     backend: str = "raster"
+    split: str = "test"
 
     @property
     def name(self) -> str:
         """Name of the folder."""
         other = "" if self.backend == "raster" else f"_{self.backend}"
-        return f"test_{self.seed}_{self.rig}_{self.duration_s:g}s_{self.rate_hz:g}hz{other}"
+        return f"{self.split}_{self.seed}_{self.rig}_{self.duration_s:g}s_{self.rate_hz:g}hz{other}"
 
 
-def held_out_sequences(count: int, duration_s: float, rate_hz: float, backend: str = "raster") -> list[TestSequence]:
-    """The first `count` sequences of the benchmark."""
-    return [TestSequence(FIRST_SEED + k, RIGS[k % len(RIGS)], duration_s, rate_hz, backend) for k in range(count)]
+def sequences_of(
+    split: str, count: int, duration_s: float, rate_hz: float, backend: str = "raster"
+) -> list[BenchmarkSequence]:
+    """The first `count` sequences of a split."""
+    return [
+        BenchmarkSequence(FIRST_SEED[split] + k, RIGS[k % len(RIGS)], duration_s, rate_hz, backend, split)
+        for k in range(count)
+    ]
 
 
-def generated(sequence: TestSequence, work: Path, progress: bool = True) -> Path:
+def held_out_sequences(
+    count: int, duration_s: float, rate_hz: float, backend: str = "raster"
+) -> list[BenchmarkSequence]:
+    """The first `count` sequences of the benchmarks that are reported."""
+    return sequences_of("test", count, duration_s, rate_hz, backend)
+
+
+def generated(sequence: BenchmarkSequence, work: Path, progress: bool = True) -> Path:
     """The folder of a sequence, generated unless an earlier run with the same generator did so.
 
     A sequence appears under its name only when it is complete, so an interrupted run leaves nothing that
@@ -62,7 +78,7 @@ def generated(sequence: TestSequence, work: Path, progress: bool = True) -> Path
     """
     folder = work / sequence.name
     if folder.exists():
-        wanted = {"seed": sequence.seed, "split": "test", "rig": sequence.rig, "backend": sequence.backend}
+        wanted = {"seed": sequence.seed, "split": sequence.split, "rig": sequence.rig, "backend": sequence.backend}
         found = manifest(folder)
         if {name: found.get(name) for name in wanted} != wanted:
             raise AirsideError(f"{folder}: expected a sequence of {wanted}, found {found}; remove it")
@@ -74,7 +90,7 @@ def generated(sequence: TestSequence, work: Path, progress: bool = True) -> Path
     options = SynthOptions(
         out=folder,
         seed=sequence.seed,
-        split="test",
+        split=sequence.split,
         rig=sequence.rig,
         duration_s=sequence.duration_s,
         rate_hz=sequence.rate_hz,

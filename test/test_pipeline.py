@@ -217,6 +217,22 @@ def test_time_that_runs_backwards_forgets_all_tracks(prior):
     assert pipeline.step(frame(0)).tracks == ()
 
 
+def test_a_camera_lost_for_three_seconds_costs_no_identity(prior):
+    parked = replace(van(), velocity=np.zeros(2))
+    seen = [*range(10), *range(40, 50)]
+    pipeline = external(prior)
+    pipeline._external = {stamp(index): (parked,) for index in seen}
+    lives, states = set(), {}
+    for index in range(50):
+        lost = index not in seen
+        scene = pipeline.step(frame(index, ("rear",) if lost else ("front", "rear")))
+        lives |= {track.track_id for track in scene.tracks}
+        states[index] = [track.state for track in scene.tracks]
+    assert len(lives) == 1
+    assert states[39] == ["coasting"], "nobody could have seen it, so it is kept"
+    assert states[45] == ["confirmed"]
+
+
 def test_detector_none_and_network_off_say_nothing():
     config = load_config(None, {"network.enabled": "false", "refine.prior": ""})
     assert Pipeline.from_config(config).step(frame()).detections == ()

@@ -57,6 +57,8 @@ def track_entry(track: Track, nuscenes: bool = False, sample_token: str = "") ->
         tracking_name=track.class_name,
         tracking_score=float(track.score),
     )
+    if not nuscenes:
+        entry["reasons"] = list(track.reasons)
     return entry
 
 

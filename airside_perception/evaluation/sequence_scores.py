@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airside_perception.evaluation.detection_metrics import evaluate_detection_sequences
@@ -53,7 +54,7 @@ class SequenceScores:
 
     def add(self, scene: SceneEstimate, prior: ObjectPrior | None, decode_ms: float = 0.0) -> None:
         """Measure one frame."""
-        self.frames.append((scene.stamp_ns, scene.tracks))
+        self.frames.append((scene.stamp_ns, _with_all_reasons(scene)))
         self.detections[scene.stamp_ns] = scene.detections
         refined = sum(estimate.refined for estimate in scene.estimates)
         self.times.add({**scene.timing_ms, "read_and_decode": decode_ms}, refined)
@@ -106,6 +107,12 @@ class SequenceScores:
     def results(self, meta: Mapping[str, Any], nuscenes: bool = False) -> dict[str, Any]:
         """Content of results.json."""
         return make_results(self.frames, meta, nuscenes)
+
+
+def _with_all_reasons(scene: SceneEstimate) -> tuple[Track, ...]:
+    """Tracks with the reason codes of all stages, not only the tracker's."""
+    codes = {explanation.track_id: explanation.reasons for explanation in scene.explanations}
+    return tuple(replace(track, reasons=codes.get(track.track_id, track.reasons)) for track in scene.tracks)
 
 
 def summarize(parts: Sequence[SequenceScores], max_range: float) -> dict[str, Any]:

@@ -45,6 +45,24 @@ REASONS: Mapping[str, Reason] = {
     "detector_only": Reason("refiner", "no camera view with enough pixels, or refinement off", "box as detected"),
     "truncated": Reason("refiner", "box reaches beyond the image in a used view", "cut off by the image border"),
     "occluded": Reason("refiner", "visible fraction < 0.5 in every used view", "mostly hidden by other objects"),
+    "occluded_by": Reason(
+        "explain",
+        "visible fraction < 0.5, and of all tracks this one covers most of what is hidden (occluded_by:<its id>)",
+        "hidden by another track",
+    ),
+    "pose_ambiguous": Reason(
+        "refiner",
+        "a heading more than 45 degrees away is less than 1 nat less likely, pixels and belief together",
+        "it could as well face another way",
+    ),
+    "low_texture": Reason(
+        "refiner", "standard deviation of its grey values (0..1) < 0.03", "its surface shows nothing to hold on to"
+    ),
+    "shadow_or_glare": Reason(
+        "refiner",
+        "more than 0.3 of its pixels darker than 0.06 or brighter than 0.97 (grey, 0..1)",
+        "shadow or glare hides its surface",
+    ),
     "appearance_unlike_prior": Reason(
         "refiner", "mean silhouette residual > 0.3 after refinement", "no shape of the prior fits the pixels well"
     ),
@@ -76,7 +94,10 @@ def reason_text(code: str) -> str:
 
 
 def explain_tracks(
-    tracks: Sequence[Track], estimates: Sequence[ObjectEstimate], visible: Mapping[str, float]
+    tracks: Sequence[Track],
+    estimates: Sequence[ObjectEstimate],
+    visible: Mapping[str, float],
+    hidden_by: Mapping[str, str] | None = None,
 ) -> tuple[Explanation, ...]:
     """Gather what refinement and tracking know about each track.
 
@@ -84,11 +105,21 @@ def explain_tracks(
         tracks: of this frame; `estimate_index` refers to `estimates`.
         estimates: this frame's measurements.
         visible: track id -> expected visible fraction 0..1, for tracks where it was rendered.
+        hidden_by: track id -> id of the track that hides most of it, for tracks that were not measured.
 
     Returns:
         One explanation per track, in their order.
     """
-    return tuple(_explain(track, _estimate_of(track, estimates), visible) for track in tracks)
+    of_estimate = {track.estimate_index: track.track_id for track in tracks if track.estimate_index is not None}
+    explanations = []
+    for track in tracks:
+        estimate = _estimate_of(track, estimates)
+        if estimate is None:
+            occluder = (hidden_by or {}).get(track.track_id)
+        else:
+            occluder = of_estimate.get(estimate.occluder) if estimate.occluder is not None else None
+        explanations.append(_explain(track, estimate, visible, occluder))
+    return tuple(explanations)
 
 
 def _estimate_of(track: Track, estimates: Sequence[ObjectEstimate]) -> ObjectEstimate | None:
@@ -96,7 +127,9 @@ def _estimate_of(track: Track, estimates: Sequence[ObjectEstimate]) -> ObjectEst
     return estimates[index] if index is not None and 0 <= index < len(estimates) else None
 
 
-def _explain(track: Track, estimate: ObjectEstimate | None, visible: Mapping[str, float]) -> Explanation:
+def _explain(
+    track: Track, estimate: ObjectEstimate | None, visible: Mapping[str, float], occluder: str | None = None
+) -> Explanation:
     seen = before = after = math.nan
     reasons = list(track.reasons)
     if estimate is not None:
@@ -104,6 +137,8 @@ def _explain(track: Track, estimate: ObjectEstimate | None, visible: Mapping[str
         reasons = [*estimate.reasons, *reasons]
     if not math.isfinite(seen):
         seen = visible.get(track.track_id, math.nan)
+    if occluder is not None:
+        reasons.append(f"occluded_by:{occluder}")
     if seen < UNSEEN_BELOW:
         reasons.append("little_visible")
     if _is_close_call(track):

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from airside_perception.refine.residuals import Poses, SilhouetteBatch
+
+LEAST_PIXELS = 30
+"""Objects with fewer pixels of their own keep their typical look."""
 
 _RIDGE = 30.0
 """Weight of the code prior against pixels (unit-variance codes, colours in 0..1, noise about 0.15)."""
 
 
-def fit_texture(batch: SilhouetteBatch, poses: Poses, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Fit every object's texture code to its pixels.
+DARK, BRIGHT = 0.06, 0.97
+"""Grey values (0..1) beyond which a pixel holds no more than "black" or "white"."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How N objects look.
+
+    Attributes:
+        texture: (N, T) float32 code offsets from each object's typical texture code; zeros without enough pixels.
+        contrast: (N,) standard deviation of the grey values 0..1 of its pixels; NaN without enough pixels.
+        blinded: (N,) share of its pixels that are darker than `DARK` or brighter than `BRIGHT`; NaN as above.
+    """
+
+    texture: np.ndarray
+    contrast: np.ndarray
+    blinded: np.ndarray
+
+
+def fit_look(batch: SilhouetteBatch, poses: Poses, count: int) -> Look:
+    """Fit every object's texture code to its pixels, and say how much they could tell.
 
     Shading is a linear function of the normal (1, nx, ny, nz), grey, so that light doesn't pass for paint; it
     and the code are solved in turn.
@@ -20,13 +44,9 @@ def fit_texture(batch: SilhouetteBatch, poses: Poses, count: int) -> tuple[np.nd
         batch: views with images and weights.
         poses: refined states.
         count: number of objects N.
-
-    Returns:
-        (N, T) float32 code offsets from each object's typical texture code (zeros without a view)
-        and (N,) float64 mean absolute colour error after the fit (NaN without pixels).
     """
     textures = len(batch.shapes[0].texture_code)
-    offsets, errors = np.zeros((count, textures), np.float32), np.full(count, np.nan)
+    look = Look(np.zeros((count, textures), np.float32), np.full(count, np.nan), np.full(count, np.nan))
     raster = batch.raster(batch.project(batch.surface(poses)))
     normals, colors = batch.vertex_values("normals"), batch.vertex_values("colors")
     columns = batch.vertex_values("texture_columns").reshape(len(colors), -1)
@@ -37,16 +57,19 @@ def fit_texture(batch: SilhouetteBatch, poses: Poses, count: int) -> tuple[np.nd
         if not len(own):
             continue
         keep = trusted[own] > 0.5
-        if int(keep.sum()) < 30:
+        if int(keep.sum()) < LEAST_PIXELS:
             continue
         values = maps[own][keep].double().numpy()
         images = np.stack([batch.views[i].image for i in own])[keep.numpy()].astype(np.float64)
-        offsets[index], errors[index] = _fit_one(values, images, textures)
-    return offsets, errors
+        grey = images.mean(axis=1)
+        look.texture[index] = _fit_one(values, images, textures)
+        look.contrast[index] = grey.std()
+        look.blinded[index] = np.mean((grey < DARK) | (grey > BRIGHT))
+    return look
 
 
-def _fit_one(values: np.ndarray, image: np.ndarray, textures: int) -> tuple[np.ndarray, float]:
-    """One object's pixels: values (M, 6 + 3 T), image (M, 3)."""
+def _fit_one(values: np.ndarray, image: np.ndarray, textures: int) -> np.ndarray:
+    """(T,) float32 offsets of one object; values (M, 6 + 3 T) and image (M, 3) of its pixels."""
     if len(values) > 1500:
         pick = np.linspace(0, len(values) - 1, 1500).astype(int)
         values, image = values[pick], image[pick]
@@ -63,5 +86,4 @@ def _fit_one(values: np.ndarray, image: np.ndarray, textures: int) -> tuple[np.n
         target = (image - shading * base).reshape(-1)
         weight = max(len(values) / 400.0, 1.0)
         code = np.linalg.solve(slope.T @ slope / weight + _RIDGE * np.eye(textures), slope.T @ target / weight)
-    residual = np.abs(image - shading * np.clip(base + columns @ code, 0, 1)).mean()
-    return np.clip(code, -3, 3).astype(np.float32), float(residual)
+    return np.clip(code, -3, 3).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from airside_perception.geometry.se3 import invert_transform
 from airside_perception.records import RigFrame, Track
 from airside_perception.refine.shape_library import ShapeLibrary
 from airside_perception.rendering import rasterize
+
+OCCLUDED_BELOW = 0.5
+"""Visible part below which it is worth saying who hides an object."""
 
 _COARSENESS = 6
 """Image pixels per rendered pixel: visibility needs areas, not edges."""
@@ -35,21 +39,31 @@ def track_vertices(library: ShapeLibrary, track: Track) -> tuple[np.ndarray, np.
     return metric @ rotation.T + track.box[:3], shape.faces
 
 
-def expected_visibility(frame: RigFrame, tracks: Sequence[Track], library: ShapeLibrary) -> dict[str, float]:
-    """Visible part of every track, best camera, with all tracks as possible occluders.
+@dataclass(frozen=True)
+class SceneVisibility:
+    """What the cameras should see of all tracks.
+
+    Attributes:
+        part: track id -> visible part 0..1 in the best camera; 0 where no camera's image holds the track.
+        hidden_by: id of a track of which less than `OCCLUDED_BELOW` shows -> id of the one that hides most of it.
+    """
+
+    part: dict[str, float]
+    hidden_by: dict[str, str]
+
+
+def expected_visibility(frame: RigFrame, tracks: Sequence[Track], library: ShapeLibrary) -> SceneVisibility:
+    """Visible part of every track, with all tracks as possible occluders.
 
     Args:
         frame: cameras that took an image, and the vehicle pose.
         tracks: predicted to the frame's stamp.
         library: shapes to render; tracks of classes it doesn't know are left out.
-
-    Returns:
-        track id -> 0..1; 0 where no camera's image holds the track.
     """
     known = [t for t in tracks if t.class_name in library.class_names and np.isfinite(t.box).all()]
-    visibility = dict.fromkeys((t.track_id for t in known), 0.0)
+    seen = SceneVisibility(dict.fromkeys((t.track_id for t in known), 0.0), {})
     if not known or not frame.images:
-        return visibility
+        return seen
     meshes = [track_vertices(library, t) for t in known]
     starts = np.concatenate([[0], np.cumsum([len(v) for v, _ in meshes])])
     vertices = np.concatenate([v for v, _ in meshes])
@@ -69,13 +83,22 @@ def expected_visibility(frame: RigFrame, tracks: Sequence[Track], library: Shape
             continue
         clip = torch.from_numpy(np.ascontiguousarray(camera.clip_positions(local), np.float32))
         raster = rasterize(clip, faces, (camera.height, camera.width), ranges=torch.from_numpy(ranges[candidates]))
-        covered = raster[..., 3] > 0
-        depth = torch.where(covered, raster[..., 2], torch.full_like(raster[..., 2], 2.0))
-        visible = covered & (depth <= depth.amin(dim=0, keepdim=True))
-        area = covered.sum(dim=(1, 2)).numpy()
-        share = visible.sum(dim=(1, 2)).numpy() / np.maximum(area, 1)
-        for index, part, pixels in zip(candidates, share, area, strict=True):
-            if pixels > 0:
-                track_id = known[index].track_id
-                visibility[track_id] = max(visibility[track_id], float(part))
-    return visibility
+        _look(raster, [known[index].track_id for index in candidates], seen)
+    return seen
+
+
+def _look(raster: torch.Tensor, names: Sequence[str], seen: SceneVisibility) -> None:
+    """Take in one camera's raster (M, H, W, 4), one layer per track."""
+    covered = raster[..., 3] > 0
+    depth, nearest = torch.where(covered, raster[..., 2], torch.full_like(raster[..., 2], 2.0)).min(dim=0)
+    visible = covered & (raster[..., 2] <= depth)
+    area = covered.sum(dim=(1, 2)).numpy()
+    share = visible.sum(dim=(1, 2)).numpy() / np.maximum(area, 1)
+    better = (area > 0) & (share >= [seen.part[name] for name in names])
+    for layer in np.flatnonzero(better).tolist():
+        name = names[layer]
+        seen.part[name] = float(share[layer])
+        seen.hidden_by.pop(name, None)
+        if share[layer] < OCCLUDED_BELOW:
+            owners = nearest[covered[layer] & ~visible[layer]].numpy()
+            seen.hidden_by[name] = names[int(np.bincount(owners).argmax())]

@@ -20,13 +20,19 @@ GATE = {"aircraft": 6.0, "gse": 2.5, "person": 1.5}
 
 GATE_PER_METRE = 0.06
 
+SCALE = {"aircraft": 4.0, "gse": 1.0, "person": 0.5}
+"""Metres, and SCALE_PER_METRE of distance on top, over which a vote loses weight: of a neighbour that nobody detected,
+in a train or a crowd, votes come here too, and a plain mean would lie between the two."""
+
+SCALE_PER_METRE = 0.03
+
 
 @dataclass(frozen=True)
 class ImageVotes:
     """Votes gathered per object; N objects. Values of an object without votes are zero.
 
     Attributes:
-        count: (N,) float64, sum of the votes' weights.
+        count: (N,) float64, sum of the votes' probabilities.
         center: (N, 2) float64 odom, mean of the centres voted for.
         log_size: (N, 3) float64, mean log length, width, height.
         heading: (N, 2) float64, mean of (cos, sin) of the heading in odom; shorter than 1 where votes disagree.
@@ -53,14 +59,14 @@ def gather_votes(
     """
     count = len(boxes)
     sums = np.zeros((count, 9))
-    total = np.zeros(count)
+    total, trust = np.zeros(count), np.zeros(count)
     names = np.array(class_names)
     for of_camera in votes.values():
         for class_name, of_class in of_camera.items():
             own = np.flatnonzero(names == class_name)
             if len(own):
-                _add_votes(of_class, odom_from_base, class_name, boxes, own, sums, total)
-    mean = sums / np.maximum(total, 1e-9)[:, None]
+                _add_votes(of_class, odom_from_base, class_name, boxes, own, sums, total, trust)
+    mean = sums / np.maximum(trust, 1e-9)[:, None]
     return ImageVotes(total, mean[:, :2], mean[:, 2:5], mean[:, 5:7], mean[:, 7:9])
 
 
@@ -72,6 +78,7 @@ def _add_votes(
     own: np.ndarray,
     sums: np.ndarray,
     total: np.ndarray,
+    trust: np.ndarray,
 ) -> None:
     """Add one camera's votes for the objects `own` of one class to the sums (in place)."""
     if not len(votes.weight):
@@ -83,6 +90,9 @@ def _add_votes(
     keep = gap[np.arange(len(gap)), nearest] < GATE[class_name] + GATE_PER_METRE * votes.distance
     twice = np.array([[np.cos(2 * turn), -np.sin(2 * turn)], [np.sin(2 * turn), np.cos(2 * turn)]])
     values = np.column_stack([center, votes.log_size, votes.heading @ rotation.T, votes.axis @ twice.T])
+    away = gap[np.arange(len(gap)), nearest] / (SCALE[class_name] + SCALE_PER_METRE * votes.distance)
+    weight = votes.weight / (1.0 + away**2) ** 2
     owner = own[nearest[keep]]
-    np.add.at(sums, owner, (values * votes.weight[:, None])[keep])
+    np.add.at(sums, owner, (values * weight[:, None])[keep])
+    np.add.at(trust, owner, weight[keep])
     np.add.at(total, owner, votes.weight[keep])

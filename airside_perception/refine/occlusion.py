@@ -19,7 +19,7 @@ def explain_overlaps(
     poses: Poses,
     shapes: list[LinearShape],
     class_names: list[str],
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Discount pixels of `batch` that belong to other objects, and find how visible each object should be.
 
     Every pair of an object's view and another object in it is rendered once. Where the other one is
@@ -31,13 +31,14 @@ def explain_overlaps(
         poses, shapes, class_names: of all objects.
 
     Returns:
-        (C,) float64 expected visible part of each view's object, 0..1.
+        (C,) float64 expected visible part of each view's object, 0..1, and (C,) int64 the object that hides most
+        of it, -1 where nothing does.
     """
-    visible = np.ones(len(batch.views))
+    visible, occluder = np.ones(len(batch.views)), np.full(len(batch.views), -1)
     pairs = _overlapping(frame, batch.views, poses.boxes())
     own = _render(batch, poses)
     if not pairs:
-        return visible
+        return visible, occluder
     others = [replace(batch.views[view], object_index=other) for view, other in pairs]
     other_raster = _render(SilhouetteBatch(others, shapes), poses)
     view_index = torch.tensor([view for view, _ in pairs])
@@ -47,12 +48,17 @@ def explain_overlaps(
     in_front = other_mask & own_mask & (other_raster[..., 2] < own[view_index][..., 2])
     beside = other_mask & ~own_mask & (same | nearer)[:, None, None]
     covered, hidden = torch.zeros(own.shape[:3]), torch.zeros(own.shape[:3])
-    for (view, _), front, side in zip(pairs, in_front, beside, strict=True):
+    most = np.zeros(len(batch.views))
+    for (view, other), front, side, part in zip(
+        pairs, in_front, beside, in_front.sum(dim=(1, 2)).tolist(), strict=True
+    ):
         covered[view].masked_fill_(front | side, 1.0)
         hidden[view].masked_fill_(front, 1.0)
+        if part > most[view]:
+            most[view], occluder[view] = part, other
     batch.discount(covered)
     area = (own[..., 3] > 0).sum(dim=(1, 2)).clamp_min(1)
-    return (1 - hidden.sum(dim=(1, 2)) / area).double().numpy()
+    return (1 - hidden.sum(dim=(1, 2)) / area).double().numpy(), occluder
 
 
 def _render(batch: SilhouetteBatch, poses: Poses) -> torch.Tensor:

@@ -12,19 +12,30 @@ from airside_perception.config import RefineConfig
 from airside_perception.geometry.se3 import wrap_angle
 from airside_perception.prior import ObjectPrior
 from airside_perception.records import Detection3D, NetworkOutput, ObjectEstimate, RigFrame, Track
-from airside_perception.refine.appearance import fit_texture
+from airside_perception.refine.appearance import Look, fit_look
 from airside_perception.refine.box_estimate import box_only
 from airside_perception.refine.cell_votes import votes_of_frame
+from airside_perception.refine.expected_visibility import OCCLUDED_BELOW
 from airside_perception.refine.gauss_newton import Solution, solve
 from airside_perception.refine.heading_belief import heading_beliefs
 from airside_perception.refine.image_votes import gather_votes
+from airside_perception.refine.network_boxes import match_network_boxes
 from airside_perception.refine.occlusion import explain_overlaps
 from airside_perception.refine.ownership import Ownership
 from airside_perception.refine.priors import NETWORK_SPREAD, ClassSpread, pose_prior
 from airside_perception.refine.residuals import SilhouetteBatch
-from airside_perception.refine.shape_library import ShapeLibrary
+from airside_perception.refine.shape_library import LinearShape, ShapeLibrary
 from airside_perception.refine.starts import Start, choose_starts, make_start, match_predictions, start_poses
-from airside_perception.refine.views import find_views
+from airside_perception.refine.views import View, find_views
+
+UNLIKE_ABOVE = 0.3
+"""Mean silhouette residual after refinement above which no shape of the prior fits."""
+
+FLAT_BELOW = 0.03
+"""Standard deviation of an object's grey values (0..1) below which its surface shows nothing to hold on to."""
+
+BLINDED_ABOVE = 0.3
+"""Share of an object's pixels in black or white above which shadow or glare hides its surface."""
 
 
 class Refiner:
@@ -79,7 +90,8 @@ class Refiner:
         starts = [make_start(detections[i], warm.get(i), self.spreads, library) for i in chosen]
         if starts and network is not None:
             for i, estimate in zip(chosen, self._solve(frame, starts, network), strict=True):
-                estimates[i] = estimate
+                hidden_by = estimate.occluder
+                estimates[i] = replace(estimate, occluder=chosen[hidden_by]) if hidden_by is not None else estimate
         for i, detection in enumerate(detections):
             if estimates[i] is None:
                 reason = eligible[i] or "detector_only"
@@ -109,11 +121,15 @@ class Refiner:
 
     def _solve(self, frame: RigFrame, starts: list[Start], network: NetworkOutput) -> list[ObjectEstimate]:
         names = [s.detection.class_name for s in starts]
-        detected = start_poses(frame, starts)
+        detected = start_poses(frame, starts, self.config.ground_plane)
         viewpoint = frame.odom_from_base[:3, 3]
         cell_votes = votes_of_frame(frame, network) if self.config.image_votes else {}
         votes = gather_votes(cell_votes, frame.odom_from_base, detected.boxes(), names)
-        prior = pose_prior(detected, names, viewpoint, self.spreads, votes, np.stack([s.log_size_std for s in starts]))
+        log_size_std = np.stack([s.log_size_std for s in starts])
+        second = None
+        if any(spread.network is not None for spread in self.spreads.values()):
+            second = match_network_boxes(detected.boxes(), names, network.detections, viewpoint)
+        prior = pose_prior(detected, names, viewpoint, self.spreads, votes, log_size_std, second)
         beliefs = heading_beliefs(names, detected.yaw, votes, [s.track for s in starts], self.spreads)
         boxes = prior.mean.boxes()
         ownership = Ownership(frame, network, cell_votes, boxes, names)
@@ -121,63 +137,81 @@ class Refiner:
             frame, boxes, names, network, self.config.crop_size, self.config.cameras_per_object, ownership
         )  # fmt: skip
         seen = {v.object_index for v in views}
-        prior, shapes = choose_starts(starts, prior, beliefs, views, self.shape_library)
+        prior, shapes, ambiguous = choose_starts(starts, prior, beliefs, views, self.shape_library)
         solution: Solution | None = None
-        visible, texture, color_error = np.zeros(0), None, np.full(len(starts), np.nan)
+        visible, occluder, look = np.zeros(0), np.zeros(0, int), None
         if views:
             batch = SilhouetteBatch(views, shapes)
             poses = replace(prior.mean, shape=detected.shape)
-            visible = explain_overlaps(frame, batch, poses, shapes, names)
+            visible, occluder = np.ones(len(views)), np.full(len(views), -1)
+            if self.config.occlusion:
+                visible, occluder = explain_overlaps(frame, batch, poses, shapes, names)
             # What is left of a half hidden outline is cut where its occluder is thought to be: trust it less.
             batch.scale(np.clip(visible, 0.1, 1.0) ** 2)
             solution = solve(
                 batch, poses, prior, self.config.iterations, self.config.damping, self.config.budget_ms / 1000
             )
-            texture, color_error = fit_texture(batch, solution.poses, len(starts))
+            look = fit_look(batch, solution.poses, len(starts))
         return [
-            self._estimate(frame, i, start, shapes[i], solution, views, visible, texture, color_error)
-            if i in seen and solution is not None
+            self._estimate(i, start, shapes[i], solution, views, visible, occluder, look, bool(ambiguous[i]))
+            if i in seen and solution is not None and look is not None
             else box_only(start.detection, frame, ("detector_only",), self.spreads, start.track)
             for i, start in enumerate(starts)
         ]
 
-    def _estimate(self, frame, index, start, shape, solution, views, visible, texture, color_error) -> ObjectEstimate:
+    def _estimate(
+        self,
+        index: int,
+        start: Start,
+        shape: LinearShape,
+        solution: Solution,
+        views: list[View],
+        visible: np.ndarray,
+        occluder: np.ndarray,
+        look: Look,
+        ambiguous: bool,
+    ) -> ObjectEstimate:
         box = solution.poses.boxes()[index]
         box[6] = wrap_angle(box[6])
         own = [c for c, view in enumerate(views) if view.object_index == index]
-        reasons = []
-        if any(views[c].truncated for c in own):
-            reasons.append("truncated")
-        if max(visible[c] for c in own) < 0.5:
-            reasons.append("occluded")
-        if solution.loss_after[index] > 0.3:
-            reasons.append("appearance_unlike_prior")
+        best = max(own, key=lambda c: visible[c])
+        tests = {
+            "truncated": any(views[c].truncated for c in own),
+            "occluded": visible[best] < OCCLUDED_BELOW,
+            "appearance_unlike_prior": solution.loss_after[index] > UNLIKE_ABOVE,
+            "pose_ambiguous": ambiguous,
+            "low_texture": look.contrast[index] < FLAT_BELOW,
+            "shadow_or_glare": look.blinded[index] > BLINDED_ABOVE,
+        }
         code = shape.shape_code + solution.poses.shape[index] @ shape.directions
         return ObjectEstimate(
             class_name=start.detection.class_name,
             box=box,
-            covariance=_box_covariance(solution.covariance[index], box),
+            covariance=_box_covariance(solution.covariance[index], box, self.spreads[start.detection.class_name].doubt),
             score=start.detection.score,
             velocity=start.detection.velocity,
             shape_code=code.astype(np.float32),
-            texture_code=(shape.texture_code + texture[index]).astype(np.float32),
+            texture_code=(shape.texture_code + look.texture[index]).astype(np.float32),
             refined=True,
             loss_before=float(solution.loss_before[index]),
             loss_after=float(solution.loss_after[index]),
-            visible_fraction=float(max(visible[c] for c in own)),
+            visible_fraction=float(visible[best]),
             cameras=tuple(views[c].camera_name for c in own),
-            reasons=tuple(reasons),
+            occluder=int(occluder[best]) if tests["occluded"] and occluder[best] >= 0 else None,
+            reasons=tuple(name for name, holds in tests.items() if holds),
             track_hint=start.track.track_id if start.track is not None else None,
         )
 
 
-def _box_covariance(covariance: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Solver covariance (x, y, yaw, log sizes, ...) -> (7, 7) of the box state."""
+def _box_covariance(covariance: np.ndarray, box: np.ndarray, doubt: tuple[float, float, float]) -> np.ndarray:
+    """Solver covariance (x, y, yaw, log sizes, ...) -> (7, 7) of the box state, widened by `ClassSpread.doubt`."""
+    position, size, heading = doubt
     slope = np.zeros((7, covariance.shape[0]))
-    slope[0, 0] = slope[1, 1] = slope[6, 2] = 1.0
-    slope[2, 5] = box[5] / 2
+    slope[0, 0] = slope[1, 1] = position
+    slope[6, 2] = heading
+    slope[2, 5] = size * box[5] / 2
     for row, column in ((3, 3), (4, 4), (5, 5)):
-        slope[row, column] = box[row]
+        slope[row, column] = size * box[row]
     result = slope @ covariance @ slope.T
     result[2, 2] += 0.05**2  # the apron is not perfectly flat
     return (result + result.T) / 2

@@ -26,6 +26,9 @@ HEADING_DEPTH = 3.0
 HEADING_STEP = np.pi / 4
 """Between tried headings, beside the peaks of the belief."""
 
+RIVAL_ANGLE, RIVAL_DEPTH = np.pi / 4, 1.0
+"""A heading farther away than this angle and less than so many nats worse makes the pose ambiguous."""
+
 WARM_GATE = {"aircraft": 6.0, "gse": 2.5, "person": 1.2}
 """Metres between a detection and the prediction that starts it."""
 
@@ -61,10 +64,12 @@ def make_start(
     return Start(detection, shape_index, offset, log_size, np.maximum(std, 0.02), track)
 
 
-def start_poses(frame: RigFrame, starts: list[Start]) -> Poses:
-    """Detections as solver states: the box stands on the vehicle's ground plane."""
-    ground_z = frame.odom_from_base[2, 3]
-    ground = np.array([[s.detection.center[0], s.detection.center[1], ground_z] for s in starts])
+def start_poses(frame: RigFrame, starts: list[Start], on_ground: bool = True) -> Poses:
+    """Detections as solver states: they stand on the vehicle's ground plane, or (not `on_ground`) where boxes end."""
+    ground = np.array([s.detection.center for s in starts], float)
+    ground[:, 2] -= [s.detection.size[2] / 2 for s in starts]
+    if on_ground:
+        ground[:, 2] = frame.odom_from_base[2, 3]
     return Poses(
         ground,
         np.array([s.detection.yaw for s in starts], float),
@@ -107,7 +112,7 @@ class _Trial:
 
 def choose_starts(
     starts: list[Start], prior: PosePrior, beliefs: np.ndarray, views: list[View], library: ShapeLibrary
-) -> tuple[PosePrior, list[LinearShape]]:
+) -> tuple[PosePrior, list[LinearShape], np.ndarray]:
     """Decide heading and typical shape of every object.
 
     Objects that a track vouches for keep its shape and take the best heading of their belief. New ones try a
@@ -121,7 +126,8 @@ def choose_starts(
         library: typical shapes.
 
     Returns:
-        The prior with the chosen headings and their standard deviations, and N shapes.
+        The prior with the chosen headings and their standard deviations, N shapes, and (N,) bool, True where quite
+        another heading is hardly less likely.
     """
     trials = []
     for index, start in enumerate(starts):
@@ -139,7 +145,11 @@ def choose_starts(
             best[trial.owner] = position
     picked = [trials[best[index]] for index in range(len(starts))]
     headings, deviations = np.array([t.yaw for t in picked]), np.array([t.yaw_std for t in picked])
-    return prior.with_heading(headings, deviations), [trial.shape for trial in picked]
+    rival = np.full(len(starts), np.inf)
+    for position, trial in enumerate(trials):
+        if abs(wrap_angle(trial.yaw - headings[trial.owner])) > RIVAL_ANGLE:
+            rival[trial.owner] = min(rival[trial.owner], cost[position] - cost[best[trial.owner]])
+    return prior.with_heading(headings, deviations), [trial.shape for trial in picked], rival < RIVAL_DEPTH
 
 
 def _with_steps_between(

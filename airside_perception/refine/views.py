@@ -40,7 +40,6 @@ class View:
 
     Attributes:
         object_index: index of the object.
-        class_name: of the object.
         camera_name: the camera.
         crop: camera whose image is the crop, `size` x `size` pixels.
         clip_from_odom: (4, 4) float64, for cameras without distortion.
@@ -54,7 +53,6 @@ class View:
     """
 
     object_index: int
-    class_name: str
     camera_name: str
     crop: Camera
     clip_from_odom: np.ndarray
@@ -172,7 +170,7 @@ def _cut(frame, name, index, class_name, region, network, size, truncated, area,
     softness = NETWORK_BLUR_PX * size / float(np.sqrt(region[2] * region[3]))
     softness = float(2.0 ** (np.round(2 * np.log2(max(softness, 0.25))) / 2))
     return View(
-        index, class_name, name, crop, clip, odom_from_camera, target, weight, colors, truncated, float(area), softness
+        index, name, crop, clip, odom_from_camera, target, weight, colors, truncated, float(area), softness
     )  # fmt: skip
 
 

@@ -14,17 +14,20 @@ from scipy.optimize import linear_sum_assignment
 
 from airside_perception.geometry.boxes import giou_3d_pairs, ground_distance
 
+GATE_SIGMAS = 4.0
+"""No match beyond so many standard deviations of prediction and measurement together: 0.03 % of the true ones."""
+
 
 @dataclass(frozen=True)
 class CostTerms:
     """Costs of all pairs of T tracks and E estimates; meaningful where `allowed`.
 
     Attributes:
-        distance: (T, E) ground distance over the gate.
+        distance: (T, E) ground distance over the gate in metres.
         iou: (T, E) (1 - generalised 3D IoU) / 2.
         codes: (T, E) (1 - cosine of shape and texture codes) / 2; NaN where a side has none.
         total: (T, E) weighted mean of the terms at hand.
-        allowed: (T, E) bool, same class and inside the gate.
+        allowed: (T, E) bool, same class and inside both gates.
     """
 
     distance: np.ndarray
@@ -68,6 +71,7 @@ def match_costs(
     same_class: np.ndarray,
     codes: np.ndarray,
     weights: Weights,
+    spreads: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> CostTerms:
     """Costs of all pairs that the gates allow.
 
@@ -78,10 +82,14 @@ def match_costs(
         same_class: (T, E) bool.
         codes: (T, E) code term from `code_costs`, NaN where unknown.
         weights: of the terms; a term that is NaN drops out and the others share its weight.
+        spreads: (T, 2, 2) and (E, 2, 2) ground covariances of predictions and measurements: a track that knows
+            well where it should be takes no measurement of its neighbour in a dolly train; None: only metres gate.
     """
     distance = ground_distance(track_boxes, estimate_boxes)
-    allowed = same_class & (distance <= gates[:, None])
     relative = distance / gates[:, None]
+    allowed = same_class & (relative <= 1.0)
+    if spreads is not None:
+        allowed &= _sigmas(track_boxes, estimate_boxes, *spreads) <= GATE_SIGMAS
     iou = np.ones_like(distance)
     rows, columns = np.nonzero(allowed)
     iou[rows, columns] = 0.5 * (1.0 - giou_3d_pairs(track_boxes[rows], estimate_boxes[columns]))
@@ -89,6 +97,17 @@ def match_costs(
     weighted = weights.distance * relative + weights.iou * iou + weights.codes * np.where(with_codes, codes, 0.0)
     total = weighted / np.maximum(weights.distance + weights.iou + weights.codes * with_codes, 1e-9)
     return CostTerms(relative, iou, codes, total, allowed)
+
+
+def _sigmas(
+    track_boxes: np.ndarray, estimate_boxes: np.ndarray, track_spreads: np.ndarray, estimate_spreads: np.ndarray
+) -> np.ndarray:
+    """(T, E) Mahalanobis distances on the ground."""
+    offset = estimate_boxes[None, :, :2] - track_boxes[:, None, :2]
+    spread = track_spreads[:, None] + estimate_spreads[None]
+    a, b, c = spread[..., 0, 0], spread[..., 0, 1], spread[..., 1, 1]
+    x, y = offset[..., 0], offset[..., 1]
+    return np.sqrt((c * x * x - 2.0 * b * x * y + a * y * y) / np.maximum(a * c - b * b, 1e-12))
 
 
 def code_costs(

@@ -168,7 +168,9 @@ class Tracker:
         estimate_class = np.array([OBJECT_CLASSES.index(e.class_name) for _, e in usable], int)
         codes = code_costs([t.codes for t in tracklets], [(e.shape_code, e.texture_code) for _, e in usable])
         same_class = track_class[:, None] == estimate_class[None, :]
-        return match_costs(boxes, measured, self._gates(), same_class, codes, self._weights)
+        predicted = np.array([t.covariance[:2, :2] for t in tracklets]).reshape(-1, 2, 2)
+        noise = self._noise([e for _, e in usable])[:, :2, :2]
+        return match_costs(boxes, measured, self._gates(), same_class, codes, self._weights, (predicted, noise))
 
     def _gates(self) -> np.ndarray:
         """(T,) gates in metres, wider where a track has not been measured for a while."""
@@ -191,13 +193,11 @@ class Tracker:
         repeats = min(max(1.0, self.config.error_memory_s / max(dt, 1e-3)), _MOST_REPEATS)
         tracklets = [tracklet for tracklet, _, _ in matches]
         boxes = np.array([estimate.box for _, _, estimate in matches], np.float64).reshape(-1, BOX_SIZE)
-        flipped = mode_filter.correct(
-            [tracklet.kalman for tracklet in tracklets],
-            boxes,
-            repeats * self._noise([estimate for _, _, estimate in matches]),
-            self._parameters(tracklets),
-        )
-        for (tracklet, index, estimate), turned in zip(matches, flipped, strict=True):
+        noise = self._noise([estimate for _, _, estimate in matches])
+        filters = [tracklet.kalman for tracklet in tracklets]
+        flipped = mode_filter.correct(filters, boxes, repeats * noise, self._parameters(tracklets))
+        for (tracklet, index, estimate), turned, own in zip(matches, flipped, noise, strict=True):
+            tracklet.remember_lasting_error(self.config.lasting_error * own)
             tracklet.reasons = tracklet.measured(estimate, index, bool(turned), self.config.score_memory)
 
     def _noise(self, estimates: Sequence[ObjectEstimate]) -> np.ndarray:
@@ -232,6 +232,7 @@ class Tracker:
                 class_name=estimate.class_name,
                 config=config,
                 kalman=mode_filter.new_filter(estimate.box, noise[position], estimate.velocity, config),
+                lasting=self.config.lasting_error * noise[position],
                 birth_ns=stamp_ns,
                 score=estimate.score,
                 heading=estimate.score,

@@ -11,10 +11,16 @@ import numpy as np
 from airside_perception.config import ClassTrackingConfig
 from airside_perception.records import ObjectEstimate, Track
 from airside_perception.tracking.mode_filter import PARKED, ModeFilter
-from airside_perception.tracking.motion import BOX_SIZE, VX, VY, YAW_RATE
+from airside_perception.tracking.motion import BOX_SIZE, VX, VY, YAW, YAW_RATE
 
 _HEADING_MEMORY = 3.0
 """Most evidence (sum of scores) that a heading can gather: a lasting turn of opinion wins after a few frames."""
+
+_LASTING_FOLLOWS = 0.2
+"""Weight of the newest measurement in the remembered lasting error."""
+
+_WALKING_PACE, _FULL_PACE = 0.5, 1.0
+"""Metres per second along the heading from which motion tells front from back, and at which it tells it fully."""
 
 _CODE_MEMORY = 10.0
 """Weight at which fused codes stop getting stiffer; one fully seen, refined measurement weighs 1."""
@@ -29,7 +35,8 @@ class Tracklet:
 
     Attributes:
         track_id, class_name, config: identity.
-        kalman: its filter.
+        kalman: its filter, which takes errors of measurements for independent.
+        lasting: (7, 7) covariance of the part of their errors that is not.
         birth_ns: stamp of the first measurement.
         score: smoothed score, decaying while unmeasured.
         evidence: sum of the scores of all measurements.
@@ -45,6 +52,7 @@ class Tracklet:
     class_name: str
     config: ClassTrackingConfig
     kalman: ModeFilter
+    lasting: np.ndarray
     birth_ns: int
     score: float
     evidence: float = 0.0
@@ -68,6 +76,11 @@ class Tracklet:
         """(7,) current box."""
         return self.kalman.x[:BOX_SIZE]
 
+    @property
+    def covariance(self) -> np.ndarray:
+        """(7, 7) of the box, lasting errors included."""
+        return self.kalman.P[:BOX_SIZE, :BOX_SIZE] + self.lasting
+
     def measured(self, estimate: ObjectEstimate, index: int, flipped: bool, score_memory: float) -> tuple[str, ...]:
         """Take in all of a matched estimate but its box, which the filter has already; returns reason codes."""
         self.score = score_memory * self.score + (1.0 - score_memory) * estimate.score
@@ -84,14 +97,27 @@ class Tracklet:
         if self.hits >= self.config.birth_hits or self.evidence >= self.config.birth_evidence:
             self.confirmed = True
 
+    def remember_lasting_error(self, lasting: np.ndarray) -> None:
+        """Follow the lasting part (7, 7) of the measurements' errors, which changes with distance and view."""
+        self.lasting = self.lasting + _LASTING_FOLLOWS * (lasting - self.lasting)
+
     def _weigh_heading(self, flipped: bool, score: float) -> tuple[str, ...]:
-        """Vote on front and back; turn the box round when the votes are against it."""
-        self.heading = min(max(self.heading + (-score if flipped else score), -_HEADING_MEMORY), _HEADING_MEMORY)
+        """Vote on front and back, measurement and motion; turn the box round when the votes are against it."""
+        vote = (-score if flipped else score) + self._forward_vote()
+        self.heading = min(max(self.heading + vote, -_HEADING_MEMORY), _HEADING_MEMORY)
         if self.heading >= 0.0:
             return ()
         self.kalman.turn_round()
         self.heading = -self.heading
         return ("heading_turned",)
+
+    def _forward_vote(self) -> float:
+        """What the direction of travel says of the heading: positive where it goes ahead."""
+        x = self.kalman.x
+        along = x[VX] * math.cos(x[YAW]) + x[VY] * math.sin(x[YAW])
+        if self.kalman.parked or abs(along) < _WALKING_PACE:
+            return 0.0
+        return self.config.forward_weight * min(max(along / _FULL_PACE, -1.0), 1.0)
 
     def fuse_codes(self, estimate: ObjectEstimate) -> None:
         """Average shape and texture codes over time, weighted by how much of the object was seen."""
@@ -156,7 +182,7 @@ class Tracklet:
             class_name=self.class_name,
             box=x[:BOX_SIZE].copy(),
             velocity=x[VX : VY + 1].copy(),
-            covariance=self.kalman.P[:BOX_SIZE, :BOX_SIZE].copy(),
+            covariance=self.covariance,
             score=self.score,
             state=state,
             yaw_rate=float(x[YAW_RATE]),

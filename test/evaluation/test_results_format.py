@@ -63,6 +63,7 @@ def test_results_round_trip(tmp_path):
     assert content["meta"] == {"config": "x"}
     assert list(content["results"]) == ["1000", "2000"]
     entry = content["results"]["1000"][0]
+    assert entry["reasons"] == []
     assert entry["translation"] == [1.0, -2.0, 1.5]
     assert entry["size"] == [4.0, 2.0, 3.0]
     np.testing.assert_allclose(entry["rotation"], [np.sqrt(0.5), 0, 0, np.sqrt(0.5)])

@@ -36,6 +36,27 @@ def test_expected_visibility_stands_in_where_nothing_was_measured():
     assert math.isnan(explain_tracks([coasting], [], {})[0].visible_fraction)
 
 
+def test_the_track_that_hides_a_measured_one_is_named():
+    hidden, ahead = track("person-1", BOX, "person", estimate_index=0), track("gse-2", BOX, estimate_index=1)
+    estimates = [estimate(occluder=1, visible_fraction=0.4, reasons=("occluded",)), estimate()]
+    first, second = explain_tracks([hidden, ahead], estimates, {})
+    assert first.reasons == ("occluded", "occluded_by:gse-2")
+    assert second.reasons == ()
+
+
+def test_an_occluder_without_a_track_has_no_name():
+    hidden = track("person-1", BOX, "person", estimate_index=0)
+    estimates = [estimate(occluder=1, visible_fraction=0.4, reasons=("occluded",)), estimate()]
+    assert explain_tracks([hidden], estimates, {})[0].reasons == ("occluded",)
+
+
+def test_the_track_that_hides_an_unmeasured_one_is_named():
+    hidden = track("person-1", BOX, "person", state="coasting", reasons=("coasting", "hidden"))
+    explanation = explain_tracks([hidden], [], {"person-1": 0.1}, {"person-1": "gse-2"})[0]
+    assert explanation.reasons == ("coasting", "hidden", "occluded_by:gse-2", "little_visible")
+    assert reason_text("occluded_by:gse-2") == "hidden by another track (gse-2)"
+
+
 def test_a_close_second_candidate_makes_the_match_ambiguous():
     close = track("gse-1", BOX, match_cost={"total": 0.30}, rejected_cost={"total": 0.38})
     clear = track("gse-1", BOX, match_cost={"total": 0.30}, rejected_cost={"total": 0.45})
@@ -83,5 +104,7 @@ def test_every_code_has_a_test_and_a_meaning():
         assert reason.stage in ("refiner", "tracker", "explain"), code
         assert reason.test, code
         assert reason.text, code
+    wanted = ("occluded_by", "truncated", "appearance_unlike_prior", "pose_ambiguous", "low_texture")
+    assert set(REASONS) >= {*wanted, "shadow_or_glare", "detector_only", "no_prior", "over_budget"}
     assert reason_text("merged:gse-3") == "took over a duplicate (gse-3)"
     assert reason_text("something_new") == "something new"

@@ -17,53 +17,58 @@ def frame():
     return look([], library=None)[0]
 
 
+def parts(frame, tracks, library):
+    return expected_visibility(frame, tracks, library).part
+
+
 def test_alone_in_front_all_is_visible(frame, library):
-    assert expected_visibility(frame, [track(Thing("gse", 12, 0, 0.3, VAN))], library) == {"1": 1.0}
+    assert parts(frame, [track(Thing("gse", 12, 0, 0.3, VAN))], library) == {"1": 1.0}
 
 
 def test_outside_all_images_nothing_is_visible(frame, library):
     beside = track(Thing("gse", 0, 40, 0.3, VAN))
-    assert expected_visibility(frame, [beside], library) == {"1": 0.0}
+    assert parts(frame, [beside], library) == {"1": 0.0}
 
 
 def test_the_camera_behind_sees_what_is_behind(frame, library):
     tracks = [track(Thing("gse", -12, 0, 0, VAN), "behind"), track(Thing("gse", 12, 0, 0, VAN), "ahead")]
-    assert expected_visibility(frame, tracks, library) == {"behind": 1.0, "ahead": 1.0}
+    assert parts(frame, tracks, library) == {"behind": 1.0, "ahead": 1.0}
     without_rear = replace(frame, images={"front": frame.images["front"]})
-    assert expected_visibility(without_rear, tracks, library) == {"behind": 0.0, "ahead": 1.0}
+    assert parts(without_rear, tracks, library) == {"behind": 0.0, "ahead": 1.0}
 
 
 def test_a_bus_hides_a_walker(frame, library):
     walker, bus = track(Thing("person", 16, 0, 0, WALKER), "walker"), track(Thing("gse", 9, 0, np.pi / 2, BUS), "bus")
     seen = expected_visibility(frame, [walker, bus], library)
-    assert seen["walker"] < 0.05
-    assert seen["bus"] == 1.0
+    assert seen.part["walker"] < 0.05
+    assert seen.part["bus"] == 1.0
+    assert seen.hidden_by == {"walker": "bus"}
 
 
 def test_half_hidden(frame, library):
     behind, ahead = track(Thing("gse", 20, 0, np.pi / 2, BUS), "behind"), track(Thing("gse", 12, 0, 0, VAN), "ahead")
-    assert 0.4 < expected_visibility(frame, [behind, ahead], library)["behind"] < 0.95
+    assert 0.4 < parts(frame, [behind, ahead], library)["behind"] < 0.95
 
 
 def test_one_s_own_vehicle_moves_along(frame, library):
     away = replace(frame, odom_from_base=pose_from_xyz_yaw(100.0, 50.0, 0.0, 1.0))
     here = track(Thing("gse", 100 + 12 * np.cos(1.0), 50 + 12 * np.sin(1.0), 1.3, VAN))
-    assert expected_visibility(away, [here], library) == {"1": 1.0}
+    assert parts(away, [here], library) == {"1": 1.0}
 
 
 def test_tracks_that_cannot_be_rendered_are_left_out(frame, library, prior):
     broken = replace(track(Thing("gse", 12, 0, 0, VAN)), box=np.full(7, np.nan))
-    assert expected_visibility(frame, [broken], library) == {}
+    assert parts(frame, [broken], library) == {}
     people = ShapeLibrary(ObjectPrior({"person": prior.classes["person"]}))
-    assert expected_visibility(frame, [track(Thing("gse", 12, 0, 0, VAN))], people) == {}
-    assert expected_visibility(frame, [], library) == {}
-    assert expected_visibility(replace(frame, images={}), [track(Thing("gse", 12, 0, 0, VAN))], library) == {"1": 0.0}
+    assert parts(frame, [track(Thing("gse", 12, 0, 0, VAN))], people) == {}
+    assert parts(frame, [], library) == {}
+    assert parts(replace(frame, images={}), [track(Thing("gse", 12, 0, 0, VAN))], library) == {"1": 0.0}
 
 
 def test_a_fisheye_sees_beside(library):
     rig = small_rig("equidistant", (0.0, 0.0, 0.0, 0.0))
     frame, _ = look([], None, rig)
-    assert expected_visibility(frame, [track(Thing("gse", 12, 0, 0.3, VAN))], library)["1"] == 1.0
+    assert parts(frame, [track(Thing("gse", 12, 0, 0.3, VAN))], library)["1"] == 1.0
 
 
 def test_track_meshes_stand_in_their_box(library):

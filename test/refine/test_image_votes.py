@@ -42,6 +42,14 @@ def test_neighbours_get_their_own_votes_and_strangers_none():
     assert np.isfinite(votes.center).all()
 
 
+def test_votes_of_a_neighbour_that_nobody_detected_hardly_count():
+    camera, pose = camera_at(), np.eye(4)
+    train = np.array([[22.0, 0.0, 1, 3.3, 1.6, 1.5, 0.0], [26.2, 0.0, 1, 3.3, 1.6, 1.5, 0.0]])
+    network = said(camera, pose, train, [(20, c) for c in range(20, 40)])
+    votes = gather_votes(votes_of_frame(frame_of(camera, pose), network), pose, train[:1] + 0.3, ["gse"])
+    assert votes.center[0, 0] == pytest.approx(22.0, abs=0.5), "a plain mean would be 24.1"
+
+
 def test_networks_that_do_not_speak_of_objects_have_no_votes():
     camera, pose = camera_at(), np.eye(4)
     truth = np.array([[12.0, 3.0, 1, 4, 2, 2, 0.3]])

@@ -15,7 +15,7 @@ def overlaps(things, library):
     shapes = [t.shape(library) for t in things]
     batch = SilhouetteBatch(views, shapes)
     before = batch.weight.clone()
-    visible = explain_overlaps(frame, batch, poses_of(things), shapes, [t.class_name for t in things])
+    visible, _ = explain_overlaps(frame, batch, poses_of(things), shapes, [t.class_name for t in things])
     return dict(zip(batch.object_of_view.tolist(), visible, strict=True)), before, batch.weight
 
 
@@ -39,6 +39,16 @@ def test_hidden_completely(library):
     visible, _, _ = overlaps([Thing("person", 16, 0, 0, WALKER), Thing("gse", 9, 0, np.pi / 2, BUS)], library)
     assert visible[0] == pytest.approx(0.0, abs=0.02)
     assert visible[1] == 1.0
+
+
+def test_who_hides_an_object_is_told(library):
+    things = [Thing("person", 16, 0, 0, WALKER), Thing("gse", 9, 0, np.pi / 2, BUS), Thing("gse", -12, 0, 0, VAN)]
+    frame, network = look(things, library)
+    views = views_of(things, frame, network, cameras=1)
+    shapes = [t.shape(library) for t in things]
+    batch = SilhouetteBatch(views, shapes)
+    _, occluder = explain_overlaps(frame, batch, poses_of(things), shapes, [t.class_name for t in things])
+    assert dict(zip(batch.object_of_view.tolist(), occluder.tolist(), strict=True)) == {0: 1, 1: -1, 2: -1}
 
 
 def test_a_small_object_ahead_hides_a_small_part(library):

@@ -10,6 +10,9 @@ from airside_perception.config import load_config
 from airside_perception.geometry import pose_from_xyz_yaw, wrap_angle
 from airside_perception.prior import ObjectPrior
 from airside_perception.refine import Refiner
+from airside_perception.refine.heading_belief import GRID
+from airside_perception.refine.priors import OUTSIDE_SPREAD, pose_prior
+from airside_perception.refine.starts import choose_starts, make_start, start_poses
 
 THINGS = [
     Thing("gse", 10, 3.0, 0.5, VAN),
@@ -129,6 +132,71 @@ def test_objects_cut_by_the_image_border_say_so(refiner, library):
     assert "truncated" in estimate.reasons
 
 
+def test_what_hides_an_object_is_named_by_its_place_among_the_detections(refiner, library):
+    walker, bus = Thing("person", 16, 0, 0, WALKER), Thing("gse", 9, 0, np.pi / 2, (13.0, 2.9, 3.2))
+    frame, network = look([walker, bus], library)
+    far = detection(Thing("gse", 70, 0, 0, VAN))
+    hidden, _, ahead = refiner.refine(frame, (detection(walker), far, detection(bus)), [], network)
+    assert hidden.occluder == 2
+    assert ahead.occluder is None
+
+
+def painted(scene, paint):
+    """The scene with other images."""
+    frame, network = scene
+    images = {name: replace(image, image=paint(image.image)) for name, image in frame.images.items()}
+    return replace(frame, images=images), network
+
+
+def test_a_surface_without_contrast_says_so(refiner, scene):
+    def noise(image):
+        return np.random.default_rng(4).integers(40, 220, image.shape).astype(np.uint8)
+
+    (flat,) = refiner.refine(scene[0], displaced()[:1], [], scene[1])
+    frame, network = painted(scene, noise)
+    (rough,) = refiner.refine(frame, displaced()[:1], [], network)
+    assert "low_texture" in flat.reasons
+    assert "low_texture" not in rough.reasons
+
+
+@pytest.mark.parametrize("value", [3, 252], ids=["shadow", "glare"])
+def test_black_and_white_pixels_say_so(refiner, scene, value):
+    frame, network = painted(scene, lambda image: np.full_like(image, value))
+    (blinded,) = refiner.refine(frame, displaced()[:1], [], network)
+    (lit,) = refiner.refine(scene[0], displaced()[:1], [], scene[1])
+    assert "shadow_or_glare" in blinded.reasons
+    assert "shadow_or_glare" not in lit.reasons
+
+
+@pytest.mark.parametrize(("nats", "ambiguous"), [(0.2, True), (4.0, False)])
+def test_a_heading_that_could_be_another_is_ambiguous(library, scene, nats, ambiguous):
+    start = make_start(detection(THINGS[0]), None, OUTSIDE_SPREAD, library)
+    prior = pose_prior(start_poses(scene[0], [start]), ["gse"], np.zeros(3), OUTSIDE_SPREAD)
+    belief = nats * (np.cos(GRID - 0.5) - 1.0)
+    _, _, found = choose_starts([start], prior, belief[None], [], library)
+    assert found.tolist() == [ambiguous]
+
+
+def test_an_ambiguous_heading_is_a_reason(refiner, scene, monkeypatch):
+    monkeypatch.setattr("airside_perception.refine.starts.RIVAL_DEPTH", np.inf)
+    (walker,) = refiner.refine(scene[0], displaced()[2:3], [], scene[1])
+    assert "pose_ambiguous" in walker.reasons
+
+
+def test_the_network_s_own_box_is_a_second_opinion_on_one_from_elsewhere(prior, library, scene):
+    frame, network = scene
+    outside = Refiner(load_config(None, {"refine.iterations": "0"}).refine, prior, OUTSIDE_SPREAD)
+    outside.shape_library = library
+    off = (detection(THINGS[0], dx=1.0),)
+    (alone,) = outside.refine(frame, off, [], network)
+    (together,) = outside.refine(frame, off, [], replace(network, detections=(detection(THINGS[0]),)))
+    assert abs(together.box[0] - THINGS[0].x) < abs(alone.box[0] - THINGS[0].x) - 0.2
+    own = Refiner(load_config(None, {"refine.iterations": "0"}).refine, prior)
+    own.shape_library = library
+    (same,) = own.refine(frame, off, [], replace(network, detections=(detection(THINGS[0]),)))
+    assert same.box[0] == pytest.approx(alone.box[0]), "its own boxes are no second opinion on themselves"
+
+
 def test_an_empty_place_keeps_a_large_loss(refiner, library, scene):
     frame, network = look([], library)
     (empty,) = refiner.refine(frame, (detection(THINGS[0]),), [], network)
@@ -144,12 +212,23 @@ def test_an_empty_place_keeps_a_large_loss(refiner, library, scene):
         ({"center": np.array([np.inf, 0, 1])}, "bad_detection"),
         ({"size": np.array([5.0, 0.0, 2.0])}, "bad_detection"),
         ({"size": np.array([5.0, -2.0, 2.0])}, "bad_detection"),
+        ({"size": np.array([5.0, np.nan, 2.0])}, "bad_detection"),
         ({"yaw": np.nan}, "bad_detection"),
         ({"center": np.array([70.0, 0, 1])}, "out_of_range"),
         ({"center": np.array([0.0, 30.0, 1])}, "detector_only"),
         ({"center": np.array([0.5, 0.0, 1])}, "detector_only"),
     ],
-    ids=["nan", "infinite", "flat", "negative", "no heading", "far away", "between the cameras", "under the camera"],
+    ids=[
+        "nan",
+        "infinite",
+        "flat",
+        "negative",
+        "no size",
+        "no heading",
+        "far away",
+        "between the cameras",
+        "under the camera",
+    ],
 )
 def test_what_cannot_be_refined_keeps_its_box_with_a_reason(refiner, scene, change, reason):
     odd = replace(detection(THINGS[0]), **change)

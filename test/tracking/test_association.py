@@ -29,6 +29,24 @@ def test_terms_by_hand():
     assert terms.allowed.tolist() == [[True, True, True, False]]
 
 
+def test_what_is_surely_elsewhere_takes_no_measurement_of_its_neighbour():
+    tracks, estimates = boxes_at((0, 0)), boxes_at((1.5, 0), (0, 1.5))
+    shape = (1, 2)
+    sure_along_x = np.array([[[0.04, 0.0], [0.0, 1.0]]])
+    noise = np.tile(0.04 * np.eye(2), (2, 1, 1))
+    terms = match_costs(
+        tracks,
+        estimates,
+        np.full(1, 5.0),
+        np.ones(shape, bool),
+        np.full(shape, np.nan),
+        Weights(1.0, 1.0, 0.5),
+        (sure_along_x, noise),
+    )
+    # 1.5 m are 5.3 standard deviations along x and 1.5 along y; four are the limit.
+    assert terms.allowed.tolist() == [[False, True]]
+
+
 def test_codes_share_in_the_total_only_where_known():
     codes = np.array([[0.2, np.nan]])
     terms = costs(boxes_at((0, 0)), boxes_at((1, 0), (1, 0)), codes)

@@ -48,7 +48,7 @@ def test_turning_vehicle_is_followed():
             [estimate("gse", speed / rate * np.sin(angle), speed / rate * (1 - np.cos(angle)), angle, std=0.1)]
         )
     # What the frames err is their own here: every one of them counts.
-    track = run(Tracker(TrackingConfig(error_memory_s=0.0)), frames)[-1][0]
+    track = run(Tracker(TrackingConfig(error_memory_s=0.0, lasting_error=0.0)), frames)[-1][0]
     assert track.parked < 0.1
     assert track.yaw_rate == pytest.approx(rate, abs=0.08)
     np.testing.assert_allclose(track.box[:2], frames[-1][0].box[:2], atol=0.1)
@@ -130,7 +130,7 @@ def test_classes_do_not_mix():
 
 
 def test_rejected_candidate_is_recorded():
-    frames = [[estimate("gse", 0, 0), estimate("gse", 0, 3)]] * 3
+    frames = [[estimate("gse", 0, 0, std=1.0), estimate("gse", 0, 3, std=1.0)]] * 3
     first, second = run(Tracker(), frames)[-1]
     assert first.rejected_cost["distance"] == pytest.approx(3.0 / 5.0)
     assert second.rejected_cost["total"] > second.match_cost["total"]
@@ -258,7 +258,7 @@ def test_same_input_gives_the_same_tracks():
 def test_covariance_is_honest_for_a_walking_person():
     rng, squared = np.random.default_rng(5), []
     for _ in range(20):
-        tracker = Tracker(TrackingConfig(error_memory_s=0.0))
+        tracker = Tracker(TrackingConfig(error_memory_s=0.0, lasting_error=0.0))
         for k in range(30):
             x, y = 0.14 * k, 0.0
             tracks = tracker.update(
@@ -268,6 +268,28 @@ def test_covariance_is_honest_for_a_walking_person():
         squared.append(error @ np.linalg.solve(tracks[0].covariance[:2, :2], error))
     # Two degrees of freedom: the mean normalised square is 2 for honest covariances.
     assert 1.0 < np.mean(squared) < 3.2
+
+
+def test_covariance_is_honest_where_half_of_the_errors_last():
+    rng, squared = np.random.default_rng(6), []
+    for _ in range(40):
+        tracker, lasting = Tracker(), rng.normal(0, 0.3, 2)
+        for k in range(30):
+            x, y = lasting + rng.normal(0, 0.3, 2)
+            tracks = tracker.update([estimate("gse", x, y, std=0.3 * np.sqrt(2))], k * FRAME_NS)
+        error = tracks[0].box[:2]
+        squared.append(error @ np.linalg.solve(tracks[0].covariance[:2, :2], error) / 2)
+    assert 0.8 < np.sqrt(np.mean(squared)) < 1.3
+
+
+def test_who_walks_ahead_faces_ahead():
+    def facing(name: str) -> float:
+        boxes = [estimate(name, 0.14 * k, 0.0, yaw=np.pi) for k in range(30)]
+        return abs(float(run(Tracker(), [[box] for box in boxes])[-1][0].box[6]))
+
+    assert facing("person") < 0.2
+    # Vehicles reverse.
+    assert facing("gse") > 3.0
 
 
 def test_options_may_change_between_frames():
