@@ -137,6 +137,9 @@ class ClassTrackingConfig:
     gate_m: float = tunable(
         4.0, "Farthest ground distance between a prediction and its match", unit="m", range=(0.1, 100)
     )
+    gate_sigmas: float = tunable(
+        6.0, "Farthest match in standard deviations of prediction and measurement together", range=(0.1, 1000)
+    )
     birth_hits: int = tunable(3, "Measurements before a track is confirmed", range=(1, 100))
     birth_evidence: float = tunable(1.4, "Sum of scores that confirms a track earlier", range=(0.1, 100))
     max_coast_s: float = tunable(
@@ -219,6 +222,7 @@ class TrackingConfig:
         ClassTrackingConfig,
         "People on foot",
         gate_m=2.5,
+        gate_sigmas=4.0,
         max_hidden_s=8.0,
         motion="constant_velocity",
         acceleration_noise=0.5,

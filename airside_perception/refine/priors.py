@@ -93,7 +93,7 @@ OUTSIDE_SPREAD = _with_network(
                 0.8,
                 (0.08, 0.08, 0.08),
                 (1.65, 0.4),
-                doubt=(1.6, 1.1, 1.5),
+                doubt=(1.2, 1.1, 1.3),
                 range_with_size=0.5,
             ),
         },

@@ -14,9 +14,6 @@ from scipy.optimize import linear_sum_assignment
 
 from airside_perception.geometry.boxes import giou_3d_pairs, ground_distance
 
-GATE_SIGMAS = 4.0
-"""No match beyond so many standard deviations of prediction and measurement together: 0.03 % of the true ones."""
-
 
 @dataclass(frozen=True)
 class CostTerms:
@@ -71,7 +68,7 @@ def match_costs(
     same_class: np.ndarray,
     codes: np.ndarray,
     weights: Weights,
-    spreads: tuple[np.ndarray, np.ndarray] | None = None,
+    spreads: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
 ) -> CostTerms:
     """Costs of all pairs that the gates allow.
 
@@ -82,14 +79,16 @@ def match_costs(
         same_class: (T, E) bool.
         codes: (T, E) code term from `code_costs`, NaN where unknown.
         weights: of the terms; a term that is NaN drops out and the others share its weight.
-        spreads: (T, 2, 2) and (E, 2, 2) ground covariances of predictions and measurements: a track that knows
-            well where it should be takes no measurement of its neighbour in a dolly train; None: only metres gate.
+        spreads: (T, 2, 2) and (E, 2, 2) ground covariances of predictions and measurements, and (T,) how many standard
+            deviations may lie between: a track that knows well where it should be takes no measurement of its
+            neighbour in a crowd; None: only metres gate.
     """
     distance = ground_distance(track_boxes, estimate_boxes)
     relative = distance / gates[:, None]
     allowed = same_class & (relative <= 1.0)
     if spreads is not None:
-        allowed &= _sigmas(track_boxes, estimate_boxes, *spreads) <= GATE_SIGMAS
+        predicted, measured, limits = spreads
+        allowed &= _sigmas(track_boxes, estimate_boxes, predicted, measured) <= limits[:, None]
     iou = np.ones_like(distance)
     rows, columns = np.nonzero(allowed)
     iou[rows, columns] = 0.5 * (1.0 - giou_3d_pairs(track_boxes[rows], estimate_boxes[columns]))

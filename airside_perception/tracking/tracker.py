@@ -115,10 +115,11 @@ class Tracker:
         usable = self._usable(estimates)
         for tracklet in self._tracklets:
             tracklet.reasons = ()
-        terms = self._costs(usable)
+        noise = self._noise([estimate for _, estimate in usable])
+        terms = self._costs(usable, noise)
         matches = assign(terms.total, terms.allowed, self.config.max_cost)
         self._explain_matches(matches, terms)
-        self._correct([(self._tracklets[i], *usable[j]) for i, j in matches], dt)
+        self._correct([(self._tracklets[i], *usable[j]) for i, j in matches], noise[[j for _, j in matches]], dt)
         matched_rows = {i for i, _ in matches}
         for row, tracklet in enumerate(self._tracklets):
             if row not in matched_rows:
@@ -159,8 +160,8 @@ class Tracker:
         self.rejected_estimates += int(np.sum(~sound))
         return [(k, estimates[k]) for k in np.flatnonzero(sound & (scores >= self.config.min_score)).tolist()]
 
-    def _costs(self, usable: Sequence[tuple[int, ObjectEstimate]]) -> CostTerms:
-        """Costs between all tracks and all usable estimates."""
+    def _costs(self, usable: Sequence[tuple[int, ObjectEstimate]], noise: np.ndarray) -> CostTerms:
+        """Costs between all tracks and all usable estimates, whose measurement noise is (E, 7, 7)."""
         tracklets = self._tracklets
         boxes = np.array([t.box for t in tracklets]).reshape(-1, BOX_SIZE)
         measured = np.array([e.box for _, e in usable]).reshape(-1, BOX_SIZE)
@@ -169,8 +170,9 @@ class Tracker:
         codes = code_costs([t.codes for t in tracklets], [(e.shape_code, e.texture_code) for _, e in usable])
         same_class = track_class[:, None] == estimate_class[None, :]
         predicted = np.array([t.covariance[:2, :2] for t in tracklets]).reshape(-1, 2, 2)
-        noise = self._noise([e for _, e in usable])[:, :2, :2]
-        return match_costs(boxes, measured, self._gates(), same_class, codes, self._weights, (predicted, noise))
+        sigmas = np.array([t.config.gate_sigmas for t in tracklets])
+        spreads = predicted, noise[:, :2, :2], sigmas
+        return match_costs(boxes, measured, self._gates(), same_class, codes, self._weights, spreads)
 
     def _gates(self) -> np.ndarray:
         """(T,) gates in metres, wider where a track has not been measured for a while."""
@@ -187,13 +189,12 @@ class Tracker:
             tracklet.match_cost = terms.of_pair(row, chosen[row]) if row in chosen else {}
             tracklet.rejected_cost = terms.of_pair(row, others[row]) if row in others else {}
 
-    def _correct(self, matches: Sequence[tuple[Tracklet, int, ObjectEstimate]], dt: float) -> None:
-        """Update the matched tracks with their measurements, `dt` seconds after the frame before."""
+    def _correct(self, matches: Sequence[tuple[Tracklet, int, ObjectEstimate]], noise: np.ndarray, dt: float) -> None:
+        """Update the matched tracks with their measurements, noise (N, 7, 7), `dt` seconds after the frame before."""
         # Errors of the same view of the same object repeat themselves: per second, not per frame, one learns something.
         repeats = min(max(1.0, self.config.error_memory_s / max(dt, 1e-3)), _MOST_REPEATS)
         tracklets = [tracklet for tracklet, _, _ in matches]
         boxes = np.array([estimate.box for _, _, estimate in matches], np.float64).reshape(-1, BOX_SIZE)
-        noise = self._noise([estimate for _, _, estimate in matches])
         filters = [tracklet.kalman for tracklet in tracklets]
         flipped = mode_filter.correct(filters, boxes, repeats * noise, self._parameters(tracklets))
         for (tracklet, index, estimate), turned, own in zip(matches, flipped, noise, strict=True):

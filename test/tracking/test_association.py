@@ -41,7 +41,7 @@ def test_what_is_surely_elsewhere_takes_no_measurement_of_its_neighbour():
         np.ones(shape, bool),
         np.full(shape, np.nan),
         Weights(1.0, 1.0, 0.5),
-        (sure_along_x, noise),
+        (sure_along_x, noise, np.full(1, 4.0)),
     )
     # 1.5 m are 5.3 standard deviations along x and 1.5 along y; four are the limit.
     assert terms.allowed.tolist() == [[False, True]]
