@@ -43,8 +43,8 @@ SENSITIVE_LAYERS = (
     "center_head.1",
 )
 """Parts of node names; such convolutions stay in floating point. What leads to depth and to the object votes matters
-most, as small errors there lift features to other places: with to_stride8, to_stride4, depth_head.0 and object_head.0 in
-bytes, `val` frames lost 1.3 mIoU, without them none. In the decoder bytes cost nothing that shows."""
+most, as small errors there lift features to other places: with to_stride8, to_stride4, depth_head.0 and object_head.0
+in bytes, `val` frames lost 1.3 mIoU, without them none. In the decoder bytes cost nothing that shows."""
 
 PARITY = {"probability": (0.1, 0.03), "semantics": (0.1, 0.05), "heatmap": (0.1, 0.01)}
 """Output: largest difference from the original and share of the values that may differ more. They are probabilities
