@@ -162,7 +162,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
         help="train on recordings with ground_truth/depth and semantic instead of generated scenes",
     )
     parser.add_argument("--contract", default="dense3d", help="2d, lidar, dense3d or mixed (default: %(default)s)")
-    parser.add_argument("--ray-terms", default="both", help="of 2d, lidar, mixed: render, query or both (the default)")
+    parser.add_argument("--ray-terms", default="query", help="of 2d, lidar, mixed: query (the default), render or both")
     for name, meaning in (
         ("auxiliary-rays", "use no rays of adjacent frames"),
         ("dynamic-masks", "keep rays of adjacent frames that meet what moves"),

@@ -160,6 +160,11 @@ def main() -> int:
     rows = [measure(runner, engine, cameras, arguments.repeats, clock) for cameras in arguments.cameras]
     fixed = (max(arguments.cameras), arguments.repeats, arguments.runtime, arguments.threads, clock)
     grids = [measure_grid(side, *fixed) for side in arguments.grids]
+    if grids:
+        own = next(row for row in rows if row["cameras"] == fixed[0])
+        side = runner.spec.grid.shape[0]
+        grids.append({"side": side, "reach_m": -runner.spec.grid.origin[0], **own})
+        grids.sort(key=lambda row: row["side"])
     if arguments.plot:
         threads = arguments.threads or machine["cores"]
         kind = "CPU time" if arguments.cpu_time else "wall time"

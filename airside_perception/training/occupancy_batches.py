@@ -81,7 +81,9 @@ def make_batch(
         center_targets(sample, spec, np.any(cover, axis=2)) for sample, cover in zip(samples, coverage, strict=True)
     ]
     objects = [object_targets(sample) for sample in samples]
-    rays = [draw_rays(sample, supervision, random) for sample in samples] if supervision.uses_rays else []
+    rays = [draw_rays(sample, supervision, random) for sample in samples] if supervision.queries else []
+    fewer = replace(supervision, rays=supervision.rendered_rays)
+    rendered = [draw_rays(sample, fewer, random) for sample in samples] if supervision.renders else []
     voxels = [_voxel_targets(sample, spec, supervision, rays[i : i + 1]) for i, sample in enumerate(samples)]
     offsets = np.cumsum([0] + [len(sample.cameras) for sample in samples])[:-1]
 
@@ -111,7 +113,7 @@ def make_batch(
         objects=torch.from_numpy(np.concatenate([target for target, _, _ in objects])),
         object_weight=torch.from_numpy(np.concatenate([weight for _, weight, _ in objects])),
         kinds=torch.from_numpy(np.concatenate([kind for _, _, kind in objects])),
-        rays=_ray_batch(rays if supervision.renders else [], supervision.rendered_rays),
+        rays=_ray_batch(rendered),
     )
 
 
@@ -131,9 +133,8 @@ def _voxel_targets(
     return label, known
 
 
-def _ray_batch(rays: Sequence[LabelRays], limit: int) -> RayBatch:
-    """The first `limit` rays of each sample (they come in random order)."""
-    parts = [each.take(slice(limit)) for each in rays]
+def _ray_batch(parts: Sequence[LabelRays]) -> RayBatch:
+    """The rays of all samples in a row."""
 
     def join(arrays: Sequence[np.ndarray], width: tuple[int, ...] = ()) -> Tensor:
         return torch.from_numpy(np.concatenate([np.zeros((0, *width), np.float32), *arrays]).astype(np.float32))

@@ -19,6 +19,9 @@ CONTRACTS = ("2d", "lidar", "dense3d", "mixed")
 RAY_TERMS = ("render", "query", "both")
 """How rays teach: by volume rendering, by point queries (free before the surface, class at it), or by both."""
 
+EVERY_RAY = 10**7
+"""More rays than any rig has label pixels. A vote is cheap, and thin things are met by few rays."""
+
 FORMER_NAMES = {"dense3d+2d": "dense3d"}
 """Names in checkpoints of earlier versions: their image heads learned from 2D labels as all do now."""
 
@@ -33,16 +36,16 @@ class Supervision:
         auxiliary_rays: also take the rays of adjacent frames, moved by the ego motion, where samples have them.
         dynamic_masks: leave out rays of adjacent frames that meet, or pass through, objects that move.
         class_balance: draw rays of rare classes more often and weight them more.
-        rays: rays drawn per sample, without replacement.
-        rendered_rays: of these, how many are rendered (the dear part); all take part in queries.
+        rays: rays per sample that vote in queries, drawn without replacement where there are more.
+        rendered_rays: rays per sample that are rendered (the dear part), drawn likewise.
     """
 
     contract: str = "dense3d"
-    ray_terms: str = "both"
+    ray_terms: str = "query"
     auxiliary_rays: bool = True
     dynamic_masks: bool = True
     class_balance: bool = True
-    rays: int = 38_400
+    rays: int = EVERY_RAY
     rendered_rays: int = 2048
 
     def __post_init__(self) -> None:

@@ -27,7 +27,7 @@ from airside_perception.training.occupancy_data import SamplePool, TrainingSampl
 from airside_perception.training.occupancy_losses import OccupancyLoss
 from airside_perception.training.occupancy_validation import validate
 from airside_perception.training.sample_stream import SampleGenerators
-from airside_perception.training.supervision import Supervision, current_name
+from airside_perception.training.supervision import EVERY_RAY, Supervision, current_name
 from airside_perception.training.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -89,11 +89,11 @@ class TrainingOptions:
     small_share: float = 0.25
     initial: str = ""
     contract: str = "dense3d"
-    ray_terms: str = "both"
+    ray_terms: str = "query"
     auxiliary_rays: bool = True
     dynamic_masks: bool = True
     class_balance: bool = True
-    rays: int = 38_400
+    rays: int = EVERY_RAY
     rendered_rays: int = 2048
 
     @property

@@ -44,7 +44,7 @@ def test_a_quantised_network_answers_alike(network_file, frames, tmp_path):
     quantised = {n.output[0] for n in model.graph.node if n.op_type == "DequantizeLinear"}
     convolutions = [n for n in model.graph.node if n.op_type == "Conv"]
     of_bytes = [n.name for n in convolutions if n.input[1] in quantised]
-    assert len(of_bytes) > 0.7 * len(convolutions)
+    assert len(of_bytes) > 0.6 * len(convolutions)
     assert not [name for name in of_bytes if any(part in name for part in quantization.SENSITIVE_LAYERS)]
 
 

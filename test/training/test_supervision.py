@@ -39,7 +39,7 @@ from airside_perception.training.supervision import Supervision
 from airside_perception.training.train_occupancy import OccupancyTrainer, TrainingOptions
 
 GRID = GridSpec((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (8, 6, 4))
-WEAK = Supervision("2d", rays=4000, rendered_rays=400)
+WEAK = Supervision("2d", "both", rays=4000, rendered_rays=400)
 
 
 def make_rays(origins, directions, distance, label, cosine=None):
@@ -75,7 +75,7 @@ def test_unknown_contracts_are_refused(wrong):
 def test_contracts_describe_themselves():
     assert Supervision().describe() == "dense3d"
     assert Supervision("2d", "query", class_balance=False).describe() == "2d (query, without class balance)"
-    assert Supervision("mixed").describe() == "mixed (rendering and queries)"
+    assert Supervision("mixed", "both").describe() == "mixed (rendering and queries)"
 
 
 def test_crossed_voxels_equal_a_fine_walk():

@@ -103,7 +103,7 @@ def test_labels_of_images_alone_train_and_validate_but_not_as_dense(tmp_path):
     )
     with pytest.raises(AirsideError, match="contract dense3d needs voxel labels"):
         train(SPEC, options)
-    checkpoint = train(SPEC, replace(options, contract="2d", rays=3000, rendered_rays=200))
+    checkpoint = train(SPEC, replace(options, contract="2d", ray_terms="both", rendered_rays=200))
     state = torch.load(checkpoint, weights_only=True)
     assert (state["contract"], state["supervision"]) == ("2d", "2d (rendering and queries)")
     assert np.isfinite(state["scores"]["miou"])
