@@ -17,7 +17,7 @@ from airside_perception.rendering import rasterize
 
 STAMP_NS = 1_000_000_000
 STRIDE = 4
-BUS, VAN, TRACTOR = (13.0, 2.9, 3.2), (5.5, 1.85, 2.15), (6.5, 2.6, 2.0)
+BUS, VAN, TRACTOR = (13.0, 2.9, 3.2), (5.84, 2.03, 2.56), (6.44, 3.11, 1.91)
 WALKER, AIRLINER = (0.5, 0.6, 1.8), (38.0, 35.0, 12.0)
 
 
