@@ -4,6 +4,27 @@
 import warp as wp
 
 
+@wp.func
+def clip_to_grid(origin: wp.vec3, direction: wp.vec3, shape: wp.vec3i, stop: float):
+    """Distances (enter, leave) along a ray between which it is in the grid, by slabs; leave <= enter: never.
+
+    Args: in units of voxels; the ray ends at `stop`.
+    """
+    enter = float(0.0)
+    leave = stop
+    for axis in range(3):
+        size = float(shape[axis])
+        if wp.abs(direction[axis]) < 1.0e-9:
+            if origin[axis] < 0.0 or origin[axis] >= size:
+                leave = 0.0
+        else:
+            first = (0.0 - origin[axis]) / direction[axis]
+            second = (size - origin[axis]) / direction[axis]
+            enter = wp.max(enter, wp.min(first, second))
+            leave = wp.min(leave, wp.max(first, second))
+    return wp.vec2(enter, leave)
+
+
 @wp.kernel
 def march_rays(
     origins: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
@@ -25,20 +46,9 @@ def march_rays(
         return
     origin = origins[camera]
     direction = directions[ray]
-    # Clip the ray to the grid (slab method).
-    enter = float(0.0)
-    leave = float(1.0e9)
-    for axis in range(3):
-        size = float(shape[axis])
-        if wp.abs(direction[axis]) < 1.0e-9:
-            if origin[axis] < 0.0 or origin[axis] >= size:
-                return
-        else:
-            first = (0.0 - origin[axis]) / direction[axis]
-            second = (size - origin[axis]) / direction[axis]
-            enter = wp.max(enter, wp.min(first, second))
-            leave = wp.min(leave, wp.max(first, second))
-    if enter >= leave:
+    within = clip_to_grid(origin, direction, shape, 1.0e9)
+    enter = within[0]
+    if enter >= within[1]:
         return
     # A hair inside, so that a ray that enters through a face starts in the voxel behind it.
     start = origin + (enter + 1.0e-4) * direction
@@ -91,18 +101,9 @@ def carve_rays(
     ray = wp.tid()
     origin = origins[ray]
     direction = directions[ray]
-    enter = float(0.0)
-    leave = stops[ray]
-    for axis in range(3):
-        size = float(shape[axis])
-        if wp.abs(direction[axis]) < 1.0e-9:
-            if origin[axis] < 0.0 or origin[axis] >= size:
-                return
-        else:
-            first = (0.0 - origin[axis]) / direction[axis]
-            second = (size - origin[axis]) / direction[axis]
-            enter = wp.max(enter, wp.min(first, second))
-            leave = wp.min(leave, wp.max(first, second))
+    within = clip_to_grid(origin, direction, shape, stops[ray])
+    enter = within[0]
+    leave = within[1]
     if enter >= leave:
         return
     start = origin + (enter + 1.0e-4) * direction
