@@ -29,7 +29,7 @@ from airside_perception.ros.messages import stamp_from_message
 from airside_perception.ros.odometry import JumpDetector, ego_state
 from airside_perception.ros.odometry_from_tf import TfOdometry
 from airside_perception.ros.outputs import Outputs
-from airside_perception.ros.transforms import TransformListener
+from airside_perception.ros.transforms import TransformListener, has_tf
 from airside_perception.ros.worker import LatestOnlyWorker
 from airside_perception.sync import SyncedSet, Synchronizer, assemble_frame
 
@@ -105,14 +105,19 @@ class TrackingSession:
         self.config = config
         self.rig = rig
         self._node = node
+        if config.ros.odometry_source == "tf" and not has_tf():
+            raise AirsideError(
+                "ros.odometry_source: 'tf' needs tf2_ros, which is not installed; set it to 'topic' and publish "
+                f"nav_msgs/Odometry on {config.ros.odometry_topic}"
+            )
         self._transforms: TransformListener | None = None
+        self._tf_odometry: TfOdometry | None = None
         # What is quickly refused comes before the models, which take seconds to load.
         self._rules = _health_rules(config, rig)
         self._inputs = Inputs(
             node, rig, config.ros, InputHandlers(self._on_image, self._on_camera_info, self._on_odometry)
         )
         self._synchronizer = self._new_synchronizer()
-        self._tf_odometry = self._new_tf_odometry()
         self._pipeline = build_pipeline(config, rig)
         self._pipeline_config = config
         self._outputs = Outputs(node, config, rig, self._pipeline.prior)
@@ -131,7 +136,9 @@ class TrackingSession:
         self._pipeline.reset()
         self._worker = LatestOnlyWorker(self._process, self._failed, name="pipeline")
         self._inputs.start()
-        if self._tf_odometry is not None:
+        if self.config.ros.odometry_source == "tf":
+            self._transforms = TransformListener(self._node)
+            self._tf_odometry = TfOdometry(self._node, self._look_up_pose, self._on_vehicle_state)
             self._tf_odometry.start()
         self._silence_timer = self._node.create_timer(
             _SILENCE_S / 2, self._on_silence_timer, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -147,8 +154,10 @@ class TrackingSession:
             return
         worker, self._worker = self._worker, None
         self._inputs.stop()
-        if self._tf_odometry is not None:
+        if self._tf_odometry is not None and self._transforms is not None:
             self._tf_odometry.stop()
+            self._transforms.close()
+            self._tf_odometry = self._transforms = None
         self._node.destroy_timer(self._silence_timer)
         self._synchronizer = self._new_synchronizer()
         ended = worker.stop(_STOP_TIMEOUT_S)
@@ -163,8 +172,6 @@ class TrackingSession:
         except TimeoutError as error:
             self._node.get_logger().error(str(error))
         self._outputs.close()
-        if self._transforms is not None:
-            self._transforms.close()
         del self._pipeline
 
     def reconfigure(self, config: Config) -> None:
@@ -191,14 +198,6 @@ class TrackingSession:
         if sync.policy == "message_filters":
             return FilterSynchronizer(self.rig.names, sync.anchor, sync.max_dt_s, sync.max_wait_s)
         return Synchronizer(self.rig.names, sync.anchor or None, sync.max_dt_s, sync.max_wait_s)
-
-    def _new_tf_odometry(self) -> TfOdometry | None:
-        """None where odometry comes as messages."""
-        ros = self.config.ros
-        if ros.odometry_source != "tf":
-            return None
-        self._transforms = TransformListener(self._node)
-        return TfOdometry(self._node, self._look_up_pose, self._on_vehicle_state)
 
     def _look_up_pose(self) -> tuple[int, np.ndarray] | None:
         """The latest pose of the vehicle; one that TF holds for static is of now."""

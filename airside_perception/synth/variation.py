@@ -35,18 +35,20 @@ def blend(rng: np.random.Generator, shape: Shape, other: Shape) -> Shape:
     Mixed on a logarithmic scale where both are positive. Nested dataclasses and tuples of equal length are mixed
     entry by entry.
     """
-    common = rng.uniform(0.0, 1.0)
+    mixed: Shape = _mixed(rng, rng.uniform(0.0, 1.0), shape, other)
+    return mixed
 
-    def mixed(a: Any, b: Any) -> Any:
-        if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
-            return tuple(mixed(x, y) for x, y in zip(a, b, strict=True))
-        if hasattr(a, "__dataclass_fields__") and type(a) is type(b):
-            return replace(a, **{f.name: mixed(getattr(a, f.name), getattr(b, f.name)) for f in fields(a)})
-        if not (isinstance(a, float) and isinstance(b, float)):
-            return a
-        share = float(np.clip(common + rng.normal(0.0, 0.15), 0.0, 1.0))
-        if a > 0.0 and b > 0.0:
-            return float(a ** (1.0 - share) * b**share)
-        return (1.0 - share) * a + share * b
 
-    return mixed(shape, other)
+def _mixed(rng: np.random.Generator, common: float, a: Any, b: Any) -> Any:
+    """`a` on the way to `b`. No closure that calls itself: it would be garbage that waits for the collector, scattered
+    over memory that could not be used again until then."""
+    if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
+        return tuple(_mixed(rng, common, x, y) for x, y in zip(a, b, strict=True))
+    if hasattr(a, "__dataclass_fields__") and type(a) is type(b):
+        return replace(a, **{f.name: _mixed(rng, common, getattr(a, f.name), getattr(b, f.name)) for f in fields(a)})
+    if not (isinstance(a, float) and isinstance(b, float)):
+        return a
+    share = float(np.clip(common + rng.normal(0.0, 0.15), 0.0, 1.0))
+    if a > 0.0 and b > 0.0:
+        return float(a ** (1.0 - share) * b**share)
+    return (1.0 - share) * a + share * b

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -66,9 +65,6 @@ def training_samples(
         randomised_share: training scenes whose look is far beyond realism; other splits stay realistic.
         adjacent_s: moments, in seconds after each frame, whose label images come along (negative: before).
     """
-    # A scene's meshes hang in cycles of references. The collector counts objects, not megabytes, and would let the
-    # meshes of a hundred scenes pile up before it looks.
-    gc.collect()
     rng = np.random.default_rng([seed, 991])
     look = "randomised" if split == "train" and rng.random() < randomised_share else "realistic"
     rig = random_rig(rng, image_size, cameras)

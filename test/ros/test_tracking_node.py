@@ -119,6 +119,7 @@ def test_new_calibration_enters_the_next_frames_and_uncalibrated_is_ignored(acti
         ({"ros.odometry_topic": "/odom et"}, "ros.odometry_topic"),
         ({"ros.required_cameras": ["roof"]}, "ros.required_cameras: expected cameras of the rig (front, rear)"),
         ({"sync.policy": "message_filters"}, "sync.policy"),
+        ({"ros.odometry_source": "tf"}, "ros.odometry_source: 'tf' needs tf2_ros"),
     ],
 )
 def test_what_makes_no_sense_is_refused_when_configured(setup, options, reason):
