@@ -40,8 +40,7 @@ def blend(rng: np.random.Generator, shape: Shape, other: Shape) -> Shape:
 
 
 def _mixed(rng: np.random.Generator, common: float, a: Any, b: Any) -> Any:
-    """`a` on the way to `b`. No closure that calls itself: it would be garbage that waits for the collector, scattered
-    over memory that could not be used again until then."""
+    """`a` on the way to `b`, entry by entry, each with a share of its own about the `common` one."""
     if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
         return tuple(_mixed(rng, common, x, y) for x, y in zip(a, b, strict=True))
     if hasattr(a, "__dataclass_fields__") and type(a) is type(b):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
 import logging
 import math
 import os
@@ -28,6 +27,7 @@ from airside_perception.training.occupancy_losses import OccupancyLoss
 from airside_perception.training.occupancy_validation import validate
 from airside_perception.training.sample_stream import SampleGenerators
 from airside_perception.training.supervision import EVERY_RAY, Supervision, current_name
+from airside_perception.training.training_log import TrainingLog
 from airside_perception.training.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -331,12 +331,12 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
             # Of the steps that had the term: crops have none for voxels and boxes.
             means = {name: sum(values) / len(values) for name, values in recent.items()}
             pace = (now - last_report) / count
-            log.write("train", trainer, means)
+            log.write("train", trainer.steps, trainer.elapsed_s / 60, means)
             logger.info("step %d  %.2f s/step  %s", trainer.steps, pace, _short(means))
             recent, count, last_report = {}, 0, now
         if now - last_save > 60 * options.checkpoint_minutes or finished:
             scores = _validate(trainer, options)
-            log.write("val", trainer, scores)
+            log.write("val", trainer.steps, trainer.elapsed_s / 60, scores)
             trainer.save(checkpoint, scores)
             quality = _quality(scores)
             if quality >= best:
@@ -377,44 +377,6 @@ def _quality(scores: Mapping[str, float]) -> float:
 
 def _short(values: Mapping[str, float]) -> str:
     return " ".join(f"{name} {value:.3g}" for name, value in values.items())
-
-
-class TrainingLog:
-    """CSV of every reported figure (kind, step, minutes, name, value) and curves drawn from it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if not path.exists():
-            path.write_text("kind,step,minutes,name,value\n")
-
-    def write(self, kind: str, trainer: OccupancyTrainer, values: Mapping[str, float]) -> None:
-        with self.path.open("a", newline="") as stream:
-            writer = csv.writer(stream)
-            for name, value in values.items():
-                writer.writerow([kind, trainer.steps, f"{trainer.elapsed_s / 60:.2f}", name, f"{value:.6g}"])
-
-    def plot(self, path: Path) -> None:
-        """Loss terms (log scale) and validation ratios over steps."""
-        from matplotlib.figure import Figure
-
-        series: dict[tuple[str, str], list[tuple[int, float]]] = {}
-        with self.path.open() as stream:
-            for row in csv.DictReader(stream):
-                series.setdefault((row["kind"], row["name"]), []).append((int(row["step"]), float(row["value"])))
-        figure = Figure(figsize=(12, 5), layout="constrained")
-        losses, ratios = figure.subplots(1, 2)
-        for (kind, name), points in series.items():
-            if kind == "train" and name not in ("lr", "grad"):
-                losses.plot(*zip(*points, strict=True), label=name, linewidth=1)
-            elif kind == "val" and name.startswith(("miou", "semantic", "recall", "precision")):
-                ratios.plot(*zip(*points, strict=True), label=name, marker=".")
-        losses.set(xlabel="step", title="training loss", yscale="log")
-        ratios.set(xlabel="step", title="validation", ylim=(0, 1))
-        for axes in (losses, ratios):
-            axes.grid(alpha=0.3)
-            if axes.get_legend_handles_labels()[0]:
-                axes.legend(fontsize=7)
-        figure.savefig(path, dpi=90)
 
 
 def main(arguments: list[str] | None = None) -> int:
