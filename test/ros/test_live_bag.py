@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (extra `ros`)")
 from live import Listener, wait_for
-from live_bag import GRID, OBJECT_SPEED, LiveCase, object_position
+from live_bag import GRID, OBJECT_SPEED, PERIOD_NS, LiveCase, object_position
 from rclpy.executors import SingleThreadedExecutor
 from test_messages import read_cloud
 from visualization_msgs.msg import Marker
@@ -137,12 +137,15 @@ def test_markers_follow_the_tractor_in_odom(live):
     boxes = [m for array in live.received["tracks/markers"] for m in array.markers if m.ns == "box"]
     assert len(boxes) >= 5
     assert len({box.id for box in boxes}) == 1, "one object, one identity"
+    before_ns = None
     for box in boxes:
         stamp_ns = box.header.stamp.sec * 10**9 + box.header.stamp.nanosec
+        # A busy machine drops frames; over a longer gap an object that still seems to stand falls farther behind.
+        step_s = (PERIOD_NS if before_ns is None else max(stamp_ns - before_ns, PERIOD_NS)) * 1e-9
+        before_ns = stamp_ns
         position = [box.pose.position.x, box.pose.position.y, box.pose.position.z]
         assert box.header.frame_id == "odom"
-        # It may still be thought to stand at first, and is then a step behind.
-        np.testing.assert_allclose(position, object_position(stamp_ns), atol=0.45)
+        np.testing.assert_allclose(position, object_position(stamp_ns), atol=0.25 + OBJECT_SPEED * step_s)
         np.testing.assert_allclose([box.scale.x, box.scale.y, box.scale.z], [3.5, 1.5, 1.8], atol=0.05)
     arrow = next(m for m in live.received["tracks/markers"][-1].markers if m.ns == "velocity")
     assert arrow.type == Marker.ARROW
