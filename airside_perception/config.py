@@ -202,7 +202,7 @@ class TrackingConfig:
         ClassTrackingConfig,
         "Aircraft: large, mostly parked, sometimes pushed back",
         gate_m=10.0,
-        max_coast_s=2.0,
+        max_coast_s=4.0,
         max_hidden_s=60.0,
         acceleration_noise=0.2,
         yaw_acceleration_noise=0.05,
@@ -216,13 +216,20 @@ class TrackingConfig:
         restart_speed_std=0.5,
     )
     gse: ClassTrackingConfig = section(
-        ClassTrackingConfig, "Ground support equipment", gate_m=5.0, max_hidden_s=20.0, size_walk=0.1
+        ClassTrackingConfig,
+        "Ground support equipment: dollies of a train follow each other at less than four metres",
+        gate_m=3.0,
+        gate_sigmas=4.0,
+        max_coast_s=2.0,
+        max_hidden_s=20.0,
+        size_walk=0.1,
     )
     person: ClassTrackingConfig = section(
         ClassTrackingConfig,
         "People on foot",
         gate_m=2.5,
         gate_sigmas=4.0,
+        max_coast_s=2.0,
         max_hidden_s=8.0,
         motion="constant_velocity",
         acceleration_noise=0.5,

@@ -94,6 +94,9 @@ def giou_3d_pairs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     return _giou_3d(a, b)
 
 
+_HULL_SIDES = np.array([(0, 1), (1, 2), (4, 5), (5, 6), *((i, j) for i in range(4) for j in range(4, 8))]).T
+"""Pairs of the eight corners of two rectangles that give all directions which a side of their hull can have."""
+
 # Below, boxes are (..., 7) arrays whose leading axes broadcast against each other.
 
 
@@ -159,16 +162,16 @@ def _hull_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Areas of the convex hulls of pairs of ground rectangles.
 
     The hull's vertices are the extreme points over all directions. The extreme point changes
-    only at directions normal to a line through two corners, so one direction between each two
-    consecutive normals finds them all, in order; repeated points add nothing to the shoelace sum.
+    only at directions normal to a side of the hull, which is a side of one rectangle or joins corners
+    of both, so one direction between each two consecutive normals finds them all, in order; repeated
+    points add nothing to the shoelace sum.
     """
     corners_a, corners_b = np.broadcast_arrays(_ground_corners(a), _ground_corners(b))
     if corners_a.size == 0:
         return np.zeros(corners_a.shape[:-2])
     points = np.concatenate([corners_a, corners_b], axis=-2)
     points = points - points.mean(axis=-2, keepdims=True)  # the shoelace sum cancels far from the origin
-    first, second = np.triu_indices(8, k=1)
-    edges = points[..., first, :] - points[..., second, :]
+    edges = points[..., _HULL_SIDES[0], :] - points[..., _HULL_SIDES[1], :]
     # Normals come in opposite pairs: half a turn of directions finds the other half by the least extent.
     normals = np.sort(np.arctan2(-edges[..., 0], edges[..., 1]) % np.pi, axis=-1)
     following = np.concatenate([normals[..., 1:], normals[..., :1] + np.pi], axis=-1)

@@ -59,7 +59,8 @@ class ModeFilter:
     P: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        _mix_down([self])
+        means, spreads = _mixture(self.states[None], self.covariances[None], self.probabilities[None])
+        self.x, self.P = means[0], spreads[0]
 
     @property
     def parked(self) -> bool:
@@ -136,11 +137,15 @@ def correct(
     flipped = np.abs(wrap_angle(boxes[:, YAW] - np.array([f.x[YAW] for f in filters]))) > 0.5 * np.pi
     boxes[flipped, YAW] += np.pi
     states, spreads, probabilities = _stacked(filters)
-    surprise = np.zeros_like(probabilities)
-    for mode in (PARKED, MOVING):
-        states[:, mode], spreads[:, mode], surprise[:, mode] = _updated(
-            states[:, mode], spreads[:, mode], boxes, covariances, parameters
-        )
+    updated, narrowed, surprise = _updated(
+        states.reshape(-1, STATE_SIZE),
+        spreads.reshape(-1, STATE_SIZE, STATE_SIZE),
+        np.repeat(boxes, 2, axis=0),
+        np.repeat(covariances, 2, axis=0),
+        np.repeat(parameters.sideways_std, 2),
+    )
+    states, spreads = updated.reshape(states.shape), narrowed.reshape(spreads.shape)
+    surprise = surprise.reshape(probabilities.shape)
     likelihood = np.exp(-np.minimum(surprise - surprise.min(axis=1, keepdims=True), _LARGEST_SURPRISE))
     probabilities = np.maximum(probabilities * likelihood, _SMALLEST_PROBABILITY)
     _store(filters, states, spreads, probabilities / probabilities.sum(axis=1, keepdims=True))
@@ -150,35 +155,29 @@ def correct(
 def _stacked(filters: Sequence[ModeFilter]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(N, 2, 10) states, (N, 2, 10, 10) covariances, (N, 2) probabilities; copies."""
     return (
-        np.stack([f.states for f in filters]),
-        np.stack([f.covariances for f in filters]),
-        np.stack([f.probabilities for f in filters]),
+        np.array([f.states for f in filters]),
+        np.array([f.covariances for f in filters]),
+        np.array([f.probabilities for f in filters]),
     )
 
 
 def _store(filters: Sequence[ModeFilter], states: np.ndarray, covariances: np.ndarray, odds: np.ndarray) -> None:
-    for each, state, covariance, probability in zip(filters, states, covariances, odds, strict=True):
-        each.states, each.covariances, each.probabilities = state, covariance, probability
-    _mix_down(filters)
-
-
-def _mix_down(filters: Sequence[ModeFilter]) -> None:
-    """Mean and covariance of the mixtures."""
-    states, covariances, probabilities = _stacked(filters)
-    means, spreads = _mixture(states, covariances, probabilities)
-    for each, mean, spread in zip(filters, means, spreads, strict=True):
-        each.x, each.P = mean, spread
+    means, spreads = _mixture(states, covariances, odds)
+    for row, each in enumerate(filters):
+        each.states, each.covariances, each.probabilities = states[row], covariances[row], odds[row]
+        each.x, each.P = means[row], spreads[row]
 
 
 def _mixture(states: np.ndarray, covariances: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N, 10) means and (N, 10, 10) covariances of mixtures (N, 2, ...) with weights (N, 2)."""
-    away = states - states[:, :1]
-    away[..., YAW] = wrap_angle(away[..., YAW])
-    shift = np.einsum("nm,nmi->ni", weights, away)
-    mean = states[:, 0] + shift
+    apart = states[:, 1] - states[:, 0]
+    apart[:, YAW] = wrap_angle(apart[:, YAW])
+    first, second = weights[:, 0, None], weights[:, 1, None]
+    mean = states[:, 0] + second * apart
     mean[:, YAW] = wrap_angle(mean[:, YAW])
-    off = away - shift[:, None]
-    return mean, np.einsum("nm,nmij->nij", weights, covariances + off[..., :, None] * off[..., None, :])
+    # Of two parts, the spread between them is the product of their weights times the square of their distance.
+    between = (first * second * apart)[:, :, None] * apart[:, None, :]
+    return mean, first[..., None] * covariances[:, 0] + second[..., None] * covariances[:, 1] + between
 
 
 def _transitions(dt: float, parameters: MotionParameters) -> np.ndarray:
@@ -205,9 +204,9 @@ def _interact(
 
 
 def _updated(
-    states: np.ndarray, priors: np.ndarray, boxes: np.ndarray, noise: np.ndarray, parameters: MotionParameters
+    states: np.ndarray, priors: np.ndarray, boxes: np.ndarray, noise: np.ndarray, sideways_std: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One mode's Kalman update of all tracks.
+    """Kalman updates, one a row: modes of a track are updated like tracks of their own.
 
     Returns:
         (N, 10) states, (N, 10, 10) covariances, (N,) negative log-likelihoods of the measured positions, nats.
@@ -219,7 +218,7 @@ def _updated(
     observation, sideways = _observation(states)
     full = np.zeros((len(states), _MEASUREMENT_SIZE, _MEASUREMENT_SIZE))
     full[:, :BOX_SIZE, :BOX_SIZE] = noise * inflation[:, None, None]
-    std = np.where(parameters.sideways_std > 0.0, parameters.sideways_std, _FREE_SIDEWAYS_STD)
+    std = np.where(sideways_std > 0.0, sideways_std, _FREE_SIDEWAYS_STD)
     full[:, BOX_SIZE, BOX_SIZE] = std**2
     cross = priors @ np.swapaxes(observation, -1, -2)
     gain = np.swapaxes(np.linalg.solve(observation @ cross + full, np.swapaxes(cross, -1, -2)), -1, -2)

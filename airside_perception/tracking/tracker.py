@@ -6,6 +6,7 @@ Deterministic: the same estimates give the same tracks and ids, in the order of 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -177,9 +178,11 @@ class Tracker:
     def _gates(self) -> np.ndarray:
         """(T,) gates in metres, wider where a track has not been measured for a while."""
         gates = np.array([tracklet.config.gate_m for tracklet in self._tracklets])
-        spread = np.array([np.sqrt(max(t.kalman.P[0, 0], t.kalman.P[1, 1])) for t in self._tracklets])
-        unmeasured = np.array([tracklet.misses > 0 for tracklet in self._tracklets], bool)
-        return np.where(unmeasured, np.minimum(gates + _GATE_SIGMAS * spread, _GATE_GROWTH * gates), gates)
+        for row, tracklet in enumerate(self._tracklets):
+            if tracklet.misses > 0:
+                spread = math.sqrt(max(tracklet.kalman.P[0, 0], tracklet.kalman.P[1, 1]))
+                gates[row] = min(gates[row] + _GATE_SIGMAS * spread, _GATE_GROWTH * gates[row])
+        return gates
 
     def _explain_matches(self, matches: Sequence[tuple[int, int]], terms: CostTerms) -> None:
         """Keep the terms of the accepted and of the best rejected candidate of every track."""
@@ -246,10 +249,13 @@ class Tracker:
 
     def _is_duplicate(self, estimate: ObjectEstimate) -> bool:
         """True where a track measured in this frame already fills the estimate's place."""
-        boxes = [t.box for t in self._tracklets if t.class_name == estimate.class_name and t.estimate_index is not None]
-        if not boxes:
+        own = [t.box for t in self._tracklets if t.class_name == estimate.class_name and t.estimate_index is not None]
+        if not own:
             return False
-        return bool(np.max(iou_bev(estimate.box[None], np.stack(boxes))) > self.config.duplicate_iou)
+        boxes = np.array(own)
+        reach = 0.5 * (np.hypot(boxes[:, 3], boxes[:, 4]) + math.hypot(estimate.box[3], estimate.box[4]))
+        near = np.hypot(boxes[:, 0] - estimate.box[0], boxes[:, 1] - estimate.box[1]) < reach
+        return bool(near.any() and np.max(iou_bev(estimate.box[None], boxes[near])) > self.config.duplicate_iou)
 
     def _merge_duplicates(self) -> None:
         """Make one track of two of a class that stay in one place; people who cross are left alone."""

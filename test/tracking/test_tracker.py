@@ -65,7 +65,7 @@ def test_tentative_tracks_are_kept_apart_and_die_fast():
     tracker = Tracker()
     assert run(tracker, [[estimate("gse", 0, 0, score=0.3)]]) == [[]]
     assert [track.state for track in tracker.tentative()] == ["tentative"]
-    run(tracker, [[]] * 4, first=1)
+    run(tracker, [[]] * 6, first=1)
     assert tracker.tentative() == []
 
 
@@ -78,15 +78,15 @@ def test_unconfirmed_clutter_never_becomes_a_track():
 def test_coasting_track_decays_and_dies_when_it_should_be_seen():
     tracker = Tracker()
     run(tracker, [[estimate("gse", 0, 0)]] * 10)
-    tracks = run(tracker, [[]] * 14, first=10)
+    limit = round(tracker.config.gse.max_coast_s / (FRAME_NS * 1e-9))
+    tracks = run(tracker, [[]] * (limit + 4), first=10)
     assert tracks[0][0].state == "coasting"
     assert tracks[0][0].reasons == ("coasting",)
     assert tracks[0][0].estimate_index is None
     assert tracks[0][0].match_cost == {}
     assert tracks[4][0].score < 0.7 * 0.8
     alive = [len(frame) for frame in tracks]
-    # gse.max_coast_s is one second: ten missed frames, not more.
-    assert alive == [1] * 10 + [0] * 4
+    assert alive == [1] * limit + [0] * 4
 
 
 def test_hidden_track_survives_and_keeps_its_id():
@@ -105,8 +105,9 @@ def test_hidden_track_survives_and_keeps_its_id():
 def test_partly_visible_track_is_charged_in_part():
     tracker = Tracker()
     run(tracker, [[estimate("gse", 0, 0)]] * 10)
-    frames = run(tracker, [[]] * 30, first=10, visibility={"gse-1": 0.5})
-    assert sum(len(frame) for frame in frames) == 20
+    limit = round(tracker.config.gse.max_coast_s / (FRAME_NS * 1e-9))
+    frames = run(tracker, [[]] * (3 * limit), first=10, visibility={"gse-1": 0.5})
+    assert sum(len(frame) for frame in frames) == 2 * limit
 
 
 def test_crossing_people_keep_their_ids():
@@ -130,9 +131,10 @@ def test_classes_do_not_mix():
 
 
 def test_rejected_candidate_is_recorded():
-    frames = [[estimate("gse", 0, 0, std=1.0), estimate("gse", 0, 3, std=1.0)]] * 3
-    first, second = run(Tracker(), frames)[-1]
-    assert first.rejected_cost["distance"] == pytest.approx(3.0 / 5.0)
+    frames = [[estimate("gse", 0, 0, std=1.0), estimate("gse", 0, 2.4, std=1.0)]] * 3
+    tracker = Tracker()
+    first, second = run(tracker, frames)[-1]
+    assert first.rejected_cost["distance"] == pytest.approx(2.4 / tracker.config.gse.gate_m)
     assert second.rejected_cost["total"] > second.match_cost["total"]
 
 
