@@ -126,6 +126,9 @@ class RefineConfig:
     outside_error: float = option(
         1.0, "Errors of detections from elsewhere, relative to a good camera detector's", range=(0.1, 10)
     )
+    learn_outside_error: bool = tunable(
+        True, "Learn while driving how far those errors are from what outside_error says, by what the image says"
+    )
     threads: int = option(1, "CPU threads of the refiner's small matrices; more wait for each other", range=(1, 64))
     cameras_per_object: int = tunable(2, "Use at most this many cameras per object", range=(1, 16))
 

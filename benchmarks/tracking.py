@@ -50,6 +50,7 @@ ABLATIONS = (
     Column("without expected visibility", without=("scene model",)),
     Column("without covariance", without=("covariance",)),
     Column("without shape codes", without=("shape codes",)),
+    Column("without learned detector errors", options={"refine.learn_outside_error": "false"}),
     Column("without codes in matches", options={"tracking.code_weight": "0"}),
 )
 

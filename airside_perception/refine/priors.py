@@ -16,13 +16,16 @@ from airside_perception.refine.residuals import Poses
 _LENGTHS = ("radial", "radial_per_m", "lateral", "lateral_per_m", "yaw")
 
 
-def scaled_spreads(spreads: Mapping[str, ClassSpread], factor: float) -> dict[str, ClassSpread]:
-    """All standard deviations but those of the shape codes times `factor`; headings count for less accordingly."""
+def scaled_spreads(spreads: Mapping[str, ClassSpread], factor: float, headings: bool = True) -> dict[str, ClassSpread]:
+    """All standard deviations but those of the shape codes times `factor`.
+
+    With `headings`, they count for less accordingly; without, they count as before: places tell nothing of half turns.
+    """
     result = {}
     for name, spread in spreads.items():
         values = {field: factor * getattr(spread, field) for field in _LENGTHS}
         length, width, height = (factor * value for value in spread.log_size)
-        side, axis = (weight / factor**2 for weight in spread.heading)
+        side, axis = (weight / factor**2 if headings else weight for weight in spread.heading)
         result[name] = replace(spread, **values, log_size=(length, width, height), heading=(side, axis))
     return result
 

@@ -15,6 +15,7 @@ from airside_perception.records import Detection3D, NetworkOutput, ObjectEstimat
 from airside_perception.refine.appearance import Look, fit_look
 from airside_perception.refine.box_estimate import box_only
 from airside_perception.refine.cell_votes import votes_of_frame
+from airside_perception.refine.detector_quality import DetectorQuality
 from airside_perception.refine.expected_visibility import OCCLUDED_BELOW
 from airside_perception.refine.gauss_newton import Solution, solve
 from airside_perception.refine.heading_belief import heading_beliefs
@@ -22,7 +23,7 @@ from airside_perception.refine.image_votes import gather_votes
 from airside_perception.refine.network_boxes import match_network_boxes
 from airside_perception.refine.occlusion import explain_overlaps
 from airside_perception.refine.ownership import Ownership
-from airside_perception.refine.priors import NETWORK_SPREAD, ClassSpread, pose_prior
+from airside_perception.refine.priors import NETWORK_SPREAD, ClassSpread, pose_prior, scaled_spreads
 from airside_perception.refine.residuals import SilhouetteBatch
 from airside_perception.refine.shape_library import LinearShape, ShapeLibrary
 from airside_perception.refine.starts import Start, choose_starts, make_start, match_predictions, start_poses
@@ -45,12 +46,20 @@ class Refiner:
         config: options.
         prior: the object prior; its typical shapes are decoded at the first frame that needs them.
         spreads: errors of the detections that will come, by class.
+
+    Attributes:
+        config: options; may be replaced between two frames.
+        spreads: the errors as the frames so far suggest them.
+        quality: what they suggest of a detector from elsewhere.
     """
 
     def __init__(
         self, config: RefineConfig, prior: ObjectPrior, spreads: Mapping[str, ClassSpread] = NETWORK_SPREAD
     ) -> None:
-        self.config, self.spreads = config, spreads
+        self.config, self._expected = config, spreads
+        self.spreads = spreads
+        self._brought = any(spread.network is not None for spread in spreads.values())
+        self.quality = DetectorQuality()
         self.shape_library = ShapeLibrary(prior)
         # Many small products per step: threads that spin for each other cost ten times what they save.
         torch.set_num_threads(config.threads)
@@ -59,6 +68,11 @@ class Refiner:
         """Decode all typical shapes now instead of in the first frame."""
         for name in self.shape_library.class_names:
             self.shape_library.shapes(name)
+
+    def reset(self) -> None:
+        """Forget what earlier frames said of the detector."""
+        self.quality.reset()
+        self.spreads = self._expected
 
     @torch.no_grad()
     def refine(
@@ -127,8 +141,12 @@ class Refiner:
         votes = gather_votes(cell_votes, frame.odom_from_base, detected.boxes(), names)
         log_size_std = np.stack([s.log_size_std for s in starts])
         second = None
-        if any(spread.network is not None for spread in self.spreads.values()):
+        if self._brought:
             second = match_network_boxes(detected.boxes(), names, network.detections, viewpoint)
+            if self.config.learn_outside_error:
+                boxes = np.stack([s.detection.box for s in starts])
+                self.quality.update(frame.stamp_ns, boxes, names, votes, viewpoint, self._expected)
+                self.spreads = scaled_spreads(self._expected, self.quality.factor, headings=False)
         prior = pose_prior(detected, names, viewpoint, self.spreads, votes, log_size_std, second)
         beliefs = heading_beliefs(names, detected.yaw, votes, [s.track for s in starts], self.spreads)
         boxes = prior.mean.boxes()
