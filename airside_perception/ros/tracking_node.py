@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import sys
 import time
@@ -25,6 +24,7 @@ from airside_perception.geometry import Rig
 from airside_perception.resources import find_file
 from airside_perception.ros.calibration import collect_rig
 from airside_perception.ros.diagnostics import diagnostic_array
+from airside_perception.ros.memory import give_back_memory
 from airside_perception.ros.middleware import use_shared_memory_profile
 from airside_perception.ros.parameters import ParameterBridge
 from airside_perception.ros.session import BuildPipeline, PipelineLike, TrackingSession
@@ -112,7 +112,7 @@ class TrackingNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free models and publishers, and give their memory back."""
         self._release()
-        gc.collect()
+        give_back_memory()
         return self._reached("unconfigured", super().on_cleanup(state))
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
