@@ -50,7 +50,7 @@ def make_tracks(rng: np.random.Generator, count: int) -> tuple[Track, ...]:
     for index in range(count):
         box = np.array([*rng.uniform(-30, 30, 2), 0.9, 4.0, 2.0, 1.8, rng.uniform(-3, 3)])
         trail = (box[:3] + rng.normal(size=(50, 3))).astype(np.float32)
-        tracks.append(Track(f"gse-{index}", "gse", box, np.array([1.0, 2.0]), np.eye(7), 0.8, "confirmed", trail))
+        tracks.append(Track(f"gse-{index}", "gse", box, np.array([1.0, 2.0]), np.eye(7), 0.8, "confirmed", trail=trail))
     return tuple(tracks)
 
 

@@ -25,6 +25,7 @@ from airside_perception.training.occupancy_crops import CropBatch
 from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample
 from airside_perception.training.occupancy_losses import OccupancyLoss
 from airside_perception.training.occupancy_validation import validate
+from airside_perception.training.optimizers import NetworkOptimizer
 from airside_perception.training.sample_stream import SampleGenerators
 from airside_perception.training.supervision import EVERY_RAY, Supervision, current_name
 from airside_perception.training.training_log import TrainingLog
@@ -47,7 +48,8 @@ class TrainingOptions:
         max_steps: stop earlier after this many steps (0: no limit).
         batch_size: samples (rig frames) per step.
         learning_rate: peak of the one-cycle schedule.
-        weight_decay: of AdamW.
+        weight_decay: of all weights but norms and biases.
+        optimizer: "adamw", or "muon": kernels by orthogonal momentum in smaller steps, better for tuning trained weights.
         threads: CPU threads of torch.
         device: "cpu", "cuda" or "auto".
         checkpoint_minutes: interval between checkpoints and validations.
@@ -74,6 +76,7 @@ class TrainingOptions:
     batch_size: int = 2
     learning_rate: float = 2.5e-3
     weight_decay: float = 0.02
+    optimizer: str = "adamw"
     threads: int = 2
     device: str = "auto"
     checkpoint_minutes: float = 5.0
@@ -127,11 +130,8 @@ class OccupancyTrainer:
         self.supervision = options.supervision
         self.loss = OccupancyLoss(spec, supervision=self.supervision).to(self.device)
         self.workers.start_alike([*self.loss.parameters(), *self.loss.buffers()])
-        self._learned = learned = [*network.parameters(), *self.loss.parameters()]
-        decayed = [p for p in learned if p.ndim > 1]
-        plain = [p for p in learned if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98))
+        self._learned = [*network.parameters(), *self.loss.parameters()]
+        self.optimizer = NetworkOptimizer(self._learned, options.optimizer, options.learning_rate, options.weight_decay)
         self._norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
         self._draws = random.Random(options.seed)
         self.steps = 0
@@ -163,17 +163,15 @@ class OccupancyTrainer:
         start = time.monotonic()
         self.network.train()
         rate = self.options.learning_rate * one_cycle(self.progress, self.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         batch = batch.to(self.device)
         total, terms = self._losses(batch)
         if not torch.isfinite(total):
             raise AirsideError(f"training diverged at step {self.steps}: loss {terms}; lower the learning rate")
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         total.backward()
         self.workers.average_gradients(self._learned)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0, foreach=True)
-        self.optimizer.step()
+        self.optimizer.step(rate)
         self.steps += 1
         self._update_average()
         self.elapsed_s += time.monotonic() - start
