@@ -49,7 +49,7 @@ class TrainingOptions:
         batch_size: samples (rig frames) per step.
         learning_rate: peak of the one-cycle schedule.
         weight_decay: of all weights but norms and biases.
-        optimizer: "adamw", or "muon": kernels by orthogonal momentum in smaller steps, better for tuning trained weights.
+        optimizer: "adamw", or "muon" (kernels by orthogonal momentum, in smaller steps) for tuning trained weights.
         threads: CPU threads of torch.
         device: "cpu", "cuda" or "auto".
         checkpoint_minutes: interval between checkpoints and validations.
