@@ -170,6 +170,12 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(f"--no-{name}", dest=name.replace("-", "_"), action="store_false", help=meaning)
     parser.add_argument("--initial", default="", metavar="FILE", help="checkpoint whose weights start the training")
+    parser.add_argument(
+        "--optimizer",
+        choices=("adamw", "muon"),
+        default="adamw",
+        help="adamw, or muon for tuning trained weights with --initial (default: %(default)s)",
+    )
     parser.add_argument("--fresh", dest="resume", action="store_false", help="ignore an earlier checkpoint in --out")
 
 
