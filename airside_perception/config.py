@@ -138,7 +138,11 @@ class ClassTrackingConfig:
     """Tracking of one object class."""
 
     gate_m: float = tunable(
-        4.0, "Farthest ground distance between a prediction and its match", unit="m", range=(0.1, 100)
+        4.0,
+        "Farthest ground distance between a prediction and its match; initial_speed_std times the time between "
+        "frames comes on top",
+        unit="m",
+        range=(0.1, 100),
     )
     gate_sigmas: float = tunable(
         6.0, "Farthest match in standard deviations of prediction and measurement together", range=(0.1, 1000)
@@ -221,7 +225,7 @@ class TrackingConfig:
     gse: ClassTrackingConfig = section(
         ClassTrackingConfig,
         "Ground support equipment: dollies of a train follow each other at less than four metres",
-        gate_m=3.0,
+        gate_m=2.5,
         gate_sigmas=4.0,
         max_coast_s=2.0,
         max_hidden_s=20.0,
@@ -230,7 +234,7 @@ class TrackingConfig:
     person: ClassTrackingConfig = section(
         ClassTrackingConfig,
         "People on foot",
-        gate_m=2.5,
+        gate_m=2.2,
         gate_sigmas=4.0,
         max_coast_s=2.0,
         max_hidden_s=8.0,

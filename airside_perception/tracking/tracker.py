@@ -117,7 +117,7 @@ class Tracker:
         for tracklet in self._tracklets:
             tracklet.reasons = ()
         noise = self._noise([estimate for _, estimate in usable])
-        terms = self._costs(usable, noise)
+        terms = self._costs(usable, noise, dt)
         matches = assign(terms.total, terms.allowed, self.config.max_cost)
         self._explain_matches(matches, terms)
         self._correct([(self._tracklets[i], *usable[j]) for i, j in matches], noise[[j for _, j in matches]], dt)
@@ -161,8 +161,8 @@ class Tracker:
         self.rejected_estimates += int(np.sum(~sound))
         return [(k, estimates[k]) for k in np.flatnonzero(sound & (scores >= self.config.min_score)).tolist()]
 
-    def _costs(self, usable: Sequence[tuple[int, ObjectEstimate]], noise: np.ndarray) -> CostTerms:
-        """Costs between all tracks and all usable estimates, whose measurement noise is (E, 7, 7)."""
+    def _costs(self, usable: Sequence[tuple[int, ObjectEstimate]], noise: np.ndarray, dt: float) -> CostTerms:
+        """Costs between all tracks and all usable estimates, whose noise is (E, 7, 7), after `dt` seconds."""
         tracklets = self._tracklets
         boxes = np.array([t.box for t in tracklets]).reshape(-1, BOX_SIZE)
         measured = np.array([e.box for _, e in usable]).reshape(-1, BOX_SIZE)
@@ -173,11 +173,14 @@ class Tracker:
         predicted = np.array([t.covariance[:2, :2] for t in tracklets]).reshape(-1, 2, 2)
         sigmas = np.array([t.config.gate_sigmas for t in tracklets])
         spreads = predicted, noise[:, :2, :2], sigmas
-        return match_costs(boxes, measured, self._gates(), same_class, codes, self._weights, spreads)
+        return match_costs(boxes, measured, self._gates(dt), same_class, codes, self._weights, spreads)
 
-    def _gates(self) -> np.ndarray:
-        """(T,) gates in metres, wider where a track has not been measured for a while."""
-        gates = np.array([tracklet.config.gate_m for tracklet in self._tracklets])
+    def _gates(self, dt: float) -> np.ndarray:
+        """(T,) gates in metres after `dt` seconds, wider where a track has not been measured for a while.
+
+        What nobody knows the speed of may have gone farther where frames are rarer.
+        """
+        gates = np.array([t.config.gate_m + t.config.initial_speed_std * dt for t in self._tracklets])
         for row, tracklet in enumerate(self._tracklets):
             if tracklet.misses > 0:
                 spread = math.sqrt(max(tracklet.kalman.P[0, 0], tracklet.kalman.P[1, 1]))

@@ -134,8 +134,25 @@ def test_rejected_candidate_is_recorded():
     frames = [[estimate("gse", 0, 0, std=1.0), estimate("gse", 0, 2.4, std=1.0)]] * 3
     tracker = Tracker()
     first, second = run(tracker, frames)[-1]
-    assert first.rejected_cost["distance"] == pytest.approx(2.4 / tracker.config.gse.gate_m)
+    gate = tracker.config.gse.gate_m + tracker.config.gse.initial_speed_std * FRAME_NS * 1e-9
+    assert first.rejected_cost["distance"] == pytest.approx(2.4 / gate)
     assert second.rejected_cost["total"] > second.match_cost["total"]
+
+
+@pytest.mark.parametrize("rate_hz", [4, 5, 10])
+def test_a_train_keeps_its_ids_from_the_first_frame(rate_hz):
+    step_ns = 10**9 // rate_hz
+    # Four dollies, 4 m apart, at 5 m/s, whose speed nobody knows at first.
+    frames = [[estimate("gse", 5.0 * k / rate_hz - 4.0 * n, 0, std=0.2) for n in range(4)] for k in range(4 * rate_hz)]
+    tracker = Tracker()
+    seen = [tracker.update(frame, k * step_ns) for k, frame in enumerate(frames)]
+    assert {track.track_id for tracks in seen for track in tracks} == {f"gse-{n}" for n in range(1, 5)}
+
+
+def test_a_fast_vehicle_is_followed_at_two_frames_a_second():
+    tracker = Tracker()
+    seen = [tracker.update([estimate("gse", 3.5 * k, 0, std=0.3)], k * 500_000_000) for k in range(12)]
+    assert {track.track_id for tracks in seen for track in tracks} == {"gse-1"}
 
 
 def test_flipped_headings_are_outvoted():
