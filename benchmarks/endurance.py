@@ -33,6 +33,7 @@ from tqdm import tqdm
 from visualization_msgs.msg import MarkerArray
 
 from airside_perception.config import load_config
+from airside_perception.errors import AirsideError
 from airside_perception.evaluation.sequence_frames import SequenceFrames
 from airside_perception.geometry import Rig
 from airside_perception.records import RigFrame
@@ -43,6 +44,9 @@ RIG = "config/rigs/six_surround.yaml"
 
 START = (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
 STOP = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
+
+READY_S = 60.0
+"""Seconds that the node may take to appear."""
 
 CYCLE_S = 15.0
 """Seconds of feeding between a new start and its cleanup."""
@@ -80,7 +84,10 @@ class Lifecycle:
     def __init__(self, node: Any, spin: Callable[[], None]):
         self._client = node.create_client(ChangeState, "/tracking/change_state")
         self._spin = spin
+        deadline = time.monotonic() + READY_S
         while not self._client.service_is_ready():
+            if time.monotonic() > deadline:
+                raise SystemExit(f"endurance: error: expected the node within {READY_S:g} s, it did not come up")
             spin()
 
     def go(self, *transitions: int) -> None:
@@ -207,7 +214,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     machine = describe_machine()
-    summary = run(arguments.minutes, arguments.rate, arguments.folder, arguments.cycles)
+    try:
+        summary = run(arguments.minutes, arguments.rate, arguments.folder, arguments.cycles)
+    except AirsideError as error:
+        raise SystemExit(f"endurance: error: {error}") from None
     if arguments.json:
         print(json.dumps({**summary, "machine": machine}))
         return

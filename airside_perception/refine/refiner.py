@@ -143,6 +143,7 @@ class Refiner:
         second = None
         if self._brought:
             second = match_network_boxes(detected.boxes(), names, network.detections, viewpoint)
+            self.spreads = self._expected
             if self.config.learn_outside_error:
                 boxes = np.stack([s.detection.box for s in starts])
                 self.quality.update(frame.stamp_ns, boxes, names, votes, viewpoint, self._expected)

@@ -92,7 +92,7 @@ class NetworkOptimizer:
         if kind not in OPTIMIZERS:
             raise AirsideError(f"optimizer: expected one of {', '.join(OPTIMIZERS)}, got '{kind}'")
         weights = list(weights)
-        even = [w for w in weights if kind == "muon" and w.ndim > 1 and min(_sides(w)) >= _SMALLEST_SIDE]
+        even = [w for w in weights if kind == "muon" and _is_mixing_kernel(w)]
         chosen = {id(w) for w in even}
         rest = [w for w in weights if id(w) not in chosen]
         groups = [
@@ -134,6 +134,6 @@ class NetworkOptimizer:
             part.load_state_dict(own)
 
 
-def _sides(weight: torch.Tensor) -> tuple[int, int]:
-    """Rows and columns of a weight as a matrix."""
-    return weight.shape[0], weight[0].numel()
+def _is_mixing_kernel(weight: torch.Tensor) -> bool:
+    """True for a convolution's kernel that mixes channels; classifiers and depthwise kernels are no such matrices."""
+    return weight.ndim == 4 and weight.shape[1] > 1 and min(weight.shape[0], weight[0].numel()) >= _SMALLEST_SIDE

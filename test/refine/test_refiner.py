@@ -11,7 +11,7 @@ from airside_perception.geometry import pose_from_xyz_yaw, wrap_angle
 from airside_perception.prior import ObjectPrior
 from airside_perception.refine import Refiner
 from airside_perception.refine.heading_belief import GRID
-from airside_perception.refine.priors import OUTSIDE_SPREAD, pose_prior
+from airside_perception.refine.priors import OUTSIDE_SPREAD, pose_prior, scaled_spreads
 from airside_perception.refine.starts import choose_starts, make_start, start_poses
 
 THINGS = [
@@ -195,6 +195,16 @@ def test_the_network_s_own_box_is_a_second_opinion_on_one_from_elsewhere(prior, 
     own.shape_library = library
     (same,) = own.refine(frame, off, [], replace(network, detections=(detection(THINGS[0]),)))
     assert same.box[0] == pytest.approx(alone.box[0]), "its own boxes are no second opinion on themselves"
+
+
+def test_errors_learned_of_a_detector_are_dropped_when_learning_is_switched_off(prior, library, scene):
+    frame, network = scene
+    config = load_config(None, {"refine.iterations": "0", "refine.learn_outside_error": "false"}).refine
+    outside = Refiner(config, prior, OUTSIDE_SPREAD)
+    outside.shape_library = library
+    outside.spreads = scaled_spreads(OUTSIDE_SPREAD, 2.0)
+    outside.refine(frame, displaced(), [], network)
+    assert outside.spreads is OUTSIDE_SPREAD
 
 
 def test_an_empty_place_keeps_a_large_loss(refiner, library, scene):

@@ -73,3 +73,10 @@ def test_states_of_another_kind_and_unknown_kinds_are_refused():
         NetworkOptimizer(net.parameters(), "muon", 0.02, 0.0).load_state_dict(adam.state_dict())
     with pytest.raises(AirsideError, match="expected one of muon, adamw, got 'sgd'"):
         NetworkOptimizer(net.parameters(), "sgd", 0.02, 0.0)
+
+
+def test_only_kernels_that_mix_channels_are_orthogonalised():
+    net = nn.ModuleList([nn.Conv2d(16, 16, 3), nn.Conv2d(16, 16, 3, groups=16), nn.Linear(16, 16), nn.Conv2d(16, 2, 1)])
+    adam, muon = NetworkOptimizer(net.parameters(), "muon", 0.02, 0.0).state_dict()
+    assert sum(len(group["params"]) for group in muon["param_groups"]) == 1
+    assert sum(len(group["params"]) for group in adam["param_groups"]) == 7
