@@ -74,7 +74,7 @@ OUTSIDE_SPREAD = _with_network(
                 0.3,
                 (0.08, 0.08, 0.08),
                 (2.1, 30.0),
-                doubt=(1.0, 1.1, 1.0),
+                doubt=(1.8, 1.1, 1.0),
                 range_with_size=0.5,
             ),
             "gse": ClassSpread(
@@ -85,7 +85,7 @@ OUTSIDE_SPREAD = _with_network(
                 0.4,
                 (0.08, 0.08, 0.08),
                 (1.75, 5.8),
-                doubt=(1.3, 1.5, 1.1),
+                doubt=(1.4, 1.5, 1.1),
                 range_with_size=0.55,
             ),
             "person": ClassSpread(

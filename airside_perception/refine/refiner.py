@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -96,6 +97,8 @@ class Refiner:
         """
         if not detections:
             return ()
+        budget_s = self.config.budget_ms / 1000
+        deadline_s = time.perf_counter() + budget_s if budget_s > 0 else None
         eligible = self._eligible(frame, detections)
         warm = match_predictions(detections, predictions)
         estimates: list[ObjectEstimate | None] = [None] * len(detections)
@@ -103,7 +106,7 @@ class Refiner:
         library = self.shape_library
         starts = [make_start(detections[i], warm.get(i), self.spreads, library) for i in chosen]
         if starts and network is not None:
-            for i, estimate in zip(chosen, self._solve(frame, starts, network), strict=True):
+            for i, estimate in zip(chosen, self._solve(frame, starts, network, deadline_s), strict=True):
                 hidden_by = estimate.occluder
                 estimates[i] = replace(estimate, occluder=chosen[hidden_by]) if hidden_by is not None else estimate
         for i, detection in enumerate(detections):
@@ -133,7 +136,9 @@ class Refiner:
             reasons.append(reason)
         return reasons
 
-    def _solve(self, frame: RigFrame, starts: list[Start], network: NetworkOutput) -> list[ObjectEstimate]:
+    def _solve(
+        self, frame: RigFrame, starts: list[Start], network: NetworkOutput, deadline_s: float | None
+    ) -> list[ObjectEstimate]:
         names = [s.detection.class_name for s in starts]
         detected = start_poses(frame, starts, self.config.ground_plane)
         viewpoint = frame.odom_from_base[:3, 3]
@@ -167,9 +172,7 @@ class Refiner:
                 visible, occluder = explain_overlaps(frame, batch, poses, shapes, names)
             # What is left of a half hidden outline is cut where its occluder is thought to be: trust it less.
             batch.scale(np.clip(visible, 0.1, 1.0) ** 2)
-            solution = solve(
-                batch, poses, prior, self.config.iterations, self.config.damping, self.config.budget_ms / 1000
-            )
+            solution = solve(batch, poses, prior, self.config.iterations, self.config.damping, deadline_s)
             look = fit_look(batch, solution.poses, len(starts))
         return [
             self._estimate(i, start, shapes[i], solution, views, visible, occluder, look, bool(ambiguous[i]))

@@ -7,7 +7,8 @@ outline up to the blur, and free of a render per parameter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -82,6 +83,17 @@ class StepTerms:
     cost: np.ndarray
     energy: np.ndarray
 
+    def with_views(self, places: np.ndarray, other: StepTerms, taken: np.ndarray) -> StepTerms:
+        """Own terms, but at `places` those of `other` where `taken` (bool, its views), which may be fewer views.
+
+        The masks stay as they were: both hold Jacobians.
+        """
+        values = {}
+        for name in ("hessian", "gradient", "cost", "energy"):
+            values[name] = getattr(self, name).copy()
+            values[name][places] = getattr(other, name)[taken]
+        return replace(self, **values)
+
 
 class SilhouetteBatch:
     """All views of all objects of a frame, packed for one launch.
@@ -89,20 +101,16 @@ class SilhouetteBatch:
     Args:
         views: the crops, in the order of the batch.
         shapes: one LinearShape per object.
+
+    Attributes:
+        object_of_view: (C,) int.
+        weight: (C, P, P) float32 in 0..1.
+        information: (C,) float64, see `View`.
     """
 
     def __init__(self, views: list[View], shapes: list[LinearShape]):
         self.views, self.shapes = views, shapes
-        self.object_of_view = np.array([v.object_index for v in views], int)
-        counts = np.array([len(shapes[i].vertices) for i in self.object_of_view], int)
-        self._starts = np.concatenate([[0], np.cumsum(counts)])
-        face_counts = np.array([len(shapes[i].faces) for i in self.object_of_view], int)
-        face_starts = np.concatenate([[0], np.cumsum(face_counts)[:-1]])
-        faces = [shapes[i].faces + s for i, s in zip(self.object_of_view, self._starts[:-1], strict=True)]
-        self._faces = torch.from_numpy(np.concatenate(faces).astype(np.int32))
-        self._ranges = torch.from_numpy(np.stack([face_starts, face_counts], axis=1).astype(np.int32))
-        self._view_of_vertex = np.repeat(np.arange(len(views)), counts)
-        self._object_of_vertex = self.object_of_view[self._view_of_vertex]
+        self._pack()
         self._vertices = np.concatenate([shapes[i].vertices for i in self.object_of_view]).astype(np.float64)
         columns = np.concatenate([shapes[i].shape_columns for i in self.object_of_view])
         # One contiguous (V, 3) array per shape parameter: sums over them then run at the speed of memory.
@@ -112,7 +120,39 @@ class SilhouetteBatch:
         self._target = torch.from_numpy(np.stack([v.target for v in views]).astype(np.float32))
         self.weight = torch.from_numpy(np.stack([v.weight for v in views]).astype(np.float32))
         self._softness = np.array([v.softness_px for v in views])
+        self.information = np.array([v.information for v in views])
         self._blurred_targets: dict[float, torch.Tensor] = {}
+
+    def _pack(self) -> None:
+        """Where the vertices and faces of each view lie."""
+        self.object_of_view = np.array([v.object_index for v in self.views], int)
+        shapes = [self.shapes[i] for i in self.object_of_view]
+        counts = np.array([len(shape.vertices) for shape in shapes], int)
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        face_counts = np.array([len(shape.faces) for shape in shapes], int)
+        face_starts = np.concatenate([[0], np.cumsum(face_counts)[:-1]])
+        faces = [shape.faces + start for shape, start in zip(shapes, self._starts[:-1], strict=True)]
+        self._faces = torch.from_numpy(np.concatenate(faces).astype(np.int32))
+        self._ranges = torch.from_numpy(np.stack([face_starts, face_counts], axis=1).astype(np.int32))
+        self._view_of_vertex = np.repeat(np.arange(len(self.views)), counts)
+        self._object_of_vertex = self.object_of_view[self._view_of_vertex]
+
+    def only(self, views: np.ndarray) -> SilhouetteBatch:
+        """The same batch with some of its views: increasing indices (M,). Poses go on to hold all objects."""
+        if len(views) == len(self.views):
+            return self
+        part = copy.copy(self)
+        kept = np.zeros(len(self.views), bool)
+        kept[views] = True
+        of_kept = kept[self._view_of_vertex]
+        part.views = [self.views[i] for i in views]
+        part._pack()
+        part._vertices, part._columns = self._vertices[of_kept], self._columns[:, of_kept]
+        part._clip, part._linear, part._softness = self._clip[views], self._linear[views], self._softness[views]
+        part.information = self.information[views]
+        part._target, part.weight = self._target[views], self.weight[views]
+        part._blurred_targets = {sigma: target[views] for sigma, target in self._blurred_targets.items()}
+        return part
 
     @property
     def size(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from airside_perception.geometry.boxes import ground_distance
 from airside_perception.geometry.se3 import wrap_angle
 from airside_perception.records import Detection3D, RigFrame, Track
-from airside_perception.refine.gauss_newton import REFERENCE_BLUR_PX, pixel_information
+from airside_perception.refine.gauss_newton import REFERENCE_BLUR_PX
 from airside_perception.refine.heading_belief import GRID, peaks
 from airside_perception.refine.priors import ClassSpread, PosePrior
 from airside_perception.refine.residuals import Poses, SilhouetteBatch
@@ -186,4 +186,4 @@ def _trial_energy(trials: list[_Trial], prior: PosePrior, views: list[View]) -> 
     batch = SilhouetteBatch(trial_views, [trial.shape for trial in trials])
     blur = REFERENCE_BLUR_PX * batch.size / 64
     terms = batch.evaluate(poses, blur, blur, with_jacobian=False)
-    return np.bincount(batch.object_of_view, pixel_information(batch) * terms.energy, minlength=len(owners))
+    return np.bincount(batch.object_of_view, batch.information * terms.energy, minlength=len(owners))

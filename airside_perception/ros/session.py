@@ -25,6 +25,7 @@ from airside_perception.ros.filter_synchronizer import FilterSynchronizer
 from airside_perception.ros.health import HealthRules, NodeHealth
 from airside_perception.ros.inputs import InputHandlers, Inputs
 from airside_perception.ros.live_image import LiveImage
+from airside_perception.ros.memory import FreePages
 from airside_perception.ros.messages import stamp_from_message
 from airside_perception.ros.odometry import JumpDetector, ego_state
 from airside_perception.ros.odometry_from_tf import TfOdometry
@@ -123,6 +124,7 @@ class TrackingSession:
         self._outputs = Outputs(node, config, rig, self._pipeline.prior)
         self._frame_id = config.ros.odom_frame
         self._worker: LatestOnlyWorker[_Job] | None = None
+        self._free_pages = FreePages()
         self._silence_timer: Any = None
         self.health = self._new_health()
 
@@ -294,6 +296,7 @@ class TrackingSession:
             self._work_on(job)
         finally:
             self.health.frame_ended()
+            self._free_pages.after_frame(time.monotonic())
 
     def _work_on(self, job: _Job) -> None:
         begin = time.perf_counter()

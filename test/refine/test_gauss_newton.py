@@ -1,14 +1,15 @@
 """The solver alone: known starts, known answers."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from refine_scenes import TRACTOR, VAN, Thing, look, poses_of, views_of
 
-from airside_perception.refine.gauss_newton import solve
+from airside_perception.refine.gauss_newton import _worth_most, solve
 from airside_perception.refine.priors import ClassSpread, pose_prior
-from airside_perception.refine.residuals import SilhouetteBatch
+from airside_perception.refine.residuals import Poses, SilhouetteBatch
 
 THINGS = [Thing("gse", 10, 3.0, 0.5, VAN), Thing("gse", 12, -5.0, -0.9, TRACTOR)]
 NAMES = ["gse", "gse"]
@@ -73,13 +74,37 @@ def test_loss_never_rises_and_objects_do_not_wait_for_each_other(batch):
 def test_no_iterations_give_back_the_start(batch):
     start = displaced()
     end = solved(batch, start, iterations=0)
-    assert end.steps == 0
+    assert (end.steps == 0).all()
     assert end.poses is start
     np.testing.assert_array_equal(end.loss_before, end.loss_after)
 
 
-def test_budget_stops_after_the_step_that_used_it_up(batch):
-    assert solved(batch, displaced(), budget_s=1e-9).steps == 1
+def test_no_step_is_begun_after_the_deadline(batch):
+    late = solved(batch, displaced(), deadline_s=time.perf_counter() - 1.0)
+    assert (late.steps == 0).all()
+    early = solved(batch, displaced(), deadline_s=time.perf_counter() + 60.0)
+    np.testing.assert_array_equal(early.poses.ground, solved(batch, displaced()).poses.ground)
+
+
+def test_time_goes_to_the_objects_that_gain_most_for_their_views():
+    going, views = np.array([True, True, False, True]), np.array([2, 1, 1, 2])
+    gain = np.array([3.0, 2.0, 9.0, 1.0])
+    np.testing.assert_array_equal(_worth_most(going, gain, views, 3.0), [True, True, False, False])
+    np.testing.assert_array_equal(_worth_most(going, gain, views, 1.0), [False, True, False, False])
+    np.testing.assert_array_equal(_worth_most(going, gain, views, 5.0), going)
+    assert not _worth_most(going, gain, views, -1.0).any()
+
+
+def test_an_object_stops_by_itself_and_the_other_goes_on_as_if_alone(batch):
+    there = solved(batch, displaced(), iterations=15).poses
+    mixed = displaced().where(np.array([False, True]), there)
+    end = solved(batch, mixed, iterations=15)
+    assert end.steps[0] < end.steps[1]
+    alone = SilhouetteBatch([replace(v, object_index=0) for v in batch.views if v.object_index == 1], batch.shapes[1:])
+    start = Poses(mixed.ground[1:], mixed.yaw[1:], mixed.log_size[1:], mixed.shape[1:])
+    prior = pose_prior(mixed, NAMES, np.zeros(3), SPREADS)
+    own = replace(prior, mean=start, information=prior.information[1:])
+    np.testing.assert_allclose(solve(alone, start, own, 15, 1e-3).poses.ground, end.poses.ground[1:], atol=1e-4)
 
 
 def test_covariance_is_smaller_than_the_prior_s_and_positive(batch):

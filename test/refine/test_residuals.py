@@ -115,6 +115,22 @@ def test_factors_scale_a_view_s_information(library):
     np.testing.assert_allclose(after.cost, before.cost, rtol=1e-4)
 
 
+def test_some_views_alone_give_the_same_terms(library):
+    batch = batch_of(THINGS, library)
+    batch.blurred_target(2.0)
+    batch.scale(np.array([1.0, 0.25]))
+    part = batch.only(np.array([1]))
+    assert batch.only(np.arange(2)) is batch
+    poses = moved(poses_of(THINGS), 1, 0.3)
+    whole, alone = batch.evaluate(poses, 2.0, 1.3), part.evaluate(poses, 2.0, 1.3)
+    for name in ("hessian", "gradient", "cost", "energy"):
+        np.testing.assert_allclose(getattr(alone, name), getattr(whole, name)[1:], rtol=1e-5, atol=1e-6)
+    true = batch.evaluate(poses_of(THINGS), 2.0, 1.3)
+    mixed = true.with_views(np.array([1]), alone, np.array([True]))
+    np.testing.assert_allclose(mixed.energy, [true.energy[0], whole.energy[1]], rtol=1e-5)
+    np.testing.assert_allclose(mixed.hessian[0], true.hessian[0])
+
+
 def test_objects_behind_the_camera_stay_finite(library):
     batch = batch_of(THINGS[:1], library)
     poses = poses_of(THINGS[:1])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from airside_perception.ros.memory import give_back_memory
+from airside_perception.ros.memory import FreePages, give_back_memory
 
 
 def resident_kib() -> int:
@@ -32,3 +32,11 @@ def test_freed_blocks_between_living_ones_are_returned():
 def test_a_c_library_without_it_is_no_error(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     give_back_memory()
+
+
+def test_free_pages_go_back_once_in_a_while():
+    returned = []
+    pages = FreePages(every_s=20.0, give_back=lambda: returned.append(1))
+    for now in (100.0, 101.0, 119.9, 120.0, 121.0, 160.0):
+        pages.after_frame(now)
+    assert len(returned) == 3, "at the first frame, after 20 s and after 40 more"
