@@ -116,7 +116,12 @@ class RefineConfig:
     prior_sha256: str = option("", "SHA-256 that the prior must have, hexadecimal; empty: any")
     iterations: int = tunable(3, "Levenberg-Marquardt steps per object", range=(0, 50))
     crop_size: int = option(48, "Edge of the square crop that is compared", unit="px", range=(16, 512))
-    budget_ms: float = tunable(0.0, "Time per frame for refinement; steps go to the objects that gain most; 0: no limit", unit="ms", range=(0, 10000))
+    budget_ms: float = tunable(
+        0.0,
+        "Time per frame for refinement; steps go to the objects that gain most; 0: no limit",
+        unit="ms",
+        range=(0, 10000),
+    )
     damping: float = tunable(1e-3, "Levenberg-Marquardt damping at the first step", range=(0, 1e6))
     max_objects: int = tunable(32, "Refine at most this many objects per frame", range=(0, 500))
     max_range_m: float = tunable(60.0, "Objects farther away stay as detected", unit="m", range=(0, 500))

@@ -42,7 +42,6 @@ def box_evidence(
     spreads: Sequence[ClassSpread],
     viewpoint: np.ndarray,
     known: np.ndarray | None = None,
-    log_size_std: np.ndarray | None = None,
 ) -> BoxEvidence:
     """Evidence of one source whose errors lie along and across the line of sight.
 
@@ -55,7 +54,6 @@ def box_evidence(
         spreads: N of them.
         viewpoint: (2,) or (3,) odom position of the vehicle.
         known: (N,) bool; None: all.
-        log_size_std: (N, 3) in place of the spreads' own.
     """
     count = len(center)
     covariance = np.zeros((count, 5, 5))
@@ -63,7 +61,7 @@ def box_evidence(
         offset = center[i] - viewpoint[:2]
         distance = float(np.hypot(*offset))
         along = offset / distance if distance > 1e-6 else np.array([1.0, 0.0])
-        size = np.asarray(spread.log_size if log_size_std is None else log_size_std[i])
+        size = np.asarray(spread.log_size)
         radial, lateral = spread.stds(distance)
         # Errors are a sum of independent ones and of one that moves range and sizes together.
         common = np.concatenate([radial * along, spread.range_with_size * size])

@@ -18,7 +18,7 @@ BLURS_PX = (2.5, 1.8, 1.3)
 
 REFERENCE_BLUR_PX = 1.3
 
-LEAST_GAIN = 0.1
+LEAST_GAIN = 0.05
 """An object stops when its next step promises to lower its energy by less than this, nats."""
 
 _LARGEST_STEP = np.array([1.5, 1.5, 0.35, 0.25, 0.25, 0.25])

@@ -1,4 +1,4 @@
-"""What is believed of an object before it is rendered: detector's box, image votes, track's size, prior's codes."""
+"""What is believed of an object before it is rendered: detector's box, image votes, prior's codes."""
 
 from __future__ import annotations
 
@@ -157,7 +157,6 @@ def pose_prior(
     viewpoint: np.ndarray,
     spreads: Mapping[str, ClassSpread],
     votes: ImageVotes | None = None,
-    log_size_std: np.ndarray | None = None,
     network_boxes: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> PosePrior:
     """Belief from detections and, where there are any, votes of the image and boxes of the network.
@@ -168,14 +167,11 @@ def pose_prior(
         viewpoint: (3,) odom position of the vehicle; radial errors point away from it.
         spreads: errors of the detections by class.
         votes: gathered for the same N objects.
-        log_size_std: (N, 3) overrides the class's spread of log size, for objects whose size a track knows.
         network_boxes: (N, 7) boxes of the same objects by the network and (N,) bool where it has them; for
             detections from elsewhere.
     """
     of_class = [spreads[name] for name in class_names]
-    first = box_evidence(
-        detected.ground[:, :2], detected.log_size, of_class, viewpoint, log_size_std=log_size_std
-    )  # fmt: skip
+    first = box_evidence(detected.ground[:, :2], detected.log_size, of_class, viewpoint)
     others = []
     if votes is not None:
         known = np.array([spread.votes is not None for spread in of_class]) & (votes.count > 0)

@@ -88,7 +88,7 @@ class Refiner:
         Args:
             frame: images, cameras, vehicle pose.
             detections: what to refine, odom.
-            predictions: tracks predicted to the frame's stamp; they start objects and lend their size and shape.
+            predictions: tracks predicted to the frame's stamp; they start objects and lend their shape.
             network: gives the silhouettes to match; None: boxes stay as detected.
 
         Returns:
@@ -104,7 +104,7 @@ class Refiner:
         estimates: list[ObjectEstimate | None] = [None] * len(detections)
         chosen = [i for i in range(len(detections)) if eligible[i] is None]
         library = self.shape_library
-        starts = [make_start(detections[i], warm.get(i), self.spreads, library) for i in chosen]
+        starts = [make_start(detections[i], warm.get(i), library) for i in chosen]
         if starts and network is not None:
             for i, estimate in zip(chosen, self._solve(frame, starts, network, deadline_s), strict=True):
                 hidden_by = estimate.occluder
@@ -144,7 +144,6 @@ class Refiner:
         viewpoint = frame.odom_from_base[:3, 3]
         cell_votes = votes_of_frame(frame, network) if self.config.image_votes else {}
         votes = gather_votes(cell_votes, frame.odom_from_base, detected.boxes(), names)
-        log_size_std = np.stack([s.log_size_std for s in starts])
         second = None
         if self._brought:
             second = match_network_boxes(detected.boxes(), names, network.detections, viewpoint)
@@ -153,7 +152,7 @@ class Refiner:
                 boxes = np.stack([s.detection.box for s in starts])
                 self.quality.update(frame.stamp_ns, boxes, names, votes, viewpoint, self._expected)
                 self.spreads = scaled_spreads(self._expected, self.quality.factor, headings=False)
-        prior = pose_prior(detected, names, viewpoint, self.spreads, votes, log_size_std, second)
+        prior = pose_prior(detected, names, viewpoint, self.spreads, votes, second)
         beliefs = heading_beliefs(names, detected.yaw, votes, [s.track for s in starts], self.spreads)
         boxes = prior.mean.boxes()
         ownership = Ownership(frame, network, cell_votes, boxes, names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from airside_perception.geometry.se3 import wrap_angle
 from airside_perception.records import Detection3D, RigFrame, Track
 from airside_perception.refine.gauss_newton import REFERENCE_BLUR_PX
 from airside_perception.refine.heading_belief import GRID, peaks
-from airside_perception.refine.priors import ClassSpread, PosePrior
+from airside_perception.refine.priors import PosePrior
 from airside_perception.refine.residuals import Poses, SilhouetteBatch
 from airside_perception.refine.shape_library import LinearShape, ShapeLibrary
 from airside_perception.refine.views import View
@@ -41,27 +40,20 @@ class Start:
     shape_index: int
     shape_offset: np.ndarray
     log_size: np.ndarray
-    log_size_std: np.ndarray
     track: Track | None
 
 
-def make_start(
-    detection: Detection3D, track: Track | None, spreads: Mapping[str, ClassSpread], library: ShapeLibrary
-) -> Start:
-    """Start of one detection; a track of some age lends its size and its shape."""
-    log_size, std = np.log(detection.size), np.array(spreads[detection.class_name].log_size)
-    if track is not None and track.hits >= 3:
-        track_size = np.maximum(track.box[3:6], 0.05)
-        relative = np.sqrt(np.maximum(np.diag(track.covariance)[3:6], 1e-6)) / track_size
-        relative = np.clip(relative, 0.03, 0.3)
-        weight = std**2 / (std**2 + relative**2)
-        log_size = (1 - weight) * log_size + weight * np.log(track_size)
-        std = std * np.sqrt(1 - weight)
+def make_start(detection: Detection3D, track: Track | None, library: ShapeLibrary) -> Start:
+    """Start of one detection; a track lends its shape.
+
+    Not its size: the tracker joins the sizes of all frames, and one that had been measured with its own belief would
+    confirm that belief. On `val` sequences sizes came out worse with it.
+    """
     offset, shape_index = np.zeros(library.shape_parameters), -1
     if track is not None and track.shape_code is not None:
         shape_index = library.nearest(detection.class_name, track.shape_code)
         offset = library.shape(detection.class_name, shape_index).offset_of(track.shape_code, 2.0)
-    return Start(detection, shape_index, offset, log_size, np.maximum(std, 0.02), track)
+    return Start(detection, shape_index, offset, np.log(detection.size), track)
 
 
 def start_poses(frame: RigFrame, starts: list[Start], on_ground: bool = True) -> Poses:

@@ -42,7 +42,7 @@ def solved(batch, start, trust=1.0, **options):
 def test_a_displaced_start_comes_back_where_the_detector_is_hardly_trusted(batch):
     truth = poses_of(THINGS)
     end = solved(batch, displaced(), trust=0.01, iterations=15)
-    np.testing.assert_allclose(end.poses.ground[:, 1], truth.ground[:, 1], atol=0.1)
+    np.testing.assert_allclose(end.poses.ground[:, 1], truth.ground[:, 1], atol=0.15)
     np.testing.assert_allclose(end.poses.yaw, truth.yaw, atol=0.06)
     assert (end.loss_after < 0.25 * end.loss_before).all()
 

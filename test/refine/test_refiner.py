@@ -94,14 +94,15 @@ def test_a_heading_that_points_backwards_is_turned(refiner, library):
     assert abs(wrap_angle(estimate.box[6] - stairs.yaw)) < 0.3
 
 
-def test_a_track_lends_its_size_and_shape(refiner, scene):
+def test_a_track_lends_its_shape_but_not_its_size(refiner, scene):
     known = track(THINGS[0], "7", hits=10, shape_code=refiner.shape_library.shapes("gse")[0].shape_code)
     wrong = detection(THINGS[0], scale=1.2)
     (alone,) = refiner.refine(scene[0], (wrong,), [], scene[1])
     (tracked,) = refiner.refine(scene[0], (wrong,), [known], scene[1])
     assert tracked.track_hint == "7"
-    error = lambda e: np.abs(np.log(e.box[3:6] / np.array(VAN))).mean()  # noqa: E731
-    assert error(tracked) < error(alone)
+    offset = lambda e: np.linalg.norm(e.shape_code - known.shape_code)  # noqa: E731
+    assert offset(tracked) < offset(alone)
+    np.testing.assert_allclose(make_start(wrong, known, refiner.shape_library).log_size, np.log(wrong.size))
 
 
 def test_predictions_of_other_classes_and_far_ones_start_nothing(refiner, scene):
@@ -172,7 +173,7 @@ def test_black_and_white_pixels_say_so(refiner, scene, value):
 
 @pytest.mark.parametrize(("nats", "ambiguous"), [(0.2, True), (4.0, False)])
 def test_a_heading_that_could_be_another_is_ambiguous(library, scene, nats, ambiguous):
-    start = make_start(detection(THINGS[0]), None, OUTSIDE_SPREAD, library)
+    start = make_start(detection(THINGS[0]), None, library)
     prior = pose_prior(start_poses(scene[0], [start]), ["gse"], np.zeros(3), OUTSIDE_SPREAD)
     belief = nats * (np.cos(GRID - 0.5) - 1.0)
     _, _, found = choose_starts([start], prior, belief[None], [], library)
