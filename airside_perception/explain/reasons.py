@@ -71,6 +71,16 @@ REASONS: Mapping[str, Reason] = {
     "hidden": Reason("tracker", "coasting and expected visibility below the tracker's limit", "hidden, so it is kept"),
     "heading_turned": Reason("tracker", "votes on front and back changed sign", "front and back were swapped"),
     "merged": Reason("tracker", "two tracks of one class overlap (merged:<id of the other>)", "took over a duplicate"),
+    "in_merged_detection": Reason(
+        "tracker",
+        "its centre and that of another track lie in one detection of their class, 1.5 times as long or more",
+        "detected as one with its neighbours",
+    ),
+    "split": Reason(
+        "tracker",
+        "in 5 frames on end it matched one of several shorter detections in its place",
+        "turned out to be several objects",
+    ),
     "little_visible": Reason("explain", f"visible fraction < {UNSEEN_BELOW}", "little of it is visible"),
     "ambiguous_match": Reason(
         "explain",

@@ -19,6 +19,7 @@ from airside_perception.tracking import mode_filter
 from airside_perception.tracking.association import CostTerms, Weights, assign, code_costs, match_costs
 from airside_perception.tracking.motion import BOX_SIZE, MotionParameters
 from airside_perception.tracking.tracklet import Tracklet
+from airside_perception.tracking.trains import several_in_one
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +35,9 @@ _GATE_GROWTH = 2.0
 
 _MERGE_FRAMES = 5
 """Confirmed tracks are merged after so many consecutive frames in one place."""
+
+_SPLIT_FRAMES = 5
+"""A track starts anew as a part of itself after so many consecutive frames in which only parts were measured."""
 
 _MOST_REPEATS = 30.0
 """At any frame rate, one frame says this part of what a lone one would."""
@@ -113,7 +117,7 @@ class Tracker:
         dt = 0.0 if self._update_ns is None else min((stamp_ns - self._update_ns) * 1e-9, _LONGEST_CHARGE_S)
         self._update_ns = stamp_ns
 
-        usable = self._usable(estimates)
+        usable, in_merged = self._without_merged(self._usable(estimates))
         for tracklet in self._tracklets:
             tracklet.reasons = ()
         noise = self._noise([estimate for _, estimate in usable])
@@ -124,7 +128,8 @@ class Tracker:
         matched_rows = {i for i, _ in matches}
         for row, tracklet in enumerate(self._tracklets):
             if row not in matched_rows:
-                self._miss(tracklet, dt, expected_visibility or {})
+                self._miss(tracklet, dt, expected_visibility or {}, row in in_merged)
+        self._split_trains(usable, noise, dict(matches))
         self._tracklets = [tracklet for tracklet in self._tracklets if not tracklet.expired]
         matched_columns = {j for _, j in matches}
         self._give_birth([pair for j, pair in enumerate(usable) if j not in matched_columns], stamp_ns)
@@ -160,6 +165,31 @@ class Tracker:
         sound = np.isfinite(boxes).all(axis=1) & (boxes[:, 3:6] > 0.0).all(axis=1) & np.isfinite(scores)
         self.rejected_estimates += int(np.sum(~sound))
         return [(k, estimates[k]) for k in np.flatnonzero(sound & (scores >= self.config.min_score)).tolist()]
+
+    def _without_merged(
+        self, usable: list[tuple[int, ObjectEstimate]]
+    ) -> tuple[list[tuple[int, ObjectEstimate]], set[int]]:
+        """Without estimates that span several confirmed tracks in a row, and the rows of those tracks."""
+        rows = [row for row, tracklet in enumerate(self._tracklets) if tracklet.confirmed]
+        held = _several_in_one([estimate for _, estimate in usable], [self._tracklets[row] for row in rows])
+        merged, inside = np.any(held, axis=1), np.any(held, axis=0)
+        kept = [pair for pair, drop in zip(usable, merged, strict=True) if not drop]
+        return kept, {row for row, covered in zip(rows, inside, strict=True) if covered}
+
+    def _split_trains(
+        self, usable: Sequence[tuple[int, ObjectEstimate]], noise: np.ndarray, matches: Mapping[int, int]
+    ) -> None:
+        """Start tracks anew that were born from one box over several vehicles, now that the parts are measured."""
+        held = _several_in_one(self._tracklets, [estimate for _, estimate in usable])
+        for row, tracklet in enumerate(self._tracklets):
+            part = matches.get(row)
+            only_parts = part is not None and bool(held[row, part])
+            tracklet.parts_measured = tracklet.parts_measured + 1 if only_parts else 0
+            if part is not None and tracklet.parts_measured >= _SPLIT_FRAMES:
+                estimate = usable[part][1]
+                tracklet.begin_anew(
+                    mode_filter.new_filter(estimate.box, noise[part], estimate.velocity, tracklet.config)
+                )
 
     def _costs(self, usable: Sequence[tuple[int, ObjectEstimate]], noise: np.ndarray, dt: float) -> CostTerms:
         """Costs between all tracks and all usable estimates, whose noise is (E, 7, 7), after `dt` seconds."""
@@ -213,8 +243,12 @@ class Tracker:
         fallback = np.array([[max(0.3, _FALLBACK_SHARE * e.box[3])] * 6 + [0.35] for e in estimates])
         return mode_filter.safe_covariances(covariances, self.config.measurement_scale, fallback.reshape(-1, BOX_SIZE))
 
-    def _miss(self, tracklet: Tracklet, dt: float, expected_visibility: Mapping[str, float]) -> None:
-        """A frame without a measurement of this track."""
+    def _miss(self, tracklet: Tracklet, dt: float, expected_visibility: Mapping[str, float], in_merged: bool) -> None:
+        """A frame without a measurement of this track; one `in_merged` was seen, but not by itself."""
+        if in_merged:
+            tracklet.missed(dt, 0.0, self.config.coast_decay_s)
+            tracklet.reasons = ("coasting", "in_merged_detection")
+            return
         visibility = float(expected_visibility.get(tracklet.track_id, 1.0))
         visibility = min(max(visibility, 0.0), 1.0) if np.isfinite(visibility) else 1.0
         hidden = visibility < HIDDEN_BELOW
@@ -291,3 +325,12 @@ class Tracker:
         pairs = np.argwhere(np.triu(near, k=1)).tolist()
         limit = self.config.duplicate_iou
         return [(i, j) for i, j in pairs if iou_bev(boxes[i : i + 1], boxes[j : j + 1])[0, 0] > limit]
+
+
+def _several_in_one(
+    long: Sequence[Tracklet | ObjectEstimate], short: Sequence[Tracklet | ObjectEstimate]
+) -> np.ndarray:
+    """(L, S) bool, see `trains.several_in_one`."""
+    classes = [np.array([OBJECT_CLASSES.index(each.class_name) for each in side], int) for side in (long, short)]
+    boxes = [np.array([each.box for each in side]).reshape(-1, BOX_SIZE) for side in (long, short)]
+    return several_in_one(boxes[0], boxes[1], classes[0][:, None] == classes[1][None])

@@ -46,6 +46,7 @@ class Tracklet:
         missed_s: time since the last measurement.
         missed_visible_s: the part of it in which the object should have been seen.
         heading: evidence that the heading is right, not opposite.
+        parts_measured: consecutive frames in which several shorter objects were measured in its place.
     """
 
     track_id: str
@@ -62,6 +63,7 @@ class Tracklet:
     missed_s: float = 0.0
     missed_visible_s: float = 0.0
     heading: float = 0.0
+    parts_measured: int = 0
     codes: list[np.ndarray | None] = field(default_factory=lambda: [None, None])
     code_weights: list[float] = field(default_factory=lambda: [0.0, 0.0])
     trail: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
@@ -164,6 +166,12 @@ class Tracklet:
             self.kalman, self.heading, self.score = other.kalman, other.heading, max(self.score, other.score)
             self.misses, self.missed_s, self.missed_visible_s = other.misses, other.missed_s, other.missed_visible_s
             self.estimate_index, self.match_cost = other.estimate_index, other.match_cost
+
+    def begin_anew(self, kalman: ModeFilter) -> None:
+        """Go on as one part of what was thought to be a single object."""
+        self.kalman, self.parts_measured = kalman, 0
+        self.codes, self.code_weights = [None, None], [0.0, 0.0]
+        self.reasons += ("split",)
 
     def extend_trail(self, stamp_ns: int, trail_s: float) -> None:
         """Remember where the object was, and forget what is older than `trail_s`."""

@@ -317,3 +317,44 @@ def test_options_may_change_between_frames():
     tracker.config = load_config(overrides={"tracking.gse.max_coast_s": 0.2}).tracking
     frames = run(tracker, [[]] * 4, first=5)
     assert [len(frame) for frame in frames] == [1, 1, 0, 0]
+
+
+def dolly(x, y=0.0, length=3.5):
+    """A dolly of a train along x."""
+    box = np.array([x, y, 0.5, length, 1.6, 1.0, 0.0])
+    return ObjectEstimate("gse", box, np.diag([0.2, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1]) ** 2, 0.8)
+
+
+def test_a_box_over_a_train_moves_none_of_its_dollies_and_kills_none():
+    tracker = Tracker()
+    apart = [dolly(0.0), dolly(4.0), dolly(8.0), dolly(0.0, y=9.0)]
+    (before,) = run(tracker, [apart] * 5)[-1:]
+    merged = run(tracker, [[dolly(4.0, length=11.6), dolly(0.0, y=9.0)]] * 25, first=5)[-1]
+    assert [track.track_id for track in merged] == [track.track_id for track in before]
+    for now, then in zip(merged, before, strict=True):
+        np.testing.assert_allclose(now.box[[0, 1, 3]], then.box[[0, 1, 3]], atol=0.1)
+    assert [("in_merged_detection" in track.reasons) for track in merged] == [True, True, True, False]
+    again = run(tracker, [apart] * 3, first=30)[-1]
+    assert [track.track_id for track in again] == [track.track_id for track in before]
+    assert all(track.state == "confirmed" for track in again)
+
+
+def test_a_long_vehicle_beside_short_ones_is_its_own():
+    tracker = Tracker()
+    frame = [dolly(4.0, length=11.6), dolly(0.0, y=3.0), dolly(4.0, y=3.0)]
+    tracks = run(tracker, [frame] * 30)[-1]
+    assert sorted(round(track.box[3], 1) for track in tracks) == [3.5, 3.5, 11.6]
+    assert not any("split" in track.reasons for track in tracks)
+
+
+def test_a_track_born_of_a_whole_train_splits_into_its_dollies():
+    tracker = Tracker()
+    (whole,) = run(tracker, [[dolly(4.0, length=11.6)]] * 5)[-1]
+    apart = [dolly(0.0), dolly(4.0), dolly(8.0)]
+    frames = run(tracker, [apart] * 15, first=5)
+    assert any("split" in track.reasons for tracks in frames for track in tracks)
+    tracks = frames[-1]
+    assert len(tracks) == 3
+    assert whole.track_id in [track.track_id for track in tracks]
+    np.testing.assert_allclose(sorted(track.box[0] for track in tracks), [0.0, 4.0, 8.0], atol=0.2)
+    np.testing.assert_allclose([track.box[3] for track in tracks], 3.5, atol=0.2)
