@@ -297,3 +297,15 @@ def test_no_steps_leave_the_detected_place(prior, library, scene):
     (estimate,) = still.refine(scene[0], displaced()[:1], [], scene[1])
     np.testing.assert_allclose(estimate.box[:2], displaced()[0].box[:2])
     assert estimate.loss_after == estimate.loss_before
+
+
+def test_a_budget_that_is_spent_before_the_first_step_leaves_what_no_steps_leave(prior, library, scene):
+    answers = []
+    for options in ({"refine.budget_ms": "0.001"}, {"refine.iterations": "0"}):
+        hasty = Refiner(load_config(None, options).refine, prior)
+        hasty.shape_library = library
+        answers.append(hasty.refine(scene[0], displaced(), [], scene[1]))
+    for spent, none in zip(*answers, strict=True):
+        assert spent.refined
+        np.testing.assert_allclose(spent.box, none.box)
+        np.testing.assert_allclose(spent.covariance, none.covariance)
