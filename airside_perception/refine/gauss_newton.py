@@ -90,7 +90,7 @@ def solve(
         found = part.evaluate(candidate, sigma, REFERENCE_BLUR_PX * scale)
         candidate_energy = _energy(part, found, prior, candidate, count)
         better = going & (candidate_energy < energy)
-        lam = np.where(better, lam * 0.3, np.maximum(lam, 2e-2) * 10)
+        lam = np.where(better, lam * 0.3, np.where(going, np.maximum(lam, 2e-2) * 10, lam))
         steps += going
         best = candidate.where(better, best)
         energy = np.where(better, candidate_energy, energy)
