@@ -73,7 +73,7 @@ REASONS: Mapping[str, Reason] = {
     "merged": Reason("tracker", "two tracks of one class overlap (merged:<id of the other>)", "took over a duplicate"),
     "in_merged_detection": Reason(
         "tracker",
-        "its centre and that of another track lie in one detection of their class, 1.5 times as long or more",
+        "its centre and that of another vehicle lie in one detection 1.5 times as long or more, for 5 s at most",
         "detected as one with its neighbours",
     ),
     "split": Reason(

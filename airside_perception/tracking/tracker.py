@@ -36,6 +36,12 @@ _GATE_GROWTH = 2.0
 _MERGE_FRAMES = 5
 """Confirmed tracks are merged after so many consecutive frames in one place."""
 
+_TRAIN_CLASS = "gse"
+"""Class of what is towed in a row."""
+
+_MERGED_FOR_S = 5.0
+"""For so long a detection over several tracks is taken for several objects; then for one that had been split."""
+
 _SPLIT_FRAMES = 5
 """A track starts anew as a part of itself after so many consecutive frames in which only parts were measured."""
 
@@ -169,24 +175,34 @@ class Tracker:
     def _without_merged(
         self, usable: list[tuple[int, ObjectEstimate]]
     ) -> tuple[list[tuple[int, ObjectEstimate]], set[int]]:
-        """Without estimates that span several confirmed tracks in a row, and the rows of those tracks."""
-        rows = [row for row, tracklet in enumerate(self._tracklets) if tracklet.confirmed]
-        held = _several_in_one([estimate for _, estimate in usable], [self._tracklets[row] for row in rows])
-        merged, inside = np.any(held, axis=1), np.any(held, axis=0)
-        kept = [pair for pair, drop in zip(usable, merged, strict=True) if not drop]
-        return kept, {row for row, covered in zip(rows, inside, strict=True) if covered}
+        """Without estimates that span several tracked vehicles in a row, and the rows of those tracks.
+
+        Vehicles that nobody measured by themselves for long are no argument any more: they may have been parts.
+        """
+        rows = [
+            row
+            for row, t in enumerate(self._tracklets)
+            if t.class_name == _TRAIN_CLASS and t.confirmed and t.missed_s <= _MERGED_FOR_S
+        ]
+        columns = [k for k, (_, estimate) in enumerate(usable) if estimate.class_name == _TRAIN_CLASS]
+        held = several_in_one(_boxes([usable[k][1] for k in columns]), _boxes([self._tracklets[row] for row in rows]))
+        merged = {columns[k] for k in np.flatnonzero(held.any(axis=1))}
+        return [pair for k, pair in enumerate(usable) if k not in merged], {
+            rows[k] for k in np.flatnonzero(held.any(axis=0))
+        }
 
     def _split_trains(
         self, usable: Sequence[tuple[int, ObjectEstimate]], noise: np.ndarray, matches: Mapping[int, int]
     ) -> None:
         """Start tracks anew that were born from one box over several vehicles, now that the parts are measured."""
-        held = _several_in_one(self._tracklets, [estimate for _, estimate in usable])
-        for row, tracklet in enumerate(self._tracklets):
-            part = matches.get(row)
-            only_parts = part is not None and bool(held[row, part])
-            tracklet.parts_measured = tracklet.parts_measured + 1 if only_parts else 0
-            if part is not None and tracklet.parts_measured >= _SPLIT_FRAMES:
-                estimate = usable[part][1]
+        rows = [row for row, _ in matches.items() if self._tracklets[row].class_name == _TRAIN_CLASS]
+        columns = [k for k, (_, estimate) in enumerate(usable) if estimate.class_name == _TRAIN_CLASS]
+        held = several_in_one(_boxes([self._tracklets[row] for row in rows]), _boxes([usable[k][1] for k in columns]))
+        parts = {(rows[i], columns[k]) for i, k in np.argwhere(held).tolist()}
+        for row, part in matches.items():
+            tracklet, estimate = self._tracklets[row], usable[part][1]
+            tracklet.parts_measured = tracklet.parts_measured + 1 if (row, part) in parts else 0
+            if tracklet.parts_measured >= _SPLIT_FRAMES:
                 tracklet.begin_anew(
                     mode_filter.new_filter(estimate.box, noise[part], estimate.velocity, tracklet.config)
                 )
@@ -327,10 +343,6 @@ class Tracker:
         return [(i, j) for i, j in pairs if iou_bev(boxes[i : i + 1], boxes[j : j + 1])[0, 0] > limit]
 
 
-def _several_in_one(
-    long: Sequence[Tracklet | ObjectEstimate], short: Sequence[Tracklet | ObjectEstimate]
-) -> np.ndarray:
-    """(L, S) bool, see `trains.several_in_one`."""
-    classes = [np.array([OBJECT_CLASSES.index(each.class_name) for each in side], int) for side in (long, short)]
-    boxes = [np.array([each.box for each in side]).reshape(-1, BOX_SIZE) for side in (long, short)]
-    return several_in_one(boxes[0], boxes[1], classes[0][:, None] == classes[1][None])
+def _boxes(objects: Sequence[Tracklet | ObjectEstimate]) -> np.ndarray:
+    """(N, 7)."""
+    return np.array([each.box for each in objects]).reshape(-1, BOX_SIZE)

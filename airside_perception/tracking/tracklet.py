@@ -145,6 +145,7 @@ class Tracklet:
             decay_s: time constant of the score while visible; hidden objects lose it as slowly as they may live.
         """
         self.misses += 1
+        self.parts_measured = 0
         self.missed_s += dt
         self.missed_visible_s += dt * expected_visibility
         rate = expected_visibility / decay_s + (1.0 - expected_visibility) / max(self.config.max_hidden_s, decay_s)

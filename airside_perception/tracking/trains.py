@@ -11,18 +11,17 @@ APART = 0.6
 """Vehicles in a row stand at least this part of their mean length apart, along the row."""
 
 
-def several_in_one(long_boxes: np.ndarray, short_boxes: np.ndarray, same_class: np.ndarray) -> np.ndarray:
+def several_in_one(long_boxes: np.ndarray, short_boxes: np.ndarray) -> np.ndarray:
     """Which boxes stand in which long one, where at least two do, one behind the other.
 
     Args:
         long_boxes: (L, 7) boxes that may hold several.
         short_boxes: (S, 7) boxes that may be held.
-        same_class: (L, S) bool.
 
     Returns:
         (L, S) bool; rows of long boxes that hold fewer than two are False.
     """
-    much_longer = same_class & (LONGER * short_boxes[None, :, 3] <= long_boxes[:, None, 3])
+    much_longer = LONGER * short_boxes[None, :, 3] <= long_boxes[:, None, 3]
     if not much_longer.any():
         return much_longer
     offset = short_boxes[None, :, :2] - long_boxes[:, None, :2]

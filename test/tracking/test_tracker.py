@@ -358,3 +358,11 @@ def test_a_track_born_of_a_whole_train_splits_into_its_dollies():
     assert whole.track_id in [track.track_id for track in tracks]
     np.testing.assert_allclose(sorted(track.box[0] for track in tracks), [0.0, 4.0, 8.0], atol=0.2)
     np.testing.assert_allclose([track.box[3] for track in tracks], 3.5, atol=0.2)
+
+
+def test_two_halves_of_a_long_vehicle_give_way_to_the_whole():
+    tracker = Tracker()
+    run(tracker, [[dolly(1.0, length=5.5), dolly(7.0, length=5.5)]] * 5)
+    tracks = run(tracker, [[dolly(4.0, length=11.6)]] * 90, first=5)[-1]
+    assert [round(track.box[3]) for track in tracks] == [12]
+    np.testing.assert_allclose(tracks[0].box[:2], [4.0, 0.0], atol=0.2)
