@@ -169,7 +169,9 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
         ("class-balance", "draw and weight rays of all classes alike"),
     ):
         parser.add_argument(f"--no-{name}", dest=name.replace("-", "_"), action="store_false", help=meaning)
-    parser.add_argument("--initial", default="", metavar="FILE", help="checkpoint whose weights start the training")
+    parser.add_argument(
+        "--initial", default="", metavar="FILE", help="checkpoint or exported .onnx whose weights start the training"
+    )
     parser.add_argument(
         "--optimizer",
         choices=("adamw", "muon"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import math
 import os
-import pickle
 import random
 import time
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from torch import nn
 from airside_perception.errors import AirsideError
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.training.initial_weights import is_exported, load_initial, settle_norms
 from airside_perception.training.object_kinds import object_kinds
 from airside_perception.training.occupancy_batches import Batch, stream_batches
 from airside_perception.training.occupancy_crops import CropBatch
@@ -32,6 +33,9 @@ from airside_perception.training.training_log import TrainingLog
 from airside_perception.training.workers import Workers
 
 logger = logging.getLogger(__name__)
+
+NORM_BATCHES = 24
+"""Batches of whole images that tell batch norms of an exported network what they see."""
 
 ADJACENT_S = (-0.8, 0.8)
 """Moments, seconds from a generated frame, whose labels give auxiliary rays."""
@@ -63,8 +67,8 @@ class TrainingOptions:
         crop_share: first part of the budget, spent on crops around objects: the image part alone learns.
         crop_mix: share of the batches after it that are crops still.
         small_share: part of the budget after it, spent on images of half the size, which cost a quarter.
-        initial: checkpoint of an earlier run whose averaged weights start this one, wherever names and
-            shapes agree (a changed head starts anew); "": random weights.
+        initial: checkpoint of an earlier run, or an exported network such as the one that ships, whose weights
+            start this one, wherever names and shapes agree (a changed head starts anew); "": random weights.
         contract, ray_terms, auxiliary_rays, dynamic_masks, class_balance, rays, rendered_rays: see
             supervision.Supervision.
     """
@@ -124,7 +128,7 @@ class OccupancyTrainer:
         network = OccupancyNetwork(spec).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: OccupancyNetwork = network
         if options.initial:
-            logger.info("started from %s: %d tensors anew", options.initial, _load_matching(network, options.initial))
+            logger.info("started from %s: %d tensors anew", options.initial, load_initial(network, options.initial))
         self.workers.start_alike([*network.parameters(), *network.buffers()])
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.supervision = options.supervision
@@ -148,6 +152,15 @@ class OccupancyTrainer:
         """Whether the budget lasts for another step; the first process's clock counts for all."""
         self.elapsed_s = self.workers.of_first(self.elapsed_s)
         return self.progress < 1.0
+
+    def settle_norms(self, pool: SamplePool) -> None:
+        """Measure what batch norms see, which an exported network has no record of; answers stay the same."""
+        options, spec = self.options, self.network.spec
+        batches = stream_batches(pool, spec, options.batch_size, options.seed, supervision=self.supervision)
+        whole = (batch for batch in batches if isinstance(batch, Batch))
+        settle_norms(self.network, itertools.islice(whole, NORM_BATCHES))
+        self.workers.start_alike([*self.network.parameters(), *self.network.buffers()])
+        self.average.load_state_dict(self.network.state_dict())
 
     def image_size(self) -> tuple[int, int] | None:
         """(width, height) of the images to train on now; None: crops around objects."""
@@ -241,18 +254,6 @@ class OccupancyTrainer:
         self.steps, self.elapsed_s = state["steps"], state["elapsed_s"]
 
 
-def _load_matching(network: OccupancyNetwork, path: str) -> int:
-    """Copy a checkpoint's averaged weights wherever names and shapes agree; returns how many don't."""
-    try:
-        theirs = torch.load(path, map_location="cpu", weights_only=True)["average"]
-    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        raise AirsideError(f"--initial {path}: expected a training checkpoint, cannot read it ({error})") from error
-    ours = network.state_dict()
-    matching = {k: v for k, v in theirs.items() if k in ours and v.shape == ours[k].shape}
-    network.load_state_dict(matching, strict=False)
-    return len(ours) - len(matching)
-
-
 def one_cycle(progress: float, steps: int, warmup: int = 100) -> float:
     """Learning rate factor: linear warm-up over steps, then a cosine to 1 % at the end of the budget."""
     fall = 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * progress))
@@ -298,6 +299,8 @@ def train(spec: NetworkSpec, options: TrainingOptions) -> Path:
     ):
         _wait_for_samples(pool, options.least_samples)
         _check_labels(pool, trainer.supervision)
+        if options.initial and is_exported(options.initial) and not trainer.steps:
+            trainer.settle_norms(pool)
         _train_until_done(trainer, pool, options, out)
     trainer.workers.close()
     return checkpoint

@@ -1,0 +1,178 @@
+"""Weights that a training run starts from: an earlier checkpoint, or a file as the package ships it."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from airside_perception.errors import AirsideError
+from airside_perception.occupancy.network import OccupancyNetwork
+from airside_perception.training.occupancy_batches import Batch
+
+
+def is_exported(path: str | Path) -> bool:
+    """Whether `path` names an exported network rather than a checkpoint."""
+    return Path(path).suffix.lower() == ".onnx"
+
+
+def load_initial(network: OccupancyNetwork, path: str | Path) -> int:
+    """Copy averaged weights of a checkpoint, or those of an exported file, wherever names and shapes agree.
+
+    An exported file answers as before at once, but has its batch norms folded into convolutions: call
+    `settle_norms` with batches before a step is taken.
+
+    Returns:
+        How many tensors of the network the file doesn't have.
+
+    Raises:
+        AirsideError: missing file, or neither a checkpoint nor an exported network.
+    """
+    theirs = _exported_weights(network, path) if is_exported(path) else _averaged_weights(path)
+    ours = network.state_dict()
+    matching = {name: each for name, each in theirs.items() if name in ours and each.shape == ours[name].shape}
+    network.load_state_dict(matching, strict=False)
+    return sum(name not in matching and not name.endswith("num_batches_tracked") for name in ours)
+
+
+def _averaged_weights(path: str | Path) -> dict[str, Tensor]:
+    try:
+        weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["average"]
+    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        raise AirsideError(f"--initial {path}: expected a training checkpoint, cannot read it ({error})") from error
+    return weights
+
+
+def _exported_weights(network: OccupancyNetwork, path: str | Path) -> dict[str, Tensor]:
+    """Tensors of `network` by name, as the convolutions of an exported file have them."""
+    try:
+        graph = onnx.load(str(path)).graph
+    except (OSError, DecodeError) as error:
+        raise AirsideError(f"--initial {path}: expected an exported network, cannot read it ({error})") from error
+    values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    # Weights that are stored as halves reach their convolution through a cast.
+    values |= {node.output[0]: values[node.input[0]] for node in graph.node if _casts_weights(node, values)}
+    followers = dict(_convolutions_and_norms(network))
+    weights: dict[str, Tensor] = {}
+    for node in graph.node:
+        name = _module_name(node.name)
+        if node.op_type != "Conv" or name not in followers:
+            continue
+        kernel, *rest = (values.get(each) for each in node.input[1:])
+        if kernel is None or any(each is None for each in rest):
+            raise AirsideError(f"--initial {path}: the weights of {name} are not in the file; was it quantised?")
+        bias = rest[0] if rest else None
+        weights |= _unfolded(name, followers[name], kernel, bias)
+    if not weights:
+        raise AirsideError(
+            f"--initial {path}: expected a network that `airside export` wrote, found none of its layers"
+        )
+    return weights
+
+
+def _casts_weights(node: onnx.NodeProto, values: dict[str, np.ndarray]) -> bool:
+    return node.op_type == "Cast" and node.input[0] in values
+
+
+def _module_name(node: str) -> str:
+    """Where the layer of a node is in the network: `/network/decoder/up2/reduce/Conv` -> `decoder.up2.reduce`."""
+    parts = node.strip("/").split("/")[1:-1]
+    name = ""
+    for part in parts:
+        # The exporter names members of a sequence with the sequence: "enter/enter.0/enter.0.0" is enter.0.0.
+        last = name.rsplit("/", 1)[-1]
+        name = name[: len(name) - len(last)] + part if part.startswith(f"{last}.") and last else f"{name}/{part}"
+    return name.strip("/").replace("/", ".")
+
+
+def _convolutions_and_norms(network: nn.Module) -> Iterator[tuple[str, str]]:
+    """(name of a convolution, name of the batch norm that directly follows it, or "")."""
+    for prefix, module in network.named_modules():
+        children = list(module.named_children())
+        for index, (name, child) in enumerate(children):
+            if not isinstance(child, nn.Conv2d):
+                continue
+            path = f"{prefix}.{name}".strip(".")
+            following = children[index + 1] if isinstance(module, nn.Sequential) and index + 1 < len(children) else None
+            norm = following is not None and isinstance(following[1], _BatchNorm)
+            yield path, f"{prefix}.{following[0]}".strip(".") if norm and following is not None else ""
+
+
+def _unfolded(name: str, norm: str, kernel: np.ndarray, bias: np.ndarray | None) -> dict[str, Tensor]:
+    """State of a convolution, and of the batch norm that was folded into it.
+
+    A norm doesn't care for the scale of the kernel before it, but an optimiser does. So each kernel gets
+    back the spread that fresh ones have, and the norm what that takes away.
+    """
+    weight = torch.from_numpy(kernel.astype(np.float32))
+    offset = None if bias is None else torch.from_numpy(bias.astype(np.float32))
+    if not norm:
+        return {f"{name}.weight": weight} | ({} if offset is None else {f"{name}.bias": offset})
+    fan_in = weight[0].numel()
+    size = weight.flatten(1).norm(dim=1)
+    # PyTorch draws from +-1 / sqrt(fan_in): the norm of a kernel is sqrt(1/3), whatever its size.
+    scale = torch.where(size > 1e-6 / fan_in, size / (1.0 / 3.0) ** 0.5, torch.ones_like(size))
+    return {
+        f"{name}.weight": weight / scale[:, None, None, None],
+        f"{norm}.weight": scale,
+        f"{norm}.bias": torch.zeros_like(scale) if offset is None else offset,
+        f"{norm}.running_mean": torch.zeros_like(scale),
+        f"{norm}.running_var": torch.ones_like(scale) - 1e-5,
+    }
+
+
+@torch.no_grad()
+def settle_norms(network: OccupancyNetwork, batches: Iterable[Batch]) -> None:
+    """Measure the statistics of every batch norm on `batches`, and leave what the network answers as it is.
+
+    Args:
+        network: gets the measured means and variances; scales and offsets of the norms make up for them.
+        batches: whole images; some dozens of frames are enough.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    sums: dict[nn.Module, tuple[int, Tensor, Tensor]] = {}
+
+    def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        x = inputs[0].double()
+        count, total, squares = sums.get(module, (0, torch.zeros(()), torch.zeros(())))
+        sums[module] = (
+            count + x.numel() // x.shape[1],
+            total + x.sum((0, 2, 3)).cpu(),
+            squares + (x * x).sum((0, 2, 3)).cpu(),
+        )
+
+    handles = [norm.register_forward_pre_hook(add) for norm in norms]
+    training = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    for batch in batches:
+        network(*batch.to(device).network_inputs())
+    for handle in handles:
+        handle.remove()
+    network.train(training)
+    for norm in norms:
+        if norm in sums:
+            count, total, squares = sums[norm]
+            mean = total / count
+            _restate(norm, mean, squares / count - mean * mean)
+
+
+def _restate(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
+    """Give `norm` other statistics and the same answers."""
+    old_mean, old_variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    old_slope = norm.weight / (old_variance + norm.eps).sqrt()
+    mean = mean.to(old_mean)
+    # A channel that is dead on all batches must not get a scale that its first spark would blow up.
+    variance = variance.to(old_variance).clamp_min(1e-6)
+    norm.bias.add_(old_slope * (mean - old_mean))
+    norm.weight.copy_(old_slope * (variance + norm.eps).sqrt())
+    old_mean.copy_(mean)
+    old_variance.copy_(variance)

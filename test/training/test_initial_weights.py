@@ -1,0 +1,112 @@
+"""Training that starts from a file as users have it: an exported network, its batch norms folded away."""
+
+import copy
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from occupancy_samples import SPEC, drawn_sample
+from onnx import numpy_helper
+
+from airside_perception.errors import AirsideError
+from airside_perception.inference import load_engine
+from airside_perception.occupancy.network import OccupancyNetwork
+from airside_perception.occupancy.network_io import OUTPUT_NAMES
+from airside_perception.training.export import ExportedNetwork, example_inputs, export_network
+from airside_perception.training.initial_weights import load_initial, settle_norms
+from airside_perception.training.occupancy_batches import make_batch
+from airside_perception.training.occupancy_data import save_sample
+from airside_perception.training.train_occupancy import TrainingOptions, train
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A network whose norms are far from fresh, as a file."""
+    torch.manual_seed(3)
+    network = OccupancyNetwork(SPEC)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
+                tensor.data.uniform_(0.5, 2.0)
+    path = tmp_path_factory.mktemp("exported") / "network.onnx"
+    export_network(network, path)
+    return path
+
+
+def answers(network):
+    inputs = example_inputs(SPEC, cameras=3, seed=5)
+    with torch.no_grad():
+        tensors = ExportedNetwork(network).eval()(*(torch.from_numpy(each) for each in inputs.values()))
+    return dict(zip(OUTPUT_NAMES, (each.numpy() for each in tensors), strict=True))
+
+
+def test_network_answers_as_the_file_it_started_from(exported):
+    network = OccupancyNetwork(SPEC)
+    assert load_initial(network, exported) == 0
+    expected = load_engine(exported, "onnxruntime", threads=1).run(example_inputs(SPEC, cameras=3, seed=5))
+    for name, answer in answers(network).items():
+        np.testing.assert_allclose(answer, expected[name], rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_settled_norms_know_what_they_see_and_answers_stay(exported):
+    network = OccupancyNetwork(SPEC)
+    load_initial(network, exported)
+    before = answers(network)
+    batch = make_batch([drawn_sample(0), drawn_sample(1)], SPEC)
+    training = copy.deepcopy(network).train()
+    with torch.no_grad():
+        meant = network.eval()(*batch.network_inputs()).voxels
+        unsettled = (training(*batch.network_inputs()).voxels - meant).abs().mean()
+        settle_norms(network, [batch])
+        settled = (network.train()(*batch.network_inputs()).voxels - meant).abs().mean()
+    # Seen in training mode, which uses the batch's own statistics: they are now those the norms hold.
+    assert settled < 1e-3 * unsettled
+    for name, answer in answers(network).items():
+        np.testing.assert_allclose(answer, before[name], rtol=1e-3, atol=1e-3, err_msg=name)
+
+
+def test_kernels_have_the_spread_of_fresh_ones(exported):
+    network, fresh = OccupancyNetwork(SPEC), OccupancyNetwork(SPEC)
+    load_initial(network, exported)
+    for ours, theirs in zip(network.encoder.stages.parameters(), fresh.encoder.stages.parameters(), strict=True):
+        if ours.dim() == 4:
+            assert float(ours.detach().std() / theirs.detach().std()) == pytest.approx(1.0, abs=0.15)
+
+
+def test_training_from_an_exported_file_starts_where_the_file_stands(exported, tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / "pool" / split).mkdir(parents=True)
+        save_sample(tmp_path / "pool" / split / "0.npz", drawn_sample(0))
+    options = TrainingOptions(
+        pool=str(tmp_path / "pool"), out=str(tmp_path / "run"), max_steps=1, crop_share=0.0, crop_mix=0.0,
+        small_share=0.0, batch_size=1, threads=1, device="cpu", least_samples=1, initial=str(exported),
+    )  # fmt: skip
+    train(SPEC, options)
+    weights = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["network"]
+    start = OccupancyNetwork(SPEC)
+    load_initial(start, exported)
+    for name, kernel in start.named_parameters():
+        if kernel.dim() == 4:  # one step of a warm-up moves them little
+            torch.testing.assert_close(weights[name], kernel.data, rtol=0.0, atol=1e-3)
+    variance = weights["encoder.stem.1.running_var"]
+    assert (variance - 1.0).abs().min() > 1e-3, "the norms must have been settled"
+
+
+def test_files_that_are_no_network_are_refused_with_the_reason(exported, tmp_path):
+    network = OccupancyNetwork(SPEC)
+    with pytest.raises(AirsideError, match="cannot read it"):
+        load_initial(network, tmp_path / "missing.onnx")
+    (tmp_path / "text.onnx").write_text("not a network")
+    with pytest.raises(AirsideError, match=r"text\.onnx"):
+        load_initial(network, tmp_path / "text.onnx")
+    (tmp_path / "text.pt").write_text("not a checkpoint")
+    with pytest.raises(AirsideError, match="expected a training checkpoint"):
+        load_initial(network, tmp_path / "text.pt")
+    model = onnx.load(str(exported))
+    kernels = [each for each in model.graph.initializer if len(each.dims) == 4]
+    for index, kernel in enumerate(kernels):  # as after quantisation: weights behind other names
+        kernel.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(kernel), f"quantised_{index}"))
+    onnx.save(model, str(tmp_path / "quantised.onnx"))
+    with pytest.raises(AirsideError, match="quantised"):
+        load_initial(network, tmp_path / "quantised.onnx")
