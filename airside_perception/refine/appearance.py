@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+import torch.nn.functional as functional
 
 from airside_perception.refine.residuals import Poses, SilhouetteBatch
 
@@ -59,31 +61,35 @@ def fit_look(batch: SilhouetteBatch, poses: Poses, count: int) -> Look:
         keep = trusted[own] > 0.5
         if int(keep.sum()) < LEAST_PIXELS:
             continue
-        values = maps[own][keep].double().numpy()
         images = np.stack([batch.views[i].image for i in own])[keep.numpy()].astype(np.float64)
         grey = images.mean(axis=1)
-        look.texture[index] = _fit_one(values, images, textures)
+        look.texture[index] = _fit_one(maps[own][keep].double(), torch.from_numpy(images), textures).numpy()
         look.contrast[index] = grey.std()
         look.blinded[index] = np.mean((grey < DARK) | (grey > BRIGHT))
     return look
 
 
-def _fit_one(values: np.ndarray, image: np.ndarray, textures: int) -> np.ndarray:
-    """(T,) float32 offsets of one object; values (M, 6 + 3 T) and image (M, 3) of its pixels."""
+def _fit_one(values: torch.Tensor, image: torch.Tensor, textures: int) -> torch.Tensor:
+    """(T,) float32 offsets of one object; values (M, 6 + 3 T) and image (M, 3) of its pixels, float64.
+
+    In torch, as its threads are limited: those of numpy's matrix products wait for each other, and on a machine whose
+    cores are taken this fit then costs as much as the network.
+    """
     if len(values) > 1500:
-        pick = np.linspace(0, len(values) - 1, 1500).astype(int)
+        pick = torch.linspace(0, len(values) - 1, 1500).long()
         values, image = values[pick], image[pick]
-    normals = values[:, :3] / np.maximum(np.linalg.norm(values[:, :3], axis=1, keepdims=True), 1e-6)
+    normals = functional.normalize(values[:, :3], dim=1, eps=1e-6)
     base, columns = values[:, 3:6], values[:, 6:].reshape(len(values), 3, textures)
-    light = np.concatenate([np.ones((len(values), 1)), normals], axis=1)
-    code = np.zeros(textures)
+    light = torch.cat([torch.ones_like(normals[:, :1]), normals], dim=1)
+    code = values.new_zeros(textures)
+    shade_ridge, code_ridge = 2.0 * torch.eye(4).to(values), _RIDGE * torch.eye(textures).to(values)
     for _ in range(2):
-        albedo = np.clip(base + columns @ code, 0.02, 1.0)
-        design = light * albedo.mean(axis=1, keepdims=True)
-        shading = light @ np.linalg.solve(design.T @ design + 2.0 * np.eye(4), design.T @ image.mean(axis=1))
-        shading = np.clip(shading, 0.05, 3.0)[:, None]
+        albedo = (base + columns @ code).clamp(0.02, 1.0)
+        design = light * albedo.mean(dim=1, keepdim=True)
+        shading = light @ torch.linalg.solve(design.T @ design + shade_ridge, design.T @ image.mean(dim=1))
+        shading = shading.clamp(0.05, 3.0)[:, None]
         slope = (columns * shading[:, :, None]).reshape(-1, textures)
         target = (image - shading * base).reshape(-1)
         weight = max(len(values) / 400.0, 1.0)
-        code = np.linalg.solve(slope.T @ slope / weight + _RIDGE * np.eye(textures), slope.T @ target / weight)
-    return np.clip(code, -3, 3).astype(np.float32)
+        code = torch.linalg.solve(slope.T @ slope / weight + code_ridge, slope.T @ target / weight)
+    return code.clamp(-3, 3).float()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from airside_perception.prior import ObjectPrior
 
@@ -150,7 +151,9 @@ def _strongest_directions(jacobian: np.ndarray, covariance: np.ndarray, count: i
         count: K.
     """
     root = np.linalg.cholesky(covariance + 1e-6 * np.eye(len(covariance)))
+    # Products in torch, whose threads are limited: on a busy machine those of numpy wait for each other, and
+    # starting then takes 25 s instead of 4.
     # Where an edge barely crosses the surface its entries explode; such vertices must not choose the directions.
-    flat = np.clip(jacobian.reshape(-1, jacobian.shape[2]) @ root, -0.5, 0.5)
-    _, vectors = np.linalg.eigh(flat.T @ flat)
-    return vectors[:, ::-1][:, :count].T @ root.T
+    flat = (torch.from_numpy(jacobian.reshape(-1, jacobian.shape[2])) @ torch.from_numpy(root)).clamp(-0.5, 0.5)
+    _, vectors = torch.linalg.eigh(flat.T @ flat)
+    return vectors.numpy()[:, ::-1][:, :count].T @ root.T
