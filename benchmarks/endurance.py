@@ -145,6 +145,9 @@ def _feed(
     cameras = CameraPublishers(node, rig.names, size, drive=drive)
     spin = lambda: executor.spin_once(timeout_sec=0.01)  # noqa: E731
     lifecycle = Lifecycle(node, spin)
+    # It reports its state once it has loaded its libraries.
+    while not watch.memory_mib:
+        spin()
     fresh_mib = watch.resident_mib()
     outputs: list[float] = []
     node.create_subscription(MarkerArray, "/tracking/tracks/markers", lambda _: outputs.append(time.monotonic()), 5)

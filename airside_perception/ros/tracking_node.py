@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from airside_perception.ros import one_heap  # noqa: F401 - before anything starts threads  # isort: skip
+
 import signal
 import sys
 import time
@@ -24,6 +26,7 @@ from airside_perception.geometry import Rig
 from airside_perception.resources import find_file
 from airside_perception.ros.calibration import collect_rig
 from airside_perception.ros.diagnostics import diagnostic_array
+from airside_perception.ros.libraries import load_libraries
 from airside_perception.ros.memory import give_back_memory
 from airside_perception.ros.middleware import use_shared_memory_profile
 from airside_perception.ros.parameters import ParameterBridge
@@ -33,7 +36,7 @@ from airside_perception.ros.transforms import broadcast_rig
 
 
 def build_pipeline(config: Config, rig: Rig) -> PipelineLike:
-    """The real pipeline; imported here so that the node's own start stays quick."""
+    """The real pipeline; imported here so that the node appears, or refuses a parameter, at once."""
     from airside_perception.pipeline import Pipeline
 
     return Pipeline.from_config(config, rig)
@@ -212,6 +215,10 @@ def main(arguments: Sequence[str] | None = None, pipeline: BuildPipeline = build
         node = TrackingNode(pipeline)
         if node.config.ros.autostart:
             _autostart(node)
+        elif pipeline is build_pipeline:
+            node.get_logger().info("loading libraries")
+            load_libraries(lambda: bool(stopping))
+            give_back_memory()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while rclpy.ok() and not stopping:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from airside_perception.ros.memory import FreePages, give_back_memory
+from airside_perception.ros.memory import FreePages, give_back_memory, let_go_of_code
 
 
 def resident_kib() -> int:
@@ -40,3 +42,57 @@ def test_free_pages_go_back_once_in_a_while():
     for now in (100.0, 101.0, 119.9, 120.0, 121.0, 160.0):
         pages.after_frame(now)
     assert len(returned) == 3, "at the first frame, after 20 s and after 40 more"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mappings as Linux with glibc has them")
+def test_code_that_was_let_go_runs_again():
+    matrix = np.random.default_rng(0).normal(size=(200, 200))
+    before = np.linalg.inv(matrix)
+    assert let_go_of_code() > 1_000_000, "this process has mapped numpy's libraries at least"
+    np.testing.assert_array_equal(np.linalg.inv(matrix), before)
+
+
+def test_without_a_list_of_mappings_nothing_happens(tmp_path):
+    assert let_go_of_code(tmp_path / "maps") == 0
+
+
+def test_only_code_of_libraries_is_let_go(tmp_path):
+    lines = (
+        "1000-2000 rw-p 00000000 08:01 5 /lib/values.so\n"
+        "2000-3000 r--p 00000000 08:01 5 /lib/relocated.so\n"
+        "3000-4000 r-xp 00000000 00:00 0 \n"
+        "4000-5000 r-xp 00000000 08:01 6 /usr/bin/program\n"
+    )
+    (tmp_path / "maps").write_text(lines)
+    assert let_go_of_code(tmp_path / "maps") == 0
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc gives each thread a heap")
+def test_threads_share_one_heap():
+    # Each thread keeps small blocks; with heaps of their own these lie in regions far from the program's.
+    program = """
+import sys
+if sys.argv[1] == "one":
+    from airside_perception.ros import one_heap
+import ctypes, threading
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+heap = next(line.split()[0] for line in open("/proc/self/maps") if "[heap]" in line)
+found = []
+def keep():
+    found.append(libc.malloc(1000))
+    barrier.wait()
+barrier = threading.Barrier(4)
+threads = [threading.Thread(target=keep) for _ in range(4)]
+[t.start() for t in threads]; [t.join() for t in threads]
+begin = int(heap.split("-")[0], 16)
+print(sum(0 <= each - begin < 1 << 30 for each in found))
+"""
+    count = {
+        mode: int(
+            subprocess.run([sys.executable, "-c", program, mode], capture_output=True, text=True, check=True).stdout
+        )
+        for mode in ("one", "many")
+    }
+    assert count["one"] == 4
+    assert count["many"] < 4
