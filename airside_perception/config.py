@@ -128,6 +128,9 @@ class RefineConfig:
     image_votes: bool = tunable(True, "Let the image cells of an object vote for its place, heading and size")
     ground_plane: bool = tunable(True, "Objects stand on the vehicle's ground plane; false: where their boxes end")
     occlusion: bool = tunable(True, "Pixels where other objects hide an object don't pull at it")
+    color_weight: float = tunable(
+        0.0, "What colours of the prior count for beside outlines, per pixel; 0: not compared", range=(0, 1000)
+    )
     outside_error: float = option(
         1.0, "Errors of detections from elsewhere, relative to a good camera detector's", range=(0.1, 10)
     )

@@ -52,6 +52,7 @@ ABLATIONS = (
     Column("without shape codes", without=("shape codes",)),
     Column("without learned detector errors", options={"refine.learn_outside_error": "false"}),
     Column("without codes in matches", options={"tracking.code_weight": "0"}),
+    Column("with colours of the prior", options={"refine.color_weight": "20"}),
 )
 
 Figures = dict[str, list[dict[str, Any]]]

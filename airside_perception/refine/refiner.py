@@ -171,6 +171,8 @@ class Refiner:
                 visible, occluder = explain_overlaps(frame, batch, poses, shapes, names)
             # What is left of a half hidden outline is cut where its occluder is thought to be: trust it less.
             batch.scale(np.clip(visible, 0.1, 1.0) ** 2)
+            if self.config.color_weight > 0:
+                batch.compare_colors(_known_textures(starts, shapes), self.config.color_weight)
             solution = solve(batch, poses, prior, self.config.iterations, self.config.damping, deadline_s)
             look = fit_look(batch, solution.poses, len(starts))
         return [
@@ -222,6 +224,15 @@ class Refiner:
             reasons=tuple(name for name, holds in tests.items() if holds),
             track_hint=start.track.track_id if start.track is not None else None,
         )
+
+
+def _known_textures(starts: list[Start], shapes: list[LinearShape]) -> np.ndarray:
+    """(N, T) offsets of texture codes: what the tracks know, else the typical look."""
+    offsets = np.zeros((len(starts), len(shapes[0].texture_code)), np.float32)
+    for index, (start, shape) in enumerate(zip(starts, shapes, strict=True)):
+        if start.track is not None and start.track.texture_code is not None:
+            offsets[index] = start.track.texture_code - shape.texture_code
+    return offsets
 
 
 def _box_covariance(covariance: np.ndarray, box: np.ndarray, doubt: tuple[float, float, float]) -> np.ndarray:

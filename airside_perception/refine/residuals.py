@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 
+from airside_perception.refine.photometric import ColorResiduals, ColorTerms
 from airside_perception.refine.shape_library import LinearShape
 from airside_perception.refine.views import View
 from airside_perception.rendering import interpolate, rasterize
@@ -122,6 +123,17 @@ class SilhouetteBatch:
         self._softness = np.array([v.softness_px for v in views])
         self.information = np.array([v.information for v in views])
         self._blurred_targets: dict[float, torch.Tensor] = {}
+        self._colors: ColorResiduals | None = None
+        self._color_weight = 0.0
+
+    def compare_colors(self, textures: np.ndarray, weight: float) -> None:
+        """From now on compare colours, too.
+
+        Args:
+            textures: (N, T) offsets of the objects' texture codes from those of their shapes.
+            weight: information of a colour residual over that of a silhouette residual.
+        """
+        self._colors, self._color_weight = ColorResiduals(self.views, self.shapes, textures), weight
 
     def _pack(self) -> None:
         """Where the vertices and faces of each view lie."""
@@ -152,6 +164,7 @@ class SilhouetteBatch:
         part.information = self.information[views]
         part._target, part.weight = self._target[views], self.weight[views]
         part._blurred_targets = {sigma: target[views] for sigma, target in self._blurred_targets.items()}
+        part._colors = self._colors.only(views, of_kept) if self._colors is not None else None
         return part
 
     @property
@@ -272,12 +285,15 @@ class SilhouetteBatch:
         huber = torch.where(size < HUBER, 0.5 * size**2, HUBER * (size - 0.5 * HUBER))
         energy = (huber * self.weight).sum(dim=(1, 2)).double().numpy()
         if not with_jacobian:
+            if self._colors is not None:
+                energy = energy + self._color_weight * self._compare_colors(raster, mask, None).energy
             return StepTerms(mask, None, None, cost, energy)
         flow = self.flow(poses, clip)
         columns = flow.shape[2]
         limit = float(self.size)
         flow = np.clip(flow.reshape(len(flow), -1), -40 * limit, 40 * limit)
         carried = self.interpolate(flow, raster).permute(0, 3, 1, 2)
+        colors = self._compare_colors(raster, mask, carried) if self._colors is not None else None
         soft = self._soften(mask[:, None], sigma)[:, 0]
         # The flow is smooth, so half the resolution carries it past the outline at an eighth of the cost.
         halves = functional.avg_pool2d(torch.cat([mask[:, None], carried], dim=1), 2)
@@ -293,7 +309,17 @@ class SilhouetteBatch:
         weighted = flat * robust.flatten(1)[:, None]
         hessian = torch.bmm(weighted, flat.transpose(1, 2)).double().numpy()
         gradient = torch.bmm(weighted, residual.flatten(1)[:, :, None])[:, :, 0].double().numpy()
+        if colors is not None:
+            hessian += self._color_weight * colors.hessian
+            gradient += self._color_weight * colors.gradient
+            energy += self._color_weight * colors.energy
         return StepTerms(mask, hessian, gradient, cost, energy)
+
+    def _compare_colors(self, raster: torch.Tensor, mask: torch.Tensor, flow: torch.Tensor | None) -> ColorTerms:
+        assert self._colors is not None
+        carried = self.interpolate(self._colors.attributes, raster).permute(0, 3, 1, 2)
+        trust = self.weight * (self.blurred_target(0.0) > 0.5)
+        return self._colors.evaluate(carried, mask, trust, flow)
 
 
 def blur(images: torch.Tensor, sigma: float) -> torch.Tensor:
