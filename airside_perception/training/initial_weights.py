@@ -61,8 +61,10 @@ def _exported_weights(network: OccupancyNetwork, path: str | Path) -> dict[str, 
     except (OSError, DecodeError) as error:
         raise AirsideError(f"--initial {path}: expected an exported network, cannot read it ({error})") from error
     values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    # Weights that are stored as halves reach their convolution through a cast.
-    values |= {node.output[0]: values[node.input[0]] for node in graph.node if _casts_weights(node, values)}
+    # Weights that are stored as halves reach their convolution through a cast, equal ones by a second name.
+    for node in graph.node:
+        if node.op_type in ("Cast", "Identity") and node.input[0] in values:
+            values[node.output[0]] = values[node.input[0]]
     followers = dict(_convolutions_and_norms(network))
     found: dict[str, tuple[Tensor, Tensor | None]] = {}
     for node in graph.node:
@@ -84,10 +86,6 @@ def _exported_weights(network: OccupancyNetwork, path: str | Path) -> dict[str, 
             f"--initial {path}: expected a network that `airside export` wrote, found none of its layers"
         )
     return weights
-
-
-def _casts_weights(node: onnx.NodeProto, values: dict[str, np.ndarray]) -> bool:
-    return node.op_type == "Cast" and node.input[0] in values
 
 
 def _module_name(node: str) -> str:
