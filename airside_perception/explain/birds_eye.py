@@ -39,6 +39,7 @@ EGO: Color = (94, 220, 170)
 _HEADER, _FOOTER = 30, 28
 _DEFAULT_REACH = 40.0
 _ARROW_SECONDS = 2.0
+_COASTING_DIM = 0.45
 _PLANNING_HEIGHT = 2.4
 """A column counts as seen where a camera saw some of it up to this height, metres."""
 
@@ -62,7 +63,8 @@ def draw_birds_eye(scene: SceneEstimate, ground_truth: Mapping[str, Any] | None 
 
     Voxels are shown by the class of the highest occupied one; hatched columns were never seen by any camera,
     darker ones were seen in earlier frames. Tracks have box, heading, trail, and an arrow to where they will be
-    in two seconds; coasting tracks are dashed.
+    in two seconds. Coasting tracks are dashed and dim, lie below the measured ones and, but for aircraft, bear no name:
+    on a full apron every other track is hidden behind something.
 
     Args:
         scene: what was estimated.
@@ -87,7 +89,8 @@ def draw_birds_eye(scene: SceneEstimate, ground_truth: Mapping[str, Any] | None 
     _draw_rings(picture, view)
     if ground_truth is not None:
         _draw_truth(picture, view, ground_truth, base_from_odom)
-    labels = [label for track in scene.tracks for label in _draw_track(picture, view, track, base_from_odom)]
+    measured_last = sorted(scene.tracks, key=lambda track: track.state != "coasting")
+    labels = [label for track in measured_last for label in _draw_track(picture, view, track, base_from_odom)]
     _draw_ego(picture, view)
     picture = write(picture, _ring_labels(view))
     picture = draw_labels(picture, labels, 11)
@@ -180,14 +183,15 @@ def _draw_track(picture: np.ndarray, view: _View, track: Track, base_from_odom: 
     if (polygon.max(axis=0) < 0).any() or (polygon.min(axis=0) > size).any():
         return []
     color, coasting = CLASS_COLORS[track.class_name], track.state == "coasting"
-    bright = mixed(color, WHITE, 0.45)
+    color = mixed(color, BACKGROUND, _COASTING_DIM) if coasting else color
+    bright = color if coasting else mixed(color, WHITE, 0.45)
     if len(track.trail) > 1:
         _draw_trail(picture, view.pixels(transform_points(base_from_odom, track.trail)), color)
-    # A large box covers what stands below its wings: it is filled hardly at all.
-    fill(picture, polygon, color, 0.12 if coasting or track.box[3] > 15.0 else 0.4)
     if coasting:
         dashed(picture, polygon, bright, 1, 4.0)
     else:
+        # A large box covers what stands below its wings: it is filled hardly at all.
+        fill(picture, polygon, color, 0.12 if track.box[3] > 15.0 else 0.4)
         line(picture, polygon, bright, 2, closed=True)
     # From the middle of the box through its front: the heading.
     front, center = (polygon[0] + polygon[3]) / 2, polygon.mean(axis=0)
@@ -195,6 +199,8 @@ def _draw_track(picture: np.ndarray, view: _View, track: Track, base_from_odom: 
     if float(np.hypot(*track.velocity)) > 0.3:
         ahead = np.stack([track.box[:3], track.box[:3] + _ARROW_SECONDS * np.append(track.velocity, 0.0)])
         _draw_arrow(picture, view.pixels(transform_points(base_from_odom, ahead)))
+    if coasting and track.class_name != "aircraft":
+        return []
     return [Label(track.track_id, (float(center[0]), float(polygon[:, 1].min())), color, coasting)]
 
 

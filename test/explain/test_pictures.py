@@ -125,6 +125,22 @@ def test_map_draws_tracks_truth_and_velocity():
     assert yellow.mean() > 0.15
 
 
+def test_measured_tracks_lie_over_dim_and_nameless_predicted_ones():
+    box = [8.0, 0, 1, 4, 2, 2, 0]
+    measured, predicted = track("gse-1", box), track("gse-2", box, state="coasting")
+    alone = draw_birds_eye(scene((measured,), occupancy=grid()), size=400)[30:430]
+    both = [
+        draw_birds_eye(scene(pair, occupancy=grid()), size=400)[30:430]
+        for pair in ((measured, predicted), (predicted, measured))
+    ]
+    np.testing.assert_array_equal(both[0], both[1])
+    assert (both[0] != alone).any(axis=2).mean() < 0.002, "only through the transparent fill"
+    dim = draw_birds_eye(scene((predicted,), occupancy=grid()), size=400)[30:430]
+    empty = draw_birds_eye(scene((), occupancy=grid()), size=400)[30:430]
+    changed = {name: picture.astype(int) - empty for name, picture in (("dim", dim), ("bright", alone))}
+    assert 0 < np.abs(changed["dim"]).sum() < 0.3 * np.abs(changed["bright"]).sum()
+
+
 def test_voxels_have_the_colour_of_their_class_and_darken_unseen():
     occupancy = grid()
     occupancy.class_id[30:33, 18:22, 1:3] = GSE
