@@ -28,6 +28,7 @@ lint: $(STAMP)
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
+	$(RUN)/mypy benchmarks/*.py
 
 bench: $(STAMP)
 	$(RUN)/airside bench

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -139,3 +140,8 @@ def _figures(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield prefix + name, ", ".join(map(str, value))
         else:
             yield prefix + name, "not scored" if value is None else str(value)
+
+
+def log_to_stderr() -> None:
+    """Show what the package logs, for commands that take minutes."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

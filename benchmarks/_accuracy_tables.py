@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from _machine import machine_line
@@ -107,12 +108,16 @@ def _occupancy_table(summary: Mapping[str, Any], names: Sequence[str]) -> str:
         "RayIoU": lambda part: part.get("ray_iou"),
     }
     for name in (summary.get("occupancy") or {}).get("per_class", {}):
-        rows[f"IoU {name}"] = lambda part, name=name: (part.get("per_class") or {}).get(name)
+        rows[f"IoU {name}"] = partial(_class_iou, name)
     lines = [
         [label, *(_text(read(part.get("occupancy") or {})) for part in columns.values())]
         for label, read in rows.items()
     ]
     return table(["figure", *columns], lines)
+
+
+def _class_iou(name: str, part: Mapping[str, Any]) -> Any:
+    return (part.get("per_class") or {}).get(name)
 
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

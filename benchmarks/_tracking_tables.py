@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from _accuracy_tables import table
@@ -45,15 +46,19 @@ _CLASS_ROWS = {
 
 def comparison(columns: Mapping[str, Seeds], reference: str) -> str:
     """Columns beside each other, each but the first with its ratio to `reference`."""
-    lines = [_line(label, columns, reference, row, lambda each, row=row: each.get(row)) for row, label in _ROWS.items()]
+    lines = [_line(label, columns, reference, row, partial(_figure, row, None)) for row, label in _ROWS.items()]
     parts = [table(_header(columns, reference), lines)]
     for name in OBJECT_CLASSES:
         lines = [
-            _line(label, columns, reference, row, lambda each, row=row, name=name: each["per_class"][name].get(row))
-            for row, label in _CLASS_ROWS.items()
+            _line(label, columns, reference, row, partial(_figure, row, name)) for row, label in _CLASS_ROWS.items()
         ]
         parts += ["", f"### {name}", "", table(_header(columns, reference), lines)]
     return "\n".join(parts)
+
+
+def _figure(row: str, class_name: str | None, figures: Mapping[str, Any]) -> Any:
+    """One figure of a seed, of all or of one class."""
+    return (figures if class_name is None else figures["per_class"][class_name]).get(row)
 
 
 def _header(columns: Mapping[str, Seeds], reference: str) -> list[str]:

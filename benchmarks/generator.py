@@ -136,7 +136,9 @@ def measure_memory(minutes: float) -> dict[str, float]:
     is fitted to the second half of the run: caches fill in the first.
     """
     start = time.monotonic()
-    times, resident, images = [], [], 0
+    times: list[float] = []
+    resident: list[float] = []
+    images = 0
     while time.monotonic() - start < 60 * minutes:
         for sample in training_samples(
             len(times) % MEMORY_SCENES, "train", GRID, (160, 96), frames_per_scene=3, cameras=3

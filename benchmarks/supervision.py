@@ -32,7 +32,8 @@ from airside_perception.training.occupancy_batches import make_batch, stream_bat
 from airside_perception.training.occupancy_data import SamplePool, load_sample, save_sample
 from airside_perception.training.stream import training_samples
 from airside_perception.training.supervision import Supervision
-from airside_perception.training.train_occupancy import OccupancyTrainer, TrainingOptions
+from airside_perception.training.train_occupancy import OccupancyTrainer
+from airside_perception.training.training_options import TrainingOptions
 
 SPEC = NetworkSpec(
     grid=GridSpec((-16.0, -16.0, -1.2), (0.8, 0.8, 0.8), (40, 40, 8)),

@@ -70,7 +70,8 @@ def measure(
     figures: Figures = {}
     for column in columns:
         for seed in seeds:
-            parts = [(run[column.name, seed], *each) for run, *each in zip(runs, truths, folders, strict=True)]
+            of_column = [run[column.name, seed] for run in runs]
+            parts = list(zip(of_column, truths, folders, strict=True))
             figures.setdefault(column.name, []).append(tracking_figures(parts, options.max_range))
     return figures
 

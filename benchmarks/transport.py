@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -66,7 +67,7 @@ def receive(arguments: argparse.Namespace) -> dict[str, float]:
     return {"sent": sent, "received": len(latencies), "share": share, "p50_ms": float(p50), "p95_ms": float(p95)}
 
 
-def measure(profile: str, extra: list[str]) -> dict[str, object]:
+def measure(profile: str, extra: list[str]) -> dict[str, Any]:
     """One run in fresh processes with a transport profile; an empty name means the middleware's default."""
     environment = {k: v for k, v in os.environ.items() if "DEFAULT_PROFILES_FILE" not in k}
     if profile:

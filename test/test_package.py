@@ -25,7 +25,7 @@ FLOORS = {
     4: ("pipeline", "synth"),
     5: ("ros", "evaluation", "training"),
     6: ("console", "doctor"),
-    7: ("synth_command", "prior_command"),
+    7: ("synth_command", "prior_command", "training_command"),
     8: ("commands",),
     9: ("cli",),
 }

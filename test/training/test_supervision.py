@@ -36,7 +36,8 @@ from airside_perception.training.rendering_losses import (
     voxel_segments,
 )
 from airside_perception.training.supervision import Supervision
-from airside_perception.training.train_occupancy import OccupancyTrainer, TrainingOptions
+from airside_perception.training.train_occupancy import OccupancyTrainer
+from airside_perception.training.training_options import TrainingOptions
 
 GRID = GridSpec((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (8, 6, 4))
 WEAK = Supervision("2d", "both", rays=4000, rendered_rays=400)

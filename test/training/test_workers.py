@@ -11,7 +11,8 @@ from occupancy_samples import SPEC, drawn_sample
 from airside_perception.errors import AirsideError
 from airside_perception.training import train_occupancy
 from airside_perception.training.occupancy_data import save_sample
-from airside_perception.training.train_occupancy import OccupancyTrainer, TrainingOptions
+from airside_perception.training.train_occupancy import OccupancyTrainer
+from airside_perception.training.training_options import TrainingOptions
 from airside_perception.training.workers import Workers
 
 STEPS = 9
