@@ -1,8 +1,10 @@
 """Time per frame and stage of the whole pipeline: six cameras of 640 x 400 on two cores, warm, with peak memory.
 
 python benchmarks/frame_speed.py --json
+python benchmarks/frame_speed.py --busy 1
 
 Replays a generated sequence of the split `test` (made at the first run) as `airside eval` does, without scoring.
+With --busy, other programs keep some of the cores taken, as on a vehicle.
 """
 
 from __future__ import annotations
@@ -10,8 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +49,26 @@ def prepare_machine(device: str, cores: int) -> None:
 
     if not torch.cuda.is_available():
         raise AirsideError("--device: cuda was asked for, but torch finds no CUDA device here; use --device cpu")
+
+
+@contextmanager
+def taken_cores(count: int) -> Iterator[None]:
+    """Keep the last `count` of this process's cores busy with programs that do nothing else.
+
+    Raises:
+        AirsideError: fewer cores than that.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    if not 0 <= count <= len(allowed):
+        raise AirsideError(f"--busy: expected 0 to {len(allowed)} (the cores used), got {count}")
+    program = "import os, sys\nos.sched_setaffinity(0, [int(sys.argv[1])])\nwhile True: pass"
+    busy = [subprocess.Popen([sys.executable, "-c", program, str(core)]) for core in allowed[len(allowed) - count :]]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 def measure(sequence: Path, config: Config, warm_frames: int, overlays: int) -> dict[str, Any]:
@@ -115,7 +140,8 @@ def table(result: dict[str, Any]) -> str:
         f"{result['frames']} frames of {result['sequence']}; per frame on average {means}.",
         f"Start {result['start_s']} s; memory {result['memory_mib']['models_loaded']} MiB with models loaded, "
         f"{result['memory_mib']['peak']} MiB at most. Runs on {result['runs_on']}.",
-        f"{machine_line(result['machine'])}, {result['cores_used']} of them used.",
+        f"{machine_line(result['machine'])}, {result['cores_used']} of them used, {result['cores_taken_by_others']} of those "
+        "taken by others, too.",
     ]
     return "\n".join(rows)
 
@@ -124,6 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: of the network's runtime")
     parser.add_argument("--cores", type=int, default=2, help="cores to use (default: %(default)s)")
+    parser.add_argument("--busy", type=int, default=0, help="how many of them others take (default: %(default)s)")
     parser.add_argument("--work", type=Path, default=Path("out/bench/accuracy"), help="where sequences are kept")
     parser.add_argument("--sequence", type=Path, help="any sequence or bag instead of the generated one")
     parser.add_argument("--warm", type=int, default=5, help="first frames that are not timed (default: %(default)s)")
@@ -143,11 +170,14 @@ def _run(arguments: argparse.Namespace) -> int:
     machine = describe_machine()
     prepare_machine(arguments.device, arguments.cores)
     sequence = arguments.sequence or generated(held_out_sequences(1, 10.0, 5.0)[0], arguments.work)
+    with taken_cores(arguments.busy):
+        figures = measure(sequence, config, arguments.warm, arguments.overlays)
     result: dict[str, Any] = {
         "sequence": sequence.name,
         "device": arguments.device,
         "cores_used": arguments.cores,
-        **measure(sequence, config, arguments.warm, arguments.overlays),
+        "cores_taken_by_others": arguments.busy,
+        **figures,
         "machine": machine,
     }
     print(json.dumps(result) if arguments.json else table(result))
