@@ -140,8 +140,8 @@ def table(result: dict[str, Any]) -> str:
         f"{result['frames']} frames of {result['sequence']}; per frame on average {means}.",
         f"Start {result['start_s']} s; memory {result['memory_mib']['models_loaded']} MiB with models loaded, "
         f"{result['memory_mib']['peak']} MiB at most. Runs on {result['runs_on']}.",
-        f"{machine_line(result['machine'])}, {result['cores_used']} of them used, {result['cores_taken_by_others']} of those "
-        "taken by others, too.",
+        f"{machine_line(result['machine'])}, {result['cores_used']} of them used, "
+        f"{result['cores_taken_by_others']} of those taken by others, too.",
     ]
     return "\n".join(rows)
 
