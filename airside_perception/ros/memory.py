@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -28,24 +28,42 @@ def give_back_memory() -> None:
     let_go_of_code()
 
 
-def let_go_of_code(maps: Path = Path("/proc/self/maps")) -> int:
+def let_go_of_code(mappings: Path = Path("/proc/self/smaps")) -> int:
     """Take the code of shared libraries out of this process's resident memory; returns the bytes of such mappings.
 
     What runs again comes back from the page cache at once. The rest is free for others when memory gets short. Only
-    mappings that may be executed and not written are touched: others may hold values that are in no file.
+    mappings that may be executed and not written, and of which nothing differs from the file, are touched: few
+    libraries patch their own code, but those that do would lose it.
+
+    Args:
+        mappings: list of them with what is resident of each, as Linux keeps it.
     """
     try:
-        regions = [line.split(maxsplit=5) for line in maps.read_text().splitlines()]
+        lines = mappings.read_text().splitlines()
         madvise = ctypes.CDLL(None).madvise
     except (AttributeError, OSError):
         return 0
     madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    total = 0
-    for span, permissions, _offset, _device, inode, *name in regions:
-        if permissions == "r-xp" and inode != "0" and name and ".so" in name[0]:
-            begin, end = (int(each, 16) for each in span.split("-"))
-            total += (end - begin) if madvise(begin, end - begin, _MADV_DONTNEED) == 0 else 0
-    return total
+    code = [(begin, end) for begin, end, changed_kib in _code_of_libraries(lines) if not changed_kib]
+    return sum(end - begin for begin, end in code if madvise(begin, end - begin, _MADV_DONTNEED) == 0)
+
+
+def _code_of_libraries(lines: Iterable[str]) -> list[tuple[int, int, int]]:
+    """Begin, end and changed KiB of the mappings in /proc/self/smaps that hold code of shared libraries."""
+    found: list[tuple[int, int, int]] = []
+    inside = False
+    for line in lines:
+        words = line.split(maxsplit=5)
+        if words[0].endswith(":"):
+            if inside and words[0] in ("Private_Dirty:", "Shared_Dirty:", "Anonymous:"):
+                begin, end, changed = found[-1]
+                found[-1] = begin, end, changed + int(words[1])
+            continue
+        inside = len(words) == 6 and words[1] == "r-xp" and words[4] != "0" and ".so" in words[5]
+        if inside:
+            begin, end = (int(each, 16) for each in words[0].split("-"))
+            found.append((begin, end, 0))
+    return found
 
 
 def return_free_pages() -> None:

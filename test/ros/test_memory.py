@@ -53,18 +53,41 @@ def test_code_that_was_let_go_runs_again():
 
 
 def test_without_a_list_of_mappings_nothing_happens(tmp_path):
-    assert let_go_of_code(tmp_path / "maps") == 0
+    assert let_go_of_code(tmp_path / "smaps") == 0
 
 
-def test_only_code_of_libraries_is_let_go(tmp_path):
-    lines = (
-        "1000-2000 rw-p 00000000 08:01 5 /lib/values.so\n"
-        "2000-3000 r--p 00000000 08:01 5 /lib/relocated.so\n"
-        "3000-4000 r-xp 00000000 00:00 0 \n"
-        "4000-5000 r-xp 00000000 08:01 6 /usr/bin/program\n"
-    )
-    (tmp_path / "maps").write_text(lines)
-    assert let_go_of_code(tmp_path / "maps") == 0
+def test_only_unchanged_code_of_libraries_is_let_go(monkeypatch, tmp_path):
+    entries = {
+        "1000-2000 rw-p 00000000 08:01 5 /lib/values.so": 0,
+        "2000-3000 r--p 00000000 08:01 5 /lib/relocated.so": 0,
+        "3000-4000 r-xp 00000000 00:00 0 ": 0,
+        "4000-5000 r-xp 00000000 08:01 6 /usr/bin/program": 0,
+        "5000-6000 r-xp 00000000 08:01 7 /lib/patched.so.1": 4,
+        "6000-8000 r-xp 00000000 08:01 8 /lib/with a space.so.2 (deleted)": 0,
+    }
+    lines = [
+        line
+        for head, dirty in entries.items()
+        for line in (
+            head,
+            "Rss:                   8 kB",
+            f"Private_Dirty:         {dirty} kB",
+            "VmFlags: rd ex mr mw me",
+        )
+    ]
+    (tmp_path / "smaps").write_text("\n".join(lines))
+    advised = []
+
+    class Library:
+        @staticmethod
+        def madvise(*arguments):
+            advised.append(arguments)
+            return 0
+
+    Library.madvise = type("Function", (), {"__call__": staticmethod(Library.madvise)})()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Library)
+    assert let_go_of_code(tmp_path / "smaps") == 0x2000
+    assert [each[:2] for each in advised] == [(0x6000, 0x2000)]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc gives each thread a heap")
