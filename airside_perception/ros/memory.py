@@ -13,7 +13,6 @@ _log = logging.getLogger(__name__)
 TRIM_EVERY_S = 20.0
 """Between two returns of free pages while frames come. One takes some ten milliseconds."""
 
-
 _MADV_DONTNEED = 4
 """Of madvise: drop the pages of a mapping; those of a file that nobody writes are read again when they are needed."""
 
