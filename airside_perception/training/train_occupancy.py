@@ -9,7 +9,8 @@ import math
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,6 +38,13 @@ logger = logging.getLogger(__name__)
 
 NORM_BATCHES = 24
 """Batches of whole images that tell batch norms of an exported network what they see."""
+
+HEAD_STEPS = 150
+"""Steps in which only the loss's own head learns, when a run starts from trained weights: what a fresh head asks for at
+first would undo some of what they know, and exported files hold none."""
+
+HEAD_SHARE = 0.1
+"""The most of the budget that may go into that."""
 
 ADJACENT_S = (-0.8, 0.8)
 """Moments, seconds from a generated frame, whose labels give auxiliary rays."""
@@ -67,7 +75,7 @@ class OccupancyTrainer:
         self.optimizer = NetworkOptimizer(self._learned, options.optimizer, options.learning_rate, options.weight_decay)
         self._norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
         self._draws = random.Random(options.seed)
-        self.steps = 0
+        self.steps = self._waited = 0
         self.elapsed_s = 0.0
 
     @property
@@ -104,7 +112,9 @@ class OccupancyTrainer:
         """One optimiser step; returns the loss terms, "total", "lr" and "grad"."""
         start = time.monotonic()
         self.network.train()
-        rate = self.options.learning_rate * one_cycle(self.progress, self.steps)
+        waits = self.network_waits
+        cycle = 1.0 if waits else one_cycle(self.progress, self.steps - self._waited)
+        rate = self.options.learning_rate * cycle
         batch = batch.to(self.device)
         total, terms = self._losses(batch)
         if not torch.isfinite(total):
@@ -115,21 +125,32 @@ class OccupancyTrainer:
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0, foreach=True)
         self.optimizer.step(rate)
         self.steps += 1
+        self._waited += waits
         self._update_average()
         self.elapsed_s += time.monotonic() - start
         return {"total": float(total.detach()), **terms, "lr": rate, "grad": float(norm)}
+
+    @property
+    def network_waits(self) -> bool:
+        """Whether only the loss's own head learns now."""
+        return bool(self.options.initial) and self.steps < HEAD_STEPS and self.progress < HEAD_SHARE
 
     def _losses(self, batch: Batch | CropBatch) -> tuple[torch.Tensor, dict[str, float]]:
         if isinstance(batch, CropBatch):
             # Between whole images, crops must not colour the statistics that whole images will be judged by.
             self._set_norm_momentum(0.1 if self.progress < self.options.crop_share else 0.0)
-            with torch.autocast(self.device.type, torch.bfloat16):
+            with self._look():
                 seen, _ = self.network.look(batch.images, batch.geometry)
             return self.loss.of_images(seen, batch)
         self._set_norm_momentum(0.1)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with self._look():
             output = self.network(*batch.network_inputs())
         return self.loss(output, batch)
+
+    @contextmanager
+    def _look(self) -> Iterator[None]:
+        with torch.autocast(self.device.type, torch.bfloat16), torch.set_grad_enabled(not self.network_waits):
+            yield
 
     def _set_norm_momentum(self, momentum: float) -> None:
         for module in self._norms:
