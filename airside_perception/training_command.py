@@ -94,20 +94,40 @@ def run_train_command(args: argparse.Namespace) -> int:
 
 def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `airside export`."""
-    parser.add_argument("checkpoint", type=Path, help="checkpoint.pt of `airside train occupancy`")
+    parser.add_argument(
+        "networks",
+        nargs="+",
+        type=Path,
+        metavar="checkpoint",
+        help="checkpoint.pt of `airside train occupancy`; several of them, or exported files, give their mean",
+    )
     parser.add_argument("--out", type=Path, default=Path("engines/occupancy.onnx"), help="default: %(default)s")
+    parser.add_argument("--shares", nargs="+", type=float, help="how much each of several counts (default: all alike)")
+    parser.add_argument("--pool", type=Path, help="training samples whose val part fits the thresholds of a mean")
     parser.add_argument("--model-card", type=Path, metavar="FILE", help="also describe the model in this file")
     parser.add_argument("--opset", type=int, default=17, help="version of the ONNX operators (default: %(default)s)")
     add_json_argument(parser)
 
 
 def run_export_command(args: argparse.Namespace) -> int:
-    """Export a checkpoint; returns the exit status."""
-    existing_file(args.checkpoint, "checkpoint")
+    """Export a checkpoint, or the mean of several; returns the exit status."""
+    for network in args.networks:
+        existing_file(network, "checkpoint")
+    several = len(args.networks) > 1
+    if not several and (args.shares or args.pool):
+        raise AirsideError("--shares, --pool: expected with several networks, got one")
+    if not several and args.networks[0].suffix == ".onnx":
+        raise AirsideError(f"{args.networks[0]}: expected a checkpoint, or several networks; it is exported already")
     writable_folder(args.out.parent)
-    from airside_perception.training.export import export_checkpoint
+    if several:
+        from airside_perception.training.mean_weights import export_mean
 
-    scores = export_checkpoint(args.checkpoint, args.out, args.model_card, opset=args.opset)
+        shares = args.shares or [1.0] * len(args.networks)
+        scores = export_mean(args.networks, shares, args.out, args.pool, args.model_card, args.opset)
+    else:
+        from airside_perception.training.export import export_checkpoint
+
+        scores = export_checkpoint(args.networks[0], args.out, args.model_card, opset=args.opset)
     report({"model": str(args.out), **scores}, args.json)
     return 0
 

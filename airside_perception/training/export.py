@@ -205,14 +205,37 @@ def export_checkpoint(
     """
     network, scores = load_checkpoint(checkpoint)
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    finite = {name: value for name, value in scores.items() if np.isfinite(value)}
-    extra = {
+    about = {
         "contract": current_name(str(state.get("contract", ""))),
         "supervision": str(state.get("supervision", state.get("contract", ""))),
-        **_thresholds(finite),
-        "validation": json.dumps(finite, sort_keys=True),
         "steps": str(state.get("steps", 0)),
     }
+    return export_with_scores(network, path, scores, about, model_card, opset)
+
+
+def export_with_scores(
+    network: OccupancyNetwork,
+    path: str | Path,
+    scores: Mapping[str, float],
+    about: Mapping[str, str],
+    model_card: str | Path | None = None,
+    opset: int = OPSET,
+) -> dict[str, float]:
+    """Export a network with its validation scores and the thresholds that come from them.
+
+    Args:
+        network: in eval mode.
+        path: .onnx file to write.
+        scores: of `occupancy_validation.validate`.
+        about: "contract", "supervision" and "steps" of its training, as text.
+        model_card: Markdown file to write, too.
+        opset: version of the ONNX operators.
+
+    Returns:
+        The scores and "parity", the largest difference from torch.
+    """
+    finite = {name: value for name, value in scores.items() if np.isfinite(value)}
+    extra = {**about, **_thresholds(finite), "validation": json.dumps(finite, sort_keys=True)}
     parity = export_network(network, path, extra, opset=opset)
     if model_card is not None:
         write_model_card(model_card, Path(path), network, {**extra, "opset": str(opset)}, finite)

@@ -18,6 +18,9 @@ from airside_perception.errors import AirsideError
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.training.occupancy_batches import Batch
 
+FoldedWeights = dict[str, tuple[Tensor, Tensor | None]]
+"""Layer -> kernel and bias, batch norms folded in."""
+
 _FRESH_SIZE = (1.0 / 3.0) ** 0.5
 """Norm of what leads to one output of a fresh convolution: PyTorch draws from +-1 / sqrt(inputs)."""
 
@@ -55,37 +58,49 @@ def _averaged_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def _exported_weights(network: OccupancyNetwork, path: str | Path) -> dict[str, Tensor]:
-    """Tensors of `network` by name, as the convolutions of an exported file have them."""
+    return unfolded_state(network, folded_weights(network, path))
+
+
+def folded_weights(network: OccupancyNetwork, path: str | Path) -> FoldedWeights:
+    """Kernels and biases of an exported file by the name of the layer in `network`, batch norms folded in.
+
+    Raises:
+        AirsideError: missing file, or not an exported network.
+    """
     try:
         graph = onnx.load(str(path)).graph
     except (OSError, DecodeError) as error:
-        raise AirsideError(f"--initial {path}: expected an exported network, cannot read it ({error})") from error
+        raise AirsideError(f"{path}: expected an exported network, cannot read it ({error})") from error
     values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     # Weights that are stored as halves reach their convolution through a cast, equal ones by a second name.
     for node in graph.node:
         if node.op_type in ("Cast", "Identity") and node.input[0] in values:
             values[node.output[0]] = values[node.input[0]]
-    followers = dict(_convolutions_and_norms(network))
-    found: dict[str, tuple[Tensor, Tensor | None]] = {}
+    layers = {name for name, _ in _convolutions_and_norms(network)}
+    found: FoldedWeights = {}
     for node in graph.node:
         name = _module_name(node.name)
-        if node.op_type != "Conv" or name not in followers:
+        if node.op_type != "Conv" or name not in layers:
             continue
         arrays = [values.get(each) for each in node.input[1:]]
         if any(each is None for each in arrays):
-            raise AirsideError(f"--initial {path}: the weights of {name} are not in the file; was it quantised?")
+            raise AirsideError(f"{path}: the weights of {name} are not in the file; was it quantised?")
         kernel, *rest = (torch.from_numpy(each.astype(np.float32)) for each in arrays if each is not None)
         found[name] = kernel, rest[0] if rest else None
-    growth = [_size(kernel).mean() / _FRESH_SIZE for name, (kernel, _) in found.items() if not followers[name]]
+    if not found:
+        raise AirsideError(f"{path}: expected a network that `airside export` wrote, none of its layers found")
+    return found
+
+
+def unfolded_state(network: OccupancyNetwork, weights: FoldedWeights) -> dict[str, Tensor]:
+    """Tensors of `network` by name that answer as `weights` do; norms hold no statistics, see `settle_norms`."""
+    followers = dict(_convolutions_and_norms(network))
+    growth = [_size(kernel).mean() / _FRESH_SIZE for name, (kernel, _) in weights.items() if not followers[name]]
     size = _FRESH_SIZE * float(torch.stack(growth).median() if growth else 1.0)
-    weights: dict[str, Tensor] = {}
-    for name, (kernel, bias) in found.items():
-        weights |= _unfolded(name, followers[name], kernel, bias, size)
-    if not weights:
-        raise AirsideError(
-            f"--initial {path}: expected a network that `airside export` wrote, found none of its layers"
-        )
-    return weights
+    state: dict[str, Tensor] = {}
+    for name, (kernel, bias) in weights.items():
+        state |= _unfolded(name, followers[name], kernel, bias, size)
+    return state
 
 
 def _module_name(node: str) -> str:
