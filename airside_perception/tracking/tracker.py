@@ -18,7 +18,7 @@ from airside_perception.records import ObjectEstimate, Track
 from airside_perception.tracking import mode_filter
 from airside_perception.tracking.association import CostTerms, Weights, assign, code_costs, match_costs
 from airside_perception.tracking.motion import BOX_SIZE, MotionParameters
-from airside_perception.tracking.tracklet import Tracklet
+from airside_perception.tracking.tracklet import LASTING_FOLLOWS, Tracklet, fuse_codes
 from airside_perception.tracking.trains import several_in_one
 
 _log = logging.getLogger(__name__)
@@ -216,7 +216,8 @@ class Tracker:
         estimate_class = np.array([OBJECT_CLASSES.index(e.class_name) for _, e in usable], int)
         codes = code_costs([t.codes for t in tracklets], [(e.shape_code, e.texture_code) for _, e in usable])
         same_class = track_class[:, None] == estimate_class[None, :]
-        predicted = np.array([t.covariance[:2, :2] for t in tracklets]).reshape(-1, 2, 2)
+        predicted = np.array([t.kalman.P[:2, :2] for t in tracklets]).reshape(-1, 2, 2)
+        predicted += np.array([t.lasting[:2, :2] for t in tracklets]).reshape(-1, 2, 2)
         sigmas = np.array([t.config.gate_sigmas for t in tracklets])
         spreads = predicted, noise[:, :2, :2], sigmas
         return match_costs(boxes, measured, self._gates(dt), same_class, codes, self._weights, spreads)
@@ -249,15 +250,21 @@ class Tracker:
         boxes = np.array([estimate.box for _, _, estimate in matches], np.float64).reshape(-1, BOX_SIZE)
         filters = [tracklet.kalman for tracklet in tracklets]
         flipped = mode_filter.correct(filters, boxes, repeats * noise, self._parameters(tracklets))
-        for (tracklet, index, estimate), turned, own in zip(matches, flipped, noise, strict=True):
-            tracklet.remember_lasting_error(self.config.lasting_error * own)
+        fuse_codes([(tracklet, estimate) for tracklet, _, estimate in matches])
+        # The lasting part of the errors changes with distance and view.
+        lasting = np.array([tracklet.lasting for tracklet in tracklets]).reshape(noise.shape)
+        lasting += LASTING_FOLLOWS * (self.config.lasting_error * noise - lasting)
+        for (tracklet, index, estimate), turned, own in zip(matches, flipped, lasting, strict=True):
+            tracklet.lasting = own
             tracklet.reasons = tracklet.measured(estimate, index, bool(turned), self.config.score_memory)
 
     def _noise(self, estimates: Sequence[ObjectEstimate]) -> np.ndarray:
         """(N, 7, 7) measurement noise of estimates."""
         covariances = np.array([e.covariance for e in estimates], np.float64).reshape(-1, BOX_SIZE, BOX_SIZE)
-        fallback = np.array([[max(0.3, _FALLBACK_SHARE * e.box[3])] * 6 + [0.35] for e in estimates])
-        return mode_filter.safe_covariances(covariances, self.config.measurement_scale, fallback.reshape(-1, BOX_SIZE))
+        fallback = np.full((len(estimates), BOX_SIZE), 0.35)
+        lengths = np.array([e.box[3] for e in estimates], np.float64)
+        fallback[:, :-1] = np.maximum(0.3, _FALLBACK_SHARE * lengths)[:, None]
+        return mode_filter.safe_covariances(covariances, self.config.measurement_scale, fallback)
 
     def _miss(self, tracklet: Tracklet, dt: float, expected_visibility: Mapping[str, float], in_merged: bool) -> None:
         """A frame without a measurement of this track; one `in_merged` was seen, but not by itself."""
@@ -297,7 +304,7 @@ class Tracker:
                 reasons=("new",),
             )
             tracklet.gather_evidence(estimate)
-            tracklet.fuse_codes(estimate)
+            fuse_codes([(tracklet, estimate)])
             self._tracklets.append(tracklet)
 
     def _is_duplicate(self, estimate: ObjectEstimate) -> bool:

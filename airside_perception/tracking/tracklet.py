@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +17,7 @@ from airside_perception.tracking.motion import BOX_SIZE, VX, VY, YAW, YAW_RATE
 _HEADING_MEMORY = 3.0
 """Most evidence (sum of scores) that a heading can gather: a lasting turn of opinion wins after a few frames."""
 
-_LASTING_FOLLOWS = 0.2
+LASTING_FOLLOWS = 0.2
 """Weight of the newest measurement in the remembered lasting error."""
 
 _WALKING_PACE, _FULL_PACE = 0.5, 1.0
@@ -84,13 +85,12 @@ class Tracklet:
         return self.kalman.P[:BOX_SIZE, :BOX_SIZE] + self.lasting
 
     def measured(self, estimate: ObjectEstimate, index: int, flipped: bool, score_memory: float) -> tuple[str, ...]:
-        """Take in all of a matched estimate but its box, which the filter has already; returns reason codes."""
+        """Take in a matched estimate but for its box, which the filter has, and its codes; returns reason codes."""
         self.score = score_memory * self.score + (1.0 - score_memory) * estimate.score
         self.hits += 1
         self.misses, self.missed_s, self.missed_visible_s = 0, 0.0, 0.0
         self.estimate_index = index
         self.gather_evidence(estimate)
-        self.fuse_codes(estimate)
         return self._weigh_heading(flipped, estimate.score)
 
     def gather_evidence(self, estimate: ObjectEstimate) -> None:
@@ -98,10 +98,6 @@ class Tracklet:
         self.evidence += estimate.score
         if self.hits >= self.config.birth_hits or self.evidence >= self.config.birth_evidence:
             self.confirmed = True
-
-    def remember_lasting_error(self, lasting: np.ndarray) -> None:
-        """Follow the lasting part (7, 7) of the measurements' errors, which changes with distance and view."""
-        self.lasting = self.lasting + _LASTING_FOLLOWS * (lasting - self.lasting)
 
     def _weigh_heading(self, flipped: bool, score: float) -> tuple[str, ...]:
         """Vote on front and back, measurement and motion; turn the box round when the votes are against it."""
@@ -120,21 +116,6 @@ class Tracklet:
         if self.kalman.parked or abs(along) < _WALKING_PACE:
             return 0.0
         return self.config.forward_weight * min(max(along / _FULL_PACE, -1.0), 1.0)
-
-    def fuse_codes(self, estimate: ObjectEstimate) -> None:
-        """Average shape and texture codes over time, weighted by how much of the object was seen."""
-        visible = estimate.visible_fraction
-        weight = max(float(visible) if math.isfinite(visible) else 0.5, _UNSEEN_CODE_WEIGHT)
-        for k, new in enumerate((estimate.shape_code, estimate.texture_code)):
-            if new is None or not np.isfinite(new).all():
-                continue
-            old = self.codes[k]
-            if old is None or old.shape != new.shape:
-                self.codes[k], self.code_weights[k] = np.array(new, np.float32), weight
-                continue
-            total = self.code_weights[k] + weight
-            self.codes[k] = old + np.float32(weight / total) * (new - old)
-            self.code_weights[k] = min(total, _CODE_MEMORY)
 
     def missed(self, dt: float, expected_visibility: float, decay_s: float) -> None:
         """Count a frame without a measurement.
@@ -180,7 +161,9 @@ class Tracklet:
         first = bisect_left(self.trail_ns, stamp_ns - round(trail_s * 1e9))
         del self.trail_ns[:first]
         # A new array each time: records hold the old one.
-        self.trail = np.concatenate([self.trail, self.kalman.x[None, :3].astype(np.float32)])[first:]
+        trail = np.empty((len(self.trail_ns), 3), np.float32)
+        trail[:-1], trail[-1] = self.trail[first:], self.kalman.x[:3]
+        self.trail = trail
 
     def record(self, stamp_ns: int) -> Track:
         """The immutable record of the present state."""
@@ -207,3 +190,34 @@ class Tracklet:
             rejected_cost=self.rejected_cost,
             reasons=self.reasons,
         )
+
+
+def fuse_codes(pairs: Sequence[tuple[Tracklet, ObjectEstimate]]) -> None:
+    """Average shape and texture codes over time, weighted by how much of each object was seen; all pairs in one go."""
+    for k, name in enumerate(("shape_code", "texture_code")):
+        known: dict[tuple[int, ...], list[tuple[Tracklet, np.ndarray, float]]] = {}
+        for tracklet, estimate in pairs:
+            new, old = getattr(estimate, name), tracklet.codes[k]
+            if new is None:
+                continue
+            visible = estimate.visible_fraction
+            weight = max(float(visible) if math.isfinite(visible) else 0.5, _UNSEEN_CODE_WEIGHT)
+            if old is not None and old.shape == new.shape:
+                known.setdefault(new.shape, []).append((tracklet, new, weight))
+            elif np.isfinite(new).all():
+                tracklet.codes[k], tracklet.code_weights[k] = np.array(new, np.float32), weight
+        for members in known.values():
+            _fuse_known(k, members)
+
+
+def _fuse_known(k: int, members: Sequence[tuple[Tracklet, np.ndarray, float]]) -> None:
+    """Fuse codes number `k` of tracks that have one of the same length already."""
+    old = np.array([tracklet.codes[k] for tracklet, _, _ in members], np.float32)
+    new = np.array([code for _, code, _ in members], np.float32)
+    weight = np.array([each for _, _, each in members])
+    total = np.array([tracklet.code_weights[k] for tracklet, _, _ in members]) + weight
+    mixed = old + (weight / total).astype(np.float32)[:, None] * (new - old)
+    usable = np.isfinite(new).all(axis=1)
+    for (tracklet, _, _), code, now, sound in zip(members, mixed, total.tolist(), usable, strict=True):
+        if sound:
+            tracklet.codes[k], tracklet.code_weights[k] = code, min(now, _CODE_MEMORY)
