@@ -218,6 +218,6 @@ def _fuse_known(k: int, members: Sequence[tuple[Tracklet, np.ndarray, float]]) -
     total = np.array([tracklet.code_weights[k] for tracklet, _, _ in members]) + weight
     mixed = old + (weight / total).astype(np.float32)[:, None] * (new - old)
     usable = np.isfinite(new).all(axis=1)
-    for (tracklet, _, _), code, now, sound in zip(members, mixed, total.tolist(), usable, strict=True):
+    for (tracklet, _, _), code, now, sound in zip(members, mixed, total, usable, strict=True):
         if sound:
-            tracklet.codes[k], tracklet.code_weights[k] = code, min(now, _CODE_MEMORY)
+            tracklet.codes[k], tracklet.code_weights[k] = code, min(float(now), _CODE_MEMORY)
