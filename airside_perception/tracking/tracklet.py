@@ -217,7 +217,7 @@ def _fuse_known(k: int, members: Sequence[tuple[Tracklet, np.ndarray, float]]) -
     weight = np.array([each for _, _, each in members])
     total = np.array([tracklet.code_weights[k] for tracklet, _, _ in members]) + weight
     mixed = old + (weight / total).astype(np.float32)[:, None] * (new - old)
-    usable: np.ndarray = np.isfinite(new).all(axis=1)
+    usable = np.asarray(np.isfinite(new).all(axis=1))
     for (tracklet, _, _), code, now, sound in zip(members, mixed, total, usable, strict=True):
         if sound:
             tracklet.codes[k], tracklet.code_weights[k] = code, min(float(now), _CODE_MEMORY)
