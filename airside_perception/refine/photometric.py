@@ -94,8 +94,7 @@ class ColorResiduals:
         count = trust.sum(dim=(1, 2))
         basis = _light_basis(carried)
         residual, predicted, projector = _fit_light(basis, self._images, trust)
-        size = residual.abs()
-        huber = torch.where(size < COLOR_HUBER, 0.5 * size**2, COLOR_HUBER * (size - 0.5 * COLOR_HUBER))
+        huber = functional.huber_loss(predicted, self._images, reduction="none", delta=COLOR_HUBER)
         mean = (huber * trust[:, None]).sum(dim=(1, 2, 3)) / count.clamp_min(1.0)
         # The pixels of the first look: else an object could lower its energy by growing smaller.
         self._pixels.copy_(torch.where(self._pixels.isnan(), count, self._pixels))
@@ -115,7 +114,7 @@ class ColorResiduals:
         flow: torch.Tensor,
     ) -> tuple[np.ndarray, np.ndarray]:
         columns = flow.shape[1] // 2
-        gradient_x, gradient_y = _differences(predicted)
+        gradient_x, gradient_y = central_differences(predicted)
         slope = -(gradient_x[:, None] * flow[:, :columns, None] + gradient_y[:, None] * flow[:, columns:, None])
         slope, weight = slope.flatten(2), _per_color(trust)
         # What a change of light could do as well says nothing of the pose.
@@ -163,7 +162,7 @@ def _per_color(values: torch.Tensor) -> torch.Tensor:
     return values[:, None].expand(-1, 3, -1, -1).flatten(1)
 
 
-def _differences(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Central differences of (C, 3, P, P) along x and y, per pixel."""
+def central_differences(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Central differences of (C, A, P, P) along x and y, per pixel."""
     padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
     return (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2, (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2

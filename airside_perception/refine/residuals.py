@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 
-from airside_perception.refine.photometric import ColorResiduals, ColorTerms
+from airside_perception.refine.photometric import ColorResiduals, ColorTerms, central_differences
 from airside_perception.refine.shape_library import LinearShape
 from airside_perception.refine.views import View
 from airside_perception.rendering import interpolate, rasterize
@@ -282,7 +282,7 @@ class SilhouetteBatch:
         weight_sum = self.weight.sum(dim=(1, 2)).clamp_min(1.0)
         size = reference.abs()
         cost = ((size * self.weight).sum(dim=(1, 2)) / weight_sum).double().numpy()
-        huber = torch.where(size < HUBER, 0.5 * size**2, HUBER * (size - 0.5 * HUBER))
+        huber = functional.huber_loss(size, torch.zeros_like(size), reduction="none", delta=HUBER)
         energy = (huber * self.weight).sum(dim=(1, 2)).double().numpy()
         if not with_jacobian:
             if self._colors is not None:
@@ -300,7 +300,7 @@ class SilhouetteBatch:
         halves = blur(halves, max(sigma, 1.5))
         spread = halves[:, 1:] / halves[:, :1].clamp_min(1e-3)
         spread = functional.interpolate(spread, scale_factor=2, mode="nearest")
-        gradient_x, gradient_y = _central_differences(soft)
+        gradient_x, gradient_y = (each[:, 0] for each in central_differences(soft[:, None]))
         jacobian = -(gradient_x[:, None] * spread[:, :columns] + gradient_y[:, None] * spread[:, columns:])
         residual = soft - self.blurred_target(sigma)
         # Huber weights: parts that the prior can't make must not drag the rest along.
@@ -340,9 +340,3 @@ def _blur_matrix(size: int, sigma: float) -> torch.Tensor:
     band = torch.exp(-0.5 * ((offset[:, None] - offset[None]) / sigma) ** 2)
     taps = torch.exp(-0.5 * (torch.arange(-4 * size, 4 * size + 1, dtype=torch.float64) / sigma) ** 2)
     return (band / taps.sum()).float()
-
-
-def _central_differences(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """d/dx and d/dy of (C, P, P), per pixel."""
-    padded = functional.pad(images[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
-    return (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2, (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2

@@ -94,7 +94,7 @@ def mean_network(files: Sequence[Path], shares: Sequence[float]) -> OccupancyNet
         raise AirsideError(f"--shares: expected {wanted}, got {' '.join(f'{each:g}' for each in shares)}")
     specs = [OnnxRuntimeEngine(file, device="cpu").metadata.get(METADATA_KEY, "") for file in files]
     for file, spec in zip(files, specs, strict=True):
-        if spec != specs[0]:
+        if not spec or spec != specs[0]:
             raise AirsideError(f"{file}: expected a network of the same spec as {files[0]}, got another")
     network = OccupancyNetwork(NetworkSpec.from_json(specs[0]))
     parts = [(share / sum(shares), folded_weights(network, file)) for share, file in zip(shares, files, strict=True)]
