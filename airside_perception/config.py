@@ -131,6 +131,12 @@ class RefineConfig:
     color_weight: float = tunable(
         0.0, "What colours of the prior count for beside outlines, per pixel; 0: not compared", range=(0, 1000)
     )
+    surface_weight: float = tunable(
+        0.0,
+        "Independent measurements that a view counts for where the network says which part of the object a pixel "
+        "shows; 0: not compared",
+        range=(0, 1000),
+    )
     outside_error: float = option(
         1.0, "Errors of detections from elsewhere, relative to a good camera detector's", range=(0.1, 10)
     )

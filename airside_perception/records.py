@@ -188,7 +188,8 @@ class NetworkOutput:
             SEMANTIC_NAMES, 0 = sky/unlabelled) on a grid that covers the whole image evenly.
         image_objects: camera name -> (9, h, w) float32, what each image cell says of the object that it shows
             (occupancy.network_spec.OBJECT_CHANNELS); empty if the network doesn't say.
-        image_features: camera name -> (C, h, w) float32 encoder features, empty if not exported.
+        image_surface: camera name -> (4, h, w) float32, where on its object the point lies that an image cell shows
+            (occupancy.network_spec.SURFACE_CHANNELS); empty if the network doesn't say.
         unsure: (X, Y, Z) bool, voxels of which the network can't tell whether they are free; None: it can of all.
     """
 
@@ -198,7 +199,7 @@ class NetworkOutput:
     detections: tuple[Detection3D, ...]
     image_semantics: Mapping[str, np.ndarray] = field(default_factory=dict)
     image_objects: Mapping[str, np.ndarray] = field(default_factory=dict)
-    image_features: Mapping[str, np.ndarray] = field(default_factory=dict)
+    image_surface: Mapping[str, np.ndarray] = field(default_factory=dict)
     unsure: np.ndarray | None = None
 
 

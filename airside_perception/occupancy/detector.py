@@ -97,6 +97,7 @@ class OccupancyNetworkRunner:
             detections=self._detections(answer["heatmap"], answer["boxes"], frame.odom_from_base),
             image_semantics={name: answer["semantics"][index] for index, name in enumerate(names)},
             image_objects={name: answer["objects"][index] for index, name in enumerate(names)},
+            image_surface=dict(zip(names, answer["surface"], strict=True)) if "surface" in answer else {},
             unsure=unsure if self._free_threshold < 1.0 else None,
         )
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from airside_perception.occupancy.bev_decoder import BevDecoder
 from airside_perception.occupancy.image_encoder import ConvUnit, ImageEncoder, normalise_images
-from airside_perception.occupancy.network_spec import OBJECT_CHANNELS, NetworkSpec
+from airside_perception.occupancy.network_spec import OBJECT_CHANNELS, SURFACE_CHANNELS, NetworkSpec
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 
 
@@ -20,6 +20,7 @@ class ImageOutput(NamedTuple):
     semantics: Tensor
     depth: Tensor
     objects: Tensor
+    surface: Tensor
     object_features: Tensor
 
 
@@ -33,7 +34,8 @@ class RawOutput(NamedTuple):
         semantics: (N, 7, H/4, W/4) logits.
         depth: (N, bins, H/8, W/8) logits.
         objects: (N, 9, H/8, W/8), see network_spec.OBJECT_CHANNELS; meaningful where an object is seen.
-        object_features: (N, C, H/8, W/8), what `objects` is read from; training asks it more.
+        surface: (N, 4, H/8, W/8), see network_spec.SURFACE_CHANNELS; meaningful where an object is seen.
+        object_features: (N, C, H/8, W/8), what `objects` and `surface` are read from; training asks it more.
     """
 
     voxels: Tensor
@@ -42,6 +44,7 @@ class RawOutput(NamedTuple):
     semantics: Tensor
     depth: Tensor
     objects: Tensor
+    surface: Tensor
     object_features: Tensor
 
 
@@ -65,6 +68,7 @@ class OccupancyNetwork(nn.Module):
         self.lift_head = nn.Conv2d(stride4 + OBJECT_CHANNELS, spec.lift_channels, 1)
         self.depth_head = _geometric_head(stride8, spec.depth_bins)
         self.object_head = _geometric_head(stride8, OBJECT_CHANNELS)
+        self.surface_head = _small_head(stride8, SURFACE_CHANNELS)
         self.decoder = BevDecoder(spec, len(spec.lift_heights) * (spec.lift_channels + 2))
         bins = spec.depth_bins
         # Row b sums the probabilities of bins 0..b: how likely the ray has met a surface by bin b.
@@ -104,7 +108,9 @@ class OccupancyNetwork(nn.Module):
         aware = torch.cat([stride8, functional.avg_pool2d(geometry, 2).to(stride8.dtype)], dim=1)
         hidden, read_out = self.object_head
         features = hidden(aware)
-        return ImageOutput(self.semantic_head(stride4), self.depth_head(aware), read_out(features), features), stride4
+        surface = self.surface_head(features)
+        depth = self.depth_head(aware)
+        return ImageOutput(self.semantic_head(stride4), depth, read_out(features), surface, features), stride4
 
     def lift(
         self,
@@ -159,6 +165,11 @@ class OccupancyNetwork(nn.Module):
         flat_met = met.reshape(-1)
         blocked = flat_met.index_select(0, lower) * (1 - share) + flat_met.index_select(0, upper) * share
         return (4.0 * surface).reshape(index.shape), (1.0 - blocked).reshape(index.shape)
+
+
+def _small_head(channels: int, outputs: int) -> nn.Sequential:
+    """Features -> predictions that are no linear function of them: a place on an object turns with its heading."""
+    return nn.Sequential(nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, outputs, 1))
 
 
 def _geometric_head(channels: int, outputs: int) -> nn.Sequential:

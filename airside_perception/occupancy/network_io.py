@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from airside_perception.errors import AirsideError
 from airside_perception.inference.engine import Engine, TensorSpec
-from airside_perception.occupancy.network_spec import BOX_CHANNELS, CAMERA_SLOTS, OBJECT_CHANNELS, NetworkSpec
+from airside_perception.occupancy.network_spec import (
+    BOX_CHANNELS,
+    CAMERA_SLOTS,
+    OBJECT_CHANNELS,
+    SURFACE_CHANNELS,
+    NetworkSpec,
+)
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 
 METADATA_KEY = "airside_perception.network_spec"
 """Entry of the ONNX metadata that holds NetworkSpec.to_json()."""
 
 INPUT_NAMES = ("images", "geometry", "feature_index", "depth_index", "depth_fraction", "slot_weight")
-OUTPUT_NAMES = ("probability", "class_id", "heatmap", "boxes", "semantics", "objects")
+OUTPUT_NAMES = ("probability", "class_id", "heatmap", "boxes", "semantics", "objects", "surface")
+
+OPTIONAL_OUTPUTS = ("surface",)
+"""Outputs that files of earlier exports lack; what needs them goes without."""
 
 
 def read_network_spec(engine: Engine) -> NetworkSpec:
@@ -44,7 +53,8 @@ def _outputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
     classes = len(spec.object_classes)
     semantics = (None, len(spec.semantic_names), spec.lift_size[1], spec.lift_size[0])
     objects = (None, OBJECT_CHANNELS, spec.depth_size[1], spec.depth_size[0])
-    shapes = ((x, y, z), (x, y, z), (classes, x, y), (classes, BOX_CHANNELS, x, y), semantics, objects)
+    surface = (None, SURFACE_CHANNELS, *objects[2:])
+    shapes = ((x, y, z), (x, y, z), (classes, x, y), (classes, BOX_CHANNELS, x, y), semantics, objects, surface)
     return dict(zip(OUTPUT_NAMES, shapes, strict=True))
 
 
@@ -53,6 +63,8 @@ def _check(found: tuple[TensorSpec, ...], wanted: dict[str, tuple[int | None, ..
     by_name = {spec.name: spec.shape for spec in found}
     for name, shape in wanted.items():
         got = by_name.get(name)
+        if got is None and name in OPTIONAL_OUTPUTS:
+            continue
         if got is None:
             raise AirsideError(f"network: expected {kind} {name!r}, found {sorted(by_name)}; export the network again")
         fits = len(got) == len(shape) and all(

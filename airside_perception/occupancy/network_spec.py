@@ -35,6 +35,10 @@ OBJECT_CHANNELS = 9
 """Predicted per image cell that shows an object: heading relative to the cell's ray (heading.encode_heading),
 log horizontal distance from camera to centre, metres from the ray to the centre (left positive), log l, w, h."""
 
+SURFACE_CHANNELS = 4
+"""Predicted per image cell that shows an object: where on it the shown point lies, ahead, left and up of the box's
+centre in lengths of its sides (-0.5..0.5), then the log of the error to be expected of one of these numbers."""
+
 DEFAULT_GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
 
 

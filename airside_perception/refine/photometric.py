@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
 
+from airside_perception.refine.inside_residuals import InsideTerms, central_differences, inner
 from airside_perception.refine.shape_library import LinearShape
 from airside_perception.refine.views import View
 
@@ -29,21 +29,6 @@ LEAST_WEIGHT = 40.0
 """Pixels of the crop (their trust summed) without which a view's colours say nothing."""
 
 _LIGHT_RIDGE = 0.3
-
-
-@dataclass(frozen=True)
-class ColorTerms:
-    """What colours add to the silhouettes' normal equations, per view.
-
-    Attributes:
-        hessian: (C, D, D) float64.
-        gradient: (C, D) float64.
-        energy: (C,) float64, mean Huber loss of a pixel times the pixels that the view had at the start.
-    """
-
-    hessian: np.ndarray
-    gradient: np.ndarray
-    energy: np.ndarray
 
 
 class ColorResiduals:
@@ -79,18 +64,13 @@ class ColorResiduals:
 
     def evaluate(
         self, carried: torch.Tensor, mask: torch.Tensor, weight: torch.Tensor, flow: torch.Tensor | None
-    ) -> ColorTerms:
-        """Compare.
+    ) -> InsideTerms:
+        """Compare; arguments as of `InsideResiduals.evaluate`.
 
-        Args:
-            carried: (C, 6, P, P) attributes where the surface is, zeros elsewhere.
-            mask: (C, P, P) rendered silhouette.
-            weight: (C, P, P) trust in 0..1.
-            flow: (C, 2 D, P, P) image motion of the surface, x of all parameters, then y; None: only the energy.
+        The energy is the mean Huber loss of a pixel times the pixels that the view had at the start.
         """
         # Only pixels whose neighbours are inside, too: at the outline a colour is half the background's.
-        whole = -functional.max_pool2d(-mask[:, None], 3, 1, 1)[:, 0]
-        trust = whole * weight
+        trust = inner(mask) * weight
         count = trust.sum(dim=(1, 2))
         basis = _light_basis(carried)
         residual, predicted, projector = _fit_light(basis, self._images, trust)
@@ -101,9 +81,9 @@ class ColorResiduals:
         told = (self._pixels > LEAST_WEIGHT) & (count > LEAST_WEIGHT)
         energy = torch.where(told, mean * self._pixels, torch.zeros_like(mean)).double().numpy()
         if flow is None:
-            return ColorTerms(np.zeros(0), np.zeros(0), energy)
+            return InsideTerms(np.zeros(0), np.zeros(0), energy)
         hessian, gradient = self._equations(residual, predicted, projector, trust * told[:, None, None], flow)
-        return ColorTerms(hessian, gradient, energy)
+        return InsideTerms(hessian, gradient, energy)
 
     def _equations(
         self,
@@ -160,9 +140,3 @@ def _fit_light(
 def _per_color(values: torch.Tensor) -> torch.Tensor:
     """(C, P, P) -> (C, 3 P P), the same for each colour."""
     return values[:, None].expand(-1, 3, -1, -1).flatten(1)
-
-
-def central_differences(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Central differences of (C, A, P, P) along x and y, per pixel."""
-    padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
-    return (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2, (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2

@@ -24,10 +24,12 @@ from airside_perception.refine.image_votes import gather_votes
 from airside_perception.refine.network_boxes import match_network_boxes
 from airside_perception.refine.occlusion import explain_overlaps
 from airside_perception.refine.ownership import Ownership
+from airside_perception.refine.photometric import ColorResiduals
 from airside_perception.refine.priors import NETWORK_SPREAD, ClassSpread, pose_prior, scaled_spreads
 from airside_perception.refine.residuals import SilhouetteBatch
 from airside_perception.refine.shape_library import LinearShape, ShapeLibrary
 from airside_perception.refine.starts import Start, choose_starts, make_start, match_predictions, start_poses
+from airside_perception.refine.surface_residuals import SurfaceResiduals
 from airside_perception.refine.views import View, find_views
 
 UNLIKE_ABOVE = 0.3
@@ -171,8 +173,7 @@ class Refiner:
                 visible, occluder = explain_overlaps(frame, batch, poses, shapes, names)
             # What is left of a half hidden outline is cut where its occluder is thought to be: trust it less.
             batch.scale(np.clip(visible, 0.1, 1.0) ** 2)
-            if self.config.color_weight > 0:
-                batch.compare_colors(_known_textures(starts, shapes), self.config.color_weight)
+            self._compare_inside(batch, starts)
             solution = solve(batch, poses, prior, self.config.iterations, self.config.damping, deadline_s)
             look = fit_look(batch, solution.poses, len(starts))
         return [
@@ -181,6 +182,16 @@ class Refiner:
             else box_only(start.detection, frame, ("detector_only",), self.spreads, start.track)
             for i, start in enumerate(starts)
         ]
+
+    def _compare_inside(self, batch: SilhouetteBatch, starts: list[Start]) -> None:
+        """Have the batch compare what lies inside of the outlines, as far as the options ask for it."""
+        views, shapes = batch.views, batch.shapes
+        if self.config.color_weight > 0:
+            colors = ColorResiduals(views, shapes, _known_textures(starts, shapes))
+            batch.compare_inside(colors, self.config.color_weight)
+        if self.config.surface_weight > 0 and all(view.surface is not None for view in views):
+            # A view of the surface counts as so many measurements, whatever a pixel of an outline is worth.
+            batch.compare_inside(SurfaceResiduals(views, shapes), self.config.surface_weight / batch.information)
 
     def _estimate(
         self,

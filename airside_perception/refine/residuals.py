@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 
-from airside_perception.refine.photometric import ColorResiduals, ColorTerms, central_differences
+from airside_perception.refine.inside_residuals import InsideResiduals, InsideTerms, central_differences
 from airside_perception.refine.shape_library import LinearShape
 from airside_perception.refine.views import View
 from airside_perception.rendering import interpolate, rasterize
@@ -123,17 +123,17 @@ class SilhouetteBatch:
         self._softness = np.array([v.softness_px for v in views])
         self.information = np.array([v.information for v in views])
         self._blurred_targets: dict[float, torch.Tensor] = {}
-        self._colors: ColorResiduals | None = None
-        self._color_weight = 0.0
+        self._inside: tuple[tuple[InsideResiduals, np.ndarray], ...] = ()
 
-    def compare_colors(self, textures: np.ndarray, weight: float) -> None:
-        """From now on compare colours, too.
+    def compare_inside(self, residuals: InsideResiduals, weight: float | np.ndarray) -> None:
+        """From now on compare what lies inside of the outlines, too.
 
         Args:
-            textures: (N, T) offsets of the objects' texture codes from those of their shapes.
-            weight: information of a colour residual over that of a silhouette residual.
+            residuals: of this batch's views and shapes.
+            weight: information of a residual over that of a silhouette residual, of all views or each of (C,).
         """
-        self._colors, self._color_weight = ColorResiduals(self.views, self.shapes, textures), weight
+        weights = np.broadcast_to(np.asarray(weight, np.float64), (len(self.views),))
+        self._inside = (*self._inside, (residuals, weights))
 
     def _pack(self) -> None:
         """Where the vertices and faces of each view lie."""
@@ -164,7 +164,7 @@ class SilhouetteBatch:
         part.information = self.information[views]
         part._target, part.weight = self._target[views], self.weight[views]
         part._blurred_targets = {sigma: target[views] for sigma, target in self._blurred_targets.items()}
-        part._colors = self._colors.only(views, of_kept) if self._colors is not None else None
+        part._inside = tuple((each.only(views, of_kept), weight[views]) for each, weight in self._inside)
         return part
 
     @property
@@ -285,15 +285,15 @@ class SilhouetteBatch:
         huber = functional.huber_loss(size, torch.zeros_like(size), reduction="none", delta=HUBER)
         energy = (huber * self.weight).sum(dim=(1, 2)).double().numpy()
         if not with_jacobian:
-            if self._colors is not None:
-                energy = energy + self._color_weight * self._compare_colors(raster, mask, None).energy
+            for terms, weight in self._compare_inside(raster, mask, None):
+                energy = energy + weight * terms.energy
             return StepTerms(mask, None, None, cost, energy)
         flow = self.flow(poses, clip)
         columns = flow.shape[2]
         limit = float(self.size)
         flow = np.clip(flow.reshape(len(flow), -1), -40 * limit, 40 * limit)
         carried = self.interpolate(flow, raster).permute(0, 3, 1, 2)
-        colors = self._compare_colors(raster, mask, carried) if self._colors is not None else None
+        inside = self._compare_inside(raster, mask, carried)
         soft = self._soften(mask[:, None], sigma)[:, 0]
         # The flow is smooth, so half the resolution carries it past the outline at an eighth of the cost.
         halves = functional.avg_pool2d(torch.cat([mask[:, None], carried], dim=1), 2)
@@ -309,17 +309,22 @@ class SilhouetteBatch:
         weighted = flat * robust.flatten(1)[:, None]
         hessian = torch.bmm(weighted, flat.transpose(1, 2)).double().numpy()
         gradient = torch.bmm(weighted, residual.flatten(1)[:, :, None])[:, :, 0].double().numpy()
-        if colors is not None:
-            hessian += self._color_weight * colors.hessian
-            gradient += self._color_weight * colors.gradient
-            energy += self._color_weight * colors.energy
+        for terms, weight in inside:
+            hessian += weight[:, None, None] * terms.hessian
+            gradient += weight[:, None] * terms.gradient
+            energy += weight * terms.energy
         return StepTerms(mask, hessian, gradient, cost, energy)
 
-    def _compare_colors(self, raster: torch.Tensor, mask: torch.Tensor, flow: torch.Tensor | None) -> ColorTerms:
-        assert self._colors is not None
-        carried = self.interpolate(self._colors.attributes, raster).permute(0, 3, 1, 2)
-        trust = self.weight * (self.blurred_target(0.0) > 0.5)
-        return self._colors.evaluate(carried, mask, trust, flow)
+    def _compare_inside(
+        self, raster: torch.Tensor, mask: torch.Tensor, flow: torch.Tensor | None
+    ) -> list[tuple[InsideTerms, np.ndarray]]:
+        """Terms of every comparison and the weights (C,) of its views."""
+        found = []
+        for residuals, weight in self._inside:
+            carried = self.interpolate(residuals.attributes, raster).permute(0, 3, 1, 2)
+            trust = self.weight * (self.blurred_target(0.0) > 0.5)
+            found.append((residuals.evaluate(carried, mask, trust, flow), weight))
+        return found
 
 
 def blur(images: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -12,6 +12,7 @@ from airside_perception.geometry.boxes import box_corners
 from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import invert_transform
 from airside_perception.records import NetworkOutput, RigFrame
+from airside_perception.refine.cell_votes import LABEL_PLACE
 from airside_perception.refine.ownership import CellOwners, Ownership
 
 MARGIN = 0.28
@@ -56,6 +57,7 @@ class View:
         area_px: area of the projected box inside the image, image pixels.
         softness_px: blur of the target, crop pixels.
         information: of a pixel's silhouette residual, 1 / variance.
+        surface: (4, P, P) float32, where on the object the pixels lie (network_spec.SURFACE_CHANNELS), or None.
     """
 
     object_index: int
@@ -70,6 +72,7 @@ class View:
     area_px: float
     softness_px: float
     information: float
+    surface: np.ndarray | None = None
 
 
 def project_boxes(frame: RigFrame, camera: Camera, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -177,8 +180,13 @@ def _cut(frame, name, index, class_name, region, network, size, truncated, area,
     softness = NETWORK_BLUR_PX * size / float(np.sqrt(region[2] * region[3]))
     softness = float(2.0 ** (np.round(2 * np.log2(max(softness, 0.25))) / 2))
     information = PIXEL_INFORMATION[class_name] * (64.0 / size) ** 2
+    surface = None
+    if name in network.image_surface:
+        maps = network.image_surface[name]
+        surface = _sample_cells(maps, rows, columns, camera, LABEL_PLACE)
     return View(
-        index, name, crop, clip, odom_from_camera, target, weight, colors, truncated, float(area), softness, information
+        index, name, crop, clip, odom_from_camera, target, weight, colors, truncated, float(area), softness,
+        information, surface,
     )  # fmt: skip
 
 
@@ -187,6 +195,17 @@ def _sample(array: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndar
     map_x = np.broadcast_to(columns[None].astype(np.float32), (len(rows), len(columns)))
     map_y = np.broadcast_to(rows[:, None].astype(np.float32), (len(rows), len(columns)))
     return cv2.remap(array, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _sample_cells(maps: np.ndarray, rows: np.ndarray, columns: np.ndarray, camera: Camera, place: float) -> np.ndarray:
+    """(A, len(rows), len(columns)) samples of maps (A, h, w) that cover the image; a cell speaks for `place` in it."""
+    height, width = maps.shape[1:]
+    map_rows, map_columns = (
+        (rows + 0.5) * height / camera.height - place,
+        (columns + 0.5) * width / camera.width - place,
+    )
+    stacked = np.ascontiguousarray(maps.transpose(1, 2, 0), np.float32)
+    return _sample(stacked, map_rows, map_columns).reshape(len(rows), len(columns), len(maps)).transpose(2, 0, 1)
 
 
 def _silhouette(
@@ -202,10 +221,7 @@ def _silhouette(
     others = [s for s in SEMANTIC_OF_CLASS.values() if s != own]
 
     def sampled(values: np.ndarray) -> np.ndarray:
-        height, width = values.shape
-        map_rows = (rows + 0.5) * height / camera.height - 0.5
-        map_columns = (columns + 0.5) * width / camera.width - 0.5
-        return _sample(np.ascontiguousarray(values, np.float32), map_rows, map_columns)
+        return _sample_cells(values[None], rows, columns, camera, 0.5)[0]
 
     target, other = sampled(semantics[own]), np.clip(sampled(semantics[others].sum(axis=0)), 0, 1)
     if owners is None:

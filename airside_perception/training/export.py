@@ -33,6 +33,9 @@ OPSET = 17
 OPSETS = range(16, 21)
 """What the exporter writes and ONNX Runtime and TensorRT read; older ones lack operators that are used here."""
 
+PER_CAMERA = ("images", "geometry", "semantics", "objects", "surface")
+"""Inputs and outputs whose first axis is the cameras."""
+
 HALF_TOLERANCE = 2e-2
 """Largest difference from torch once the weights are rounded to float16 (relative above 1)."""
 
@@ -62,7 +65,8 @@ class ExportedNetwork(nn.Module):
         voxels = raw.voxels[0]
         probability = torch.sigmoid(voxels[0]).permute(1, 2, 0)
         class_id = (voxels[1:].argmax(0) + 1).permute(1, 2, 0).to(torch.int32)
-        return probability, class_id, torch.sigmoid(raw.heatmap[0]), raw.boxes[0], raw.semantics.softmax(1), raw.objects
+        heatmap, semantics = torch.sigmoid(raw.heatmap[0]), raw.semantics.softmax(1)
+        return probability, class_id, heatmap, raw.boxes[0], semantics, raw.objects, raw.surface
 
 
 def load_checkpoint(path: str | Path) -> tuple[OccupancyNetwork, dict[str, float]]:
@@ -123,7 +127,7 @@ def export_network(
             str(path),
             input_names=list(INPUT_NAMES),
             output_names=list(OUTPUT_NAMES),
-            dynamic_axes={name: {0: "cameras"} for name in ("images", "geometry", "semantics", "objects")},
+            dynamic_axes={name: {0: "cameras"} for name in PER_CAMERA},
             opset_version=opset,
             dynamo=False,
         )

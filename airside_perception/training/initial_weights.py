@@ -76,7 +76,7 @@ def folded_weights(network: OccupancyNetwork, path: str | Path) -> FoldedWeights
     for node in graph.node:
         if node.op_type in ("Cast", "Identity") and node.input[0] in values:
             values[node.output[0]] = values[node.input[0]]
-    layers = {name for name, _ in _convolutions_and_norms(network)}
+    layers = folded_layers(network)
     found: FoldedWeights = {}
     for node in graph.node:
         name = _module_name(node.name)
@@ -90,6 +90,11 @@ def folded_weights(network: OccupancyNetwork, path: str | Path) -> FoldedWeights
     if not found:
         raise AirsideError(f"{path}: expected a network that `airside export` wrote, none of its layers found")
     return found
+
+
+def folded_layers(network: OccupancyNetwork) -> list[str]:
+    """Names of the layers of `network` that an exported file holds."""
+    return [name for name, _ in _convolutions_and_norms(network)]
 
 
 def unfolded_state(network: OccupancyNetwork, weights: FoldedWeights) -> dict[str, Tensor]:

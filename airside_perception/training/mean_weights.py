@@ -22,7 +22,13 @@ from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_io import METADATA_KEY
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.training.export import OPSET, export_checkpoint, export_with_scores
-from airside_perception.training.initial_weights import FoldedWeights, folded_weights, is_exported, unfolded_state
+from airside_perception.training.initial_weights import (
+    FoldedWeights,
+    folded_layers,
+    folded_weights,
+    is_exported,
+    unfolded_state,
+)
 from airside_perception.training.occupancy_data import SamplePool, load_sample
 from airside_perception.training.occupancy_validation import validate
 
@@ -99,9 +105,16 @@ def mean_network(files: Sequence[Path], shares: Sequence[float]) -> OccupancyNet
     network = OccupancyNetwork(NetworkSpec.from_json(specs[0]))
     parts = [(share / sum(shares), folded_weights(network, file)) for share, file in zip(shares, files, strict=True)]
     mean: FoldedWeights = {}
-    for name in parts[0][1]:
-        kernels = [share * weights[name][0] for share, weights in parts]
-        biases = [share * bias for share, weights in parts if (bias := weights[name][1]) is not None]
+    for name in folded_layers(network):
+        # Earlier exports lack heads that came later: the mean is over those that have them.
+        having = [(share, weights[name]) for share, weights in parts if share > 0 and name in weights]
+        if not having:
+            raise AirsideError(
+                f"{files[0]}: has no {name}, nor have the others; give one that was trained since it came"
+            )
+        whole = sum(share for share, _ in having)
+        kernels = [share / whole * kernel for share, (kernel, _) in having]
+        biases = [share / whole * bias for share, (_, bias) in having if bias is not None]
         mean[name] = torch.stack(kernels).sum(0), torch.stack(biases).sum(0) if biases else None
     network.load_state_dict(unfolded_state(network, mean), strict=False)
     return network.eval()

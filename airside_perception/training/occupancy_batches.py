@@ -47,6 +47,7 @@ class Batch:
     boxes: Tensor
     box_weight: Tensor
     objects: Tensor
+    surface: Tensor
     object_weight: Tensor
     kinds: Tensor
     rays: RayBatch
@@ -90,10 +91,12 @@ def make_batch(
     def stack(arrays: Sequence[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(arrays))
 
-    images = np.concatenate([sample.images for sample in samples])
+    def join(arrays: Sequence[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.concatenate(arrays))
+
     return Batch(
-        images=torch.from_numpy(images).permute(0, 3, 1, 2),
-        geometry=torch.from_numpy(np.concatenate([pixel_geometry(sample.cameras, spec) for sample in samples])),
+        images=join([sample.images for sample in samples]).permute(0, 3, 1, 2),
+        geometry=join([pixel_geometry(sample.cameras, spec) for sample in samples]),
         feature_index=stack(
             [_shift(t.feature_index, o, spec.lift_size, 1) for t, o in zip(tables, offsets, strict=True)]
         ),
@@ -102,17 +105,18 @@ def make_batch(
         ),
         depth_fraction=stack([table.depth_fraction for table in tables]),
         slot_weight=stack([table.slot_weight for table in tables]),
-        depth=torch.from_numpy(np.concatenate([depth_target(sample.depth) for sample in samples])),
-        semantic=torch.from_numpy(np.concatenate([sample.semantic for sample in samples])),
+        depth=join([depth_target(sample.depth) for sample in samples]),
+        semantic=join([sample.semantic for sample in samples]),
         occupancy=stack([label for label, _ in voxels]),
         observed=stack([known & cover for (_, known), cover in zip(voxels, coverage, strict=True)]),
         heatmap=stack([center.heatmap for center in centers]),
         heatmap_mask=stack([c.heatmap_mask & s.boxes_known for c, s in zip(centers, samples, strict=True)]),
         boxes=stack([center.boxes for center in centers]),
         box_weight=stack([center.box_weight for center in centers]),
-        objects=torch.from_numpy(np.concatenate([target for target, _, _ in objects])),
-        object_weight=torch.from_numpy(np.concatenate([weight for _, weight, _ in objects])),
-        kinds=torch.from_numpy(np.concatenate([kind for _, _, kind in objects])),
+        objects=join([each.objects for each in objects]),
+        surface=join([each.surface for each in objects]),
+        object_weight=join([each.weight for each in objects]),
+        kinds=join([each.kinds for each in objects]),
         rays=_ray_batch(rendered),
     )
 

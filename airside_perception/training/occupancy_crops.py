@@ -45,6 +45,7 @@ class CropBatch:
     depth: Tensor
     semantic: Tensor
     objects: Tensor
+    surface: Tensor
     object_weight: Tensor
     kinds: Tensor
 
@@ -65,9 +66,10 @@ def make_crop_batch(samples: Sequence[TrainingSample], spec: NetworkSpec) -> Cro
         geometry=stack([pixel_geometry(sample.cameras, sized) for sample in samples]),
         depth=stack([depth_target(sample.depth) for sample in samples]),
         semantic=stack([sample.semantic for sample in samples]),
-        objects=stack([target for target, _, _ in objects]),
-        object_weight=stack([weight for _, weight, _ in objects]),
-        kinds=stack([kind for _, _, kind in objects]),
+        objects=stack([each.objects for each in objects]),
+        surface=stack([each.surface for each in objects]),
+        object_weight=stack([each.weight for each in objects]),
+        kinds=stack([each.kinds for each in objects]),
     )
 
 

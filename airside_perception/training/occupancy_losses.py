@@ -25,6 +25,7 @@ LOSS_WEIGHTS = {
     "heatmap": 1.0,
     "box": 0.5,
     "object": 0.5,
+    "surface": 0.2,
     "kind": 0.5,
     **RENDER_WEIGHTS,
 }
@@ -32,6 +33,9 @@ LOSS_WEIGHTS = {
 
 BOX_HEADING, OBJECT_HEADING = slice(6, 10), slice(0, 4)
 """Where BOX_CHANNELS and OBJECT_CHANNELS hold the heading."""
+
+LOG_SURFACE_SPREAD = (-4.5, 0.5)
+"""Range of the logarithm of the error of a place on an object, in lengths of its sides: 1 % to more than all of it."""
 
 HEADING_WEIGHT = 1.5
 """Of a squared error of the heading against an absolute error of a metre."""
@@ -100,6 +104,7 @@ class OccupancyLoss(nn.Module):
             "object": box_loss(
                 output.objects.float()[:, None], batch.objects[:, None], batch.object_weight[:, None], OBJECT_HEADING
             ),
+            "surface": surface_loss(output.surface.float(), batch.surface, batch.object_weight),
             "kind": self._kind_term(output.object_features, batch),
         }
 
@@ -207,3 +212,19 @@ def box_loss(predicted: Tensor, target: Tensor, weight: Tensor, heading: slice) 
     turned = HEADING_WEIGHT * (rows[:, heading] - truth[:, heading]) ** 2
     error = torch.cat([error[:, : heading.start], turned, error[:, heading.stop :]], dim=1).sum(1)
     return (error * row_weight).sum() / row_weight.sum().clamp(min=1.0)
+
+
+def surface_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """How unlikely the true places on the objects are, for Laplace distributions of the predicted spread.
+
+    Args:
+        predicted: (N, 4, H, W), see network_spec.SURFACE_CHANNELS.
+        target: (N, 3, H, W).
+        weight: (N, H, W), above 0 where there is a truth.
+    """
+    chosen = weight > 0
+    rows = predicted.permute(0, 2, 3, 1)[chosen]
+    truth, row_weight = target.permute(0, 2, 3, 1)[chosen], weight[chosen]
+    log_spread = rows[:, 3].clamp(*LOG_SURFACE_SPREAD)
+    each = (rows[:, :3] - truth).abs().sum(1) * torch.exp(-log_spread) + 3.0 * log_spread
+    return (each * row_weight).sum() / row_weight.sum().clamp(min=1.0)

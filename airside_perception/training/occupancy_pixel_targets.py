@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
@@ -17,7 +19,26 @@ SKIN = 0.15
 LEAST_RANGE = 0.5
 
 
-def object_targets(sample: TrainingSample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class ObjectTargets:
+    """Labels of N images.
+
+    Attributes:
+        objects: (N, OBJECT_CHANNELS, H/8, W/8) float32 in the layout of network_spec.OBJECT_CHANNELS.
+        surface: (N, 3, H/8, W/8) float32, the point that a cell shows, ahead, left and up of its box's centre in
+            lengths of the box's sides.
+        weight: (N, H/8, W/8) float32, 0 where no object is seen; the cells of an object share weight sqrt(count),
+            so that near ones do not drown far ones.
+        kinds: (N, H/8, W/8) int64, see object_kinds.kind_labels.
+    """
+
+    objects: np.ndarray
+    surface: np.ndarray
+    weight: np.ndarray
+    kinds: np.ndarray
+
+
+def object_targets(sample: TrainingSample) -> ObjectTargets:
     """Draw the boxes of a sample into its images.
 
     Every cell's surface point (from the depth label) is looked up in the boxes of its semantic class; where
@@ -25,18 +46,15 @@ def object_targets(sample: TrainingSample) -> tuple[np.ndarray, np.ndarray, np.n
 
     Args:
         sample: with depth and semantic labels at LIFT_STRIDE.
-
-    Returns:
-        (N, OBJECT_CHANNELS, H/8, W/8) float32 in the layout of network_spec.OBJECT_CHANNELS,
-        (N, H/8, W/8) float32 weights, 0 where no object is seen; the cells of an object share weight
-        sqrt(count), so that near ones do not drown far ones,
-        and (N, H/8, W/8) int64 kinds, see object_kinds.kind_labels.
     """
     step = DEPTH_STRIDE // LIFT_STRIDE
     count, height, width = sample.semantic[:, ::step, ::step].shape
-    targets = np.zeros((count, OBJECT_CHANNELS, height, width), np.float32)
-    weights = np.zeros((count, height, width), np.float32)
-    kinds = np.full((count, height, width), UNKNOWN_KIND)
+    targets = ObjectTargets(
+        np.zeros((count, OBJECT_CHANNELS, height, width), np.float32),
+        np.zeros((count, 3, height, width), np.float32),
+        np.zeros((count, height, width), np.float32),
+        np.full((count, height, width), UNKNOWN_KIND),
+    )
     box_kinds = kind_labels(sample.box_kind)
     for index, camera in enumerate(sample.cameras):
         semantic = sample.semantic[index, ::step, ::step]
@@ -47,11 +65,9 @@ def object_targets(sample: TrainingSample) -> tuple[np.ndarray, np.ndarray, np.n
             rows, columns = np.nonzero((semantic == SEMANTIC_OF_CLASS[name]) & (depth > 0))
             if len(boxes) and len(rows):
                 pixels = np.stack([columns, rows], 1) * DEPTH_STRIDE + LIFT_STRIDE // 2
-                owner = _draw(
-                    camera, boxes, pixels, rows, columns, depth[rows, columns], targets[index], weights[index]
-                )
-                kinds[index, rows, columns] = np.append(box_kinds[of_class], UNKNOWN_KIND)[owner]
-    return targets, weights, kinds
+                owner = _draw(camera, boxes, pixels, rows, columns, depth[rows, columns], targets, index)
+                targets.kinds[index, rows, columns] = np.append(box_kinds[of_class], UNKNOWN_KIND)[owner]
+    return targets
 
 
 def _draw(
@@ -61,10 +77,10 @@ def _draw(
     rows: np.ndarray,
     columns: np.ndarray,
     depth_cm: np.ndarray,
-    targets: np.ndarray,
-    weights: np.ndarray,
+    targets: ObjectTargets,
+    image: int,
 ) -> np.ndarray:
-    """Write the targets of the cells of one class in one image (in place); returns each cell's box, -1 for none."""
+    """Write the targets of the cells of one class in one image; returns each cell's box, -1 for none."""
     rays = camera.unproject(pixels.astype(np.float64))
     forward = np.maximum(rays[:, 2], 1e-3)
     directions = rays @ camera.base_from_camera[:3, :3].T
@@ -73,7 +89,7 @@ def _draw(
     found = owner >= 0
     if not found.any():
         return all_owners
-    rows, columns, owner, directions = rows[found], columns[found], owner[found], directions[found]
+    rows, columns, owner, directions, points = (each[found] for each in (rows, columns, owner, directions, points))
     bearing = np.arctan2(directions[:, 1], directions[:, 0])
     own = boxes[owner]
     offset = own[:, :2] - camera.position[:2]
@@ -84,8 +100,10 @@ def _draw(
         lateral,
         *np.log(own[:, 3:6]).T,
     ]
-    targets[:, rows, columns] = np.stack(values)
-    weights[rows, columns] = 1.0 / np.sqrt(np.bincount(owner, minlength=len(boxes)))[owner]
+    targets.objects[image][:, rows, columns] = np.stack(values)
+    along, across, up = _in_box_axes(points, own)
+    targets.surface[image][:, rows, columns] = np.stack([along, across, up]) / own[:, 3:6].T
+    targets.weight[image, rows, columns] = 1.0 / np.sqrt(np.bincount(owner, minlength=len(boxes)))[owner]
     return all_owners
 
 
@@ -94,9 +112,13 @@ def _owners(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     owner = np.full(len(points), -1)
     largest_first = np.argsort(-boxes[:, 3:6].prod(axis=1), kind="stable")
     for index in largest_first:
-        x, y, z, length, width, height, yaw = boxes[index]
-        dx, dy = points[:, 0] - x, points[:, 1] - y
-        along, across = dx * np.cos(yaw) + dy * np.sin(yaw), dy * np.cos(yaw) - dx * np.sin(yaw)
-        inside = (np.abs(along) < length / 2 + SKIN) & (np.abs(across) < width / 2 + SKIN)
-        owner[inside & (np.abs(points[:, 2] - z) < height / 2 + SKIN)] = index
+        offset = np.abs(_in_box_axes(points, boxes[index : index + 1]))
+        owner[(offset < boxes[index, 3:6, None] / 2 + SKIN).all(axis=0)] = index
     return owner
+
+
+def _in_box_axes(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """(3, P) metres ahead, left and up of the box's centre, for points (P, 3) and a box (P or 1, 7) each."""
+    dx, dy, dz = (points - boxes[:, :3]).T
+    cosine, sine = np.cos(boxes[:, 6]), np.sin(boxes[:, 6])
+    return np.stack([dx * cosine + dy * sine, dy * cosine - dx * sine, dz])

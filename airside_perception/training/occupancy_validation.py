@@ -40,6 +40,7 @@ class ValidationScores:
         self.reliability = Reliability()
         self.errors: list[np.ndarray] = []
         self.cell_errors: list[np.ndarray] = []
+        self.surface_errors: list[np.ndarray] = []
 
     def add_voxels(
         self, probability: np.ndarray, class_id: np.ndarray, truth: np.ndarray, observed: np.ndarray
@@ -75,6 +76,12 @@ class ValidationScores:
         turn = decode_heading(rows[:, :4], ahead, aside) - decode_heading(wanted[:, :4], ahead, aside)
         turn = np.abs((turn + np.pi) % (2 * np.pi) - np.pi)
         self.cell_errors.append(np.stack([turn, np.abs(rows[:, 4] - wanted[:, 4])], 1))
+
+    def add_surface(self, guess: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> None:
+        """Surface head (N, SURFACE_CHANNELS, h, w) against true places (N, 3, h, w); weights (N, h, w)."""
+        chosen = weight > 0
+        error = np.abs(guess[:, :3] - truth).mean(axis=1)[chosen]
+        self.surface_errors.append(error)
 
     def add_boxes(self, boxes: np.ndarray, class_id: np.ndarray, sample: TrainingSample, max_range: float) -> None:
         """Match detections (best first) to boxes within `max_range` metres, greedily, each once."""
@@ -114,6 +121,8 @@ class ValidationScores:
         if self.cell_errors:
             cells = np.median(np.concatenate(self.cell_errors), axis=0)
             result["cell_yaw_deg"], result["cell_log_range"] = float(np.degrees(cells[0])), float(cells[1])
+        if self.surface_errors:
+            result["cell_place"] = float(np.median(np.concatenate(self.surface_errors)))
         errors = np.array(self.errors).reshape(-1, 4)
         for index, name in enumerate(self.object_classes):
             result[f"recall_{name}"] = _ratio(self.matched[index], self.truths[index])
@@ -172,7 +181,9 @@ def validate(
         class_id = voxels[1:].argmax(0).numpy() + 1
         truth, observed = _voxel_truth(sample, batch.observed[0].cpu().numpy(), spec)
         scores.add_voxels(torch.sigmoid(voxels[0]).numpy(), class_id, truth, observed)
-        scores.add_objects(output.objects.numpy(), batch.objects.cpu().numpy(), batch.object_weight.cpu().numpy())
+        weight = batch.object_weight.cpu().numpy()
+        scores.add_objects(output.objects.numpy(), batch.objects.cpu().numpy(), weight)
+        scores.add_surface(output.surface.numpy(), batch.surface.cpu().numpy(), weight)
         scores.add_pixels(output.semantics.argmax(1).numpy(), sample.semantic)
         boxes, box_class, _ = decode_centers(
             torch.sigmoid(output.heatmap[0]).numpy(), output.boxes[0].numpy(), spec, score_threshold

@@ -38,6 +38,7 @@ SENSITIVE_LAYERS = (
     "semantic_head",
     "depth_head",
     "object_head",
+    "surface_head",
     "lift_head",
     "voxel_head.1",
     "center_head.1",

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from airside_perception.errors import AirsideError
-from airside_perception.occupancy.network import OccupancyNetwork
+from airside_perception.occupancy.network import ImageOutput, OccupancyNetwork, RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.training.initial_weights import is_exported, load_initial, settle_norms
 from airside_perception.training.object_kinds import object_kinds
@@ -40,11 +41,13 @@ NORM_BATCHES = 24
 """Batches of whole images that tell batch norms of an exported network what they see."""
 
 HEAD_STEPS = 150
-"""Steps in which only the loss's own head learns, when a run starts from trained weights: what a fresh head asks for at
-first would undo some of what they know, and exported files hold none."""
+"""Steps in which only heads learn that exported files may lack, when a run starts from trained weights: what a fresh
+head asks for at first would undo some of what they know."""
 
 HEAD_SHARE = 0.1
 """The most of the budget that may go into that."""
+
+_Output = TypeVar("_Output", RawOutput, ImageOutput)
 
 ADJACENT_S = (-0.8, 0.8)
 """Moments, seconds from a generated frame, whose labels give auxiliary rays."""
@@ -132,7 +135,7 @@ class OccupancyTrainer:
 
     @property
     def network_waits(self) -> bool:
-        """Whether only the loss's own head learns now."""
+        """Whether only heads learn that exported files may lack."""
         return bool(self.options.initial) and self.steps < HEAD_STEPS and self.progress < HEAD_SHARE
 
     def _losses(self, batch: Batch | CropBatch) -> tuple[torch.Tensor, dict[str, float]]:
@@ -141,11 +144,18 @@ class OccupancyTrainer:
             self._set_norm_momentum(0.1 if self.progress < self.options.crop_share else 0.0)
             with self._look():
                 seen, _ = self.network.look(batch.images, batch.geometry)
-            return self.loss.of_images(seen, batch)
+            return self.loss.of_images(self._with_own_surface(seen), batch)
         self._set_norm_momentum(0.1)
         with self._look():
             output = self.network(*batch.network_inputs())
-        return self.loss(output, batch)
+        return self.loss(self._with_own_surface(output), batch)
+
+    def _with_own_surface(self, output: _Output) -> _Output:
+        """While the network waits: with places on objects that their head, new to older files, can learn from."""
+        if not self.network_waits:
+            return output
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return output._replace(surface=self.network.surface_head(output.object_features))
 
     @contextmanager
     def _look(self) -> Iterator[None]:

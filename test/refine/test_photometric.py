@@ -44,7 +44,7 @@ def lit_batch(library, light):
 def color_part(batch, codes, poses):
     """What colours alone add: the difference to the silhouettes' own terms."""
     without = batch.evaluate(poses, 1.3, 1.3)
-    batch.compare_colors(codes, 1.0)
+    batch.compare_inside(ColorResiduals(batch.views, batch.shapes, codes), 1.0)
     both = batch.evaluate(poses, 1.3, 1.3)
     return both.hessian - without.hessian, both.gradient - without.gradient, both.energy - without.energy
 
@@ -67,7 +67,7 @@ def test_colours_lead_back_to_where_they_agree(library, light, parameter):
     step = np.zeros((len(THINGS), 10))
     step[:, parameter] = amount
     poses = truth.moved(step)
-    batch.compare_colors(codes, 1.0)
+    batch.compare_inside(ColorResiduals(batch.views, batch.shapes, codes), 1.0)
     energies = []
     for _ in range(6):
         silhouettes = SilhouetteBatch(batch.views, batch.shapes)
@@ -91,7 +91,7 @@ def test_colours_lead_back_to_where_they_agree(library, light, parameter):
 def test_a_part_of_the_batch_says_the_same(library):
     batch, codes, truth = lit_batch(library, "dusk")
     poses = truth.moved(np.full((len(THINGS), 10), 0.05))
-    batch.compare_colors(codes, 2.0)
+    batch.compare_inside(ColorResiduals(batch.views, batch.shapes, codes), 2.0)
     whole = batch.evaluate(poses, 1.3, 1.3)
     last = np.array([len(batch.views) - 1])
     part = batch.only(last).evaluate(poses, 1.3, 1.3)

@@ -56,6 +56,25 @@ def test_a_crop_holds_the_silhouette_where_its_camera_says(library):
     assert (red & inside).sum() / (red | inside).sum() > 0.8
 
 
+def test_places_on_surfaces_are_read_where_their_cells_speak(library):
+    """A cell's answer is about one pixel of its network image; between cells answers are mixed."""
+    van = Thing("gse", 12, 0.5, 0.4, VAN)
+    frame, network = look([van], library)
+    camera = frame.images["front"].camera
+    cell_rows, cell_columns = np.mgrid[0:25, 0:40].astype(np.float32)
+    # Each cell says which image pixel it speaks for.
+    said = np.stack([8 * cell_columns + 2, 8 * cell_rows + 2, 0 * cell_rows, 0 * cell_rows])
+    assert (camera.width, camera.height) == (8 * 40, 8 * 25)
+    (view,) = views_of([van], frame, replace(network, image_surface={"front": said}))
+    assert views_of([van], frame, network)[0].surface is None
+    rays = view.crop.unproject(np.stack(np.meshgrid(np.arange(64.0), np.arange(64.0)), axis=-1).reshape(-1, 2))
+    pixels, _ = camera.project(rays)
+    read = view.surface[:2].reshape(2, -1).T
+    inside = (pixels > 8).all(axis=1) & (pixels < [310, 190]).all(axis=1)
+    assert inside.sum() > 1000
+    np.testing.assert_allclose(read[inside], pixels[inside], atol=0.3)
+
+
 def test_small_objects_keep_their_surroundings(library):
     walker = Thing("person", 30, 0, 0.0, WALKER)
     frame, network = look([walker], library)

@@ -1,6 +1,8 @@
 """The mean of networks: of the folded weights, with thresholds of its own."""
 
 import numpy as np
+import onnx
+import onnx.utils
 import pytest
 import torch
 from occupancy_samples import SPEC, drawn_sample
@@ -81,6 +83,29 @@ def test_without_samples_thresholds_are_the_first_ones(files, tmp_path, caplog):
     scores = export_mean([tmp_path / "first.onnx", files[1]], [1, 1], tmp_path / "mean.onnx")
     assert scores["threshold"] == 0.123
     assert "--pool POOL fits them" in caplog.text
+
+
+def without_surface(path, folder):
+    """The file as exports were before networks told places on surfaces."""
+    model = onnx.load(str(path))
+    names = [each.name for each in model.graph.output if each.name != "surface"]
+    old = folder / f"old_{path.name}"
+    onnx.utils.extract_model(str(path), str(old), [each.name for each in model.graph.input], names)
+    kept = onnx.load(str(old))
+    onnx.helper.set_model_props(kept, {each.key: each.value for each in model.metadata_props})
+    onnx.save(kept, str(old))
+    return old
+
+
+def test_heads_that_came_later_are_those_of_the_files_that_have_them(files, tmp_path):
+    old = without_surface(files[0], tmp_path)
+    mean = folded_weights(OccupancyNetwork(SPEC), files[1])
+    export_network(mean_network([old, files[1]], [3.0, 1.0]), tmp_path / "mean.onnx", half_weights=False)
+    made = folded_weights(OccupancyNetwork(SPEC), tmp_path / "mean.onnx")
+    np.testing.assert_allclose(made["surface_head.2"][0], mean["surface_head.2"][0], atol=1e-5)
+    assert not np.allclose(made["semantic_head"][0], mean["semantic_head"][0], atol=1e-3)
+    with pytest.raises(AirsideError, match="has no surface_head"):
+        mean_network([old, without_surface(files[1], tmp_path)], [1.0, 1.0])
 
 
 @pytest.mark.parametrize(("shares", "told"), [([1.0], "2 numbers"), ([1.0, -1.0], "1 -1"), ([0.0, 0.0], "not all 0")])

@@ -105,13 +105,14 @@ def test_object_targets_point_to_the_box(size):
     """Range, bearing and heading that every cell is told lead back to the one box of the scene."""
     sample = resize_sample(drawn_sample(5), size)
     assert sample.images.shape[1:3] == size[::-1]
-    targets, weights, kinds = object_targets(sample)
+    targets = object_targets(sample)
+    weights, kinds = targets.weight, targets.kinds
     assert set(kinds[weights > 0]) == {object_kinds().index("bus")}
     assert set(kinds[weights == 0]) == {UNKNOWN_KIND}
-    assert targets.shape == (4, OBJECT_CHANNELS, size[1] // 8, size[0] // 8)
+    assert targets.objects.shape == (4, OBJECT_CHANNELS, size[1] // 8, size[0] // 8)
     x, y, _, length, width, height, yaw = sample.boxes[0]
     found = 0
-    for camera, maps, weight in zip(sample.cameras, targets, weights, strict=True):
+    for camera, maps, weight in zip(sample.cameras, targets.objects, weights, strict=True):
         for row, column in np.argwhere(weight > 0):
             values = maps[:, row, column]
             ray = camera.base_from_camera[:3, :3] @ camera.unproject(np.array([8.0 * column + 2, 8.0 * row + 2]))
@@ -126,6 +127,27 @@ def test_object_targets_point_to_the_box(size):
             found += 1
         seen = weight[weight > 0]
         assert len(seen) == 0 or seen.sum() == pytest.approx(np.sqrt(len(seen)))
+    assert found >= 4
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_surface_targets_lie_on_the_ray_of_their_cell(mirrored):
+    """The place on the box, led back to metres, is the point that the depth label puts on the cell's ray."""
+    sample = drawn_sample(5)
+    sample = mirror(sample, SPEC.grid) if mirrored else sample
+    targets = object_targets(sample)
+    x, y, z, *size, yaw = sample.boxes[0].astype(np.float64)
+    axes = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
+    found = 0
+    for index, camera in enumerate(sample.cameras):
+        for row, column in np.argwhere(targets.weight[index] > 0):
+            place = targets.surface[index][:, row, column].astype(np.float64)
+            assert (np.abs(place) * size < np.array(size) / 2 + 0.2).all()
+            point = axes @ (place * size) + [x, y, z]
+            pixels, depth, _ = camera.project_base(point[None])
+            assert pixels[0] == pytest.approx([8 * column + 2, 8 * row + 2], abs=0.01)
+            assert depth[0] == pytest.approx(sample.depth[index][2 * row, 2 * column] / 100, abs=0.01)
+            found += 1
     assert found >= 4
 
 
