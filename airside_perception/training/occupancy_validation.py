@@ -12,6 +12,7 @@ from airside_perception.occupancy.decoding import decode_centers
 from airside_perception.occupancy.heading import decode_heading
 from airside_perception.occupancy.network import OccupancyNetwork, RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.occupancy.visibility import camera_rays, camera_visibility
 from airside_perception.training.label_rays import draw_rays
 from airside_perception.training.occupancy_batches import make_batch
 from airside_perception.training.occupancy_data import TrainingSample
@@ -22,6 +23,9 @@ from airside_perception.training.supervision import Supervision
 OCCUPANCY_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 FREE_SHARE = 0.005
 """Of voxels published free, at most this part may be occupied; two in three of it are used up on these samples."""
+
+SIGHT_THRESHOLD = 0.6
+"""Probability above which a voxel blocks the sight to what is behind it, before the best threshold is known."""
 
 MATCH_DISTANCE = 2.0
 """Metres on the ground between the centres of a detection and its object (nuScenes)."""
@@ -37,7 +41,7 @@ class ValidationScores:
         self.matched = np.zeros(len(object_classes), np.int64)
         self.predicted = np.zeros(len(object_classes), np.int64)
         self.truths = np.zeros(len(object_classes), np.int64)
-        self.reliability = Reliability()
+        self.reliability, self.published = Reliability(), Reliability()
         self.errors: list[np.ndarray] = []
         self.cell_errors: list[np.ndarray] = []
         self.surface_errors: list[np.ndarray] = []
@@ -45,12 +49,18 @@ class ValidationScores:
     def add_voxels(
         self, probability: np.ndarray, class_id: np.ndarray, truth: np.ndarray, observed: np.ndarray
     ) -> None:
-        """(X, Y, Z) arrays: occupancy probability, class if occupied, true ids, mask."""
+        """(X, Y, Z) arrays: occupancy probability, class if occupied, true ids, mask of what a camera observes."""
         labels = truth[observed]
         self.reliability.add(probability[observed], labels > 0)
         for index, threshold in enumerate(OCCUPANCY_THRESHOLDS):
             guess = np.where(probability[observed] > threshold, class_id[observed], 0)
             self.voxels[index] += confusion(labels, guess, self.pixels.shape[0])
+
+    def add_published(self, probability: np.ndarray, truth: np.ndarray, sight: np.ndarray) -> None:
+        """(X, Y, Z) arrays as of `add_voxels`; `sight` is what a node would take for seen: wherever the network finds
+        nothing in the way, also where in truth something hides it."""
+        candidates = sight & (probability <= SIGHT_THRESHOLD)
+        self.published.add(probability[candidates], truth[candidates] > 0)
 
     def _calibration(self) -> dict[str, float]:
         """Temperature and bias of voxels, errors before and after, where "free" begins; empty without voxels."""
@@ -62,7 +72,7 @@ class ValidationScores:
             "voxel_bias": calibration.bias,
             "calibration_error_before": _number(self.reliability.expected_error()),
             "calibration_error": _number(self.reliability.expected_error(calibration)),
-            "free_threshold": self.reliability.threshold_for_share(FREE_SHARE / 1.5, calibration),
+            "free_threshold": self.published.threshold_for_share(FREE_SHARE / 1.5, calibration),
         }
 
     def add_pixels(self, guess: np.ndarray, truth: np.ndarray) -> None:
@@ -133,6 +143,13 @@ class ValidationScores:
         return result
 
 
+def _sight(sample: TrainingSample, probability: np.ndarray, observed: np.ndarray, spec: NetworkSpec) -> np.ndarray:
+    """(X, Y, Z) bool, voxels that a node would take for seen; without voxel labels, those that have a label."""
+    if not sample.observed.any():
+        return observed
+    return camera_visibility(camera_rays(sample.cameras, spec.grid), probability > SIGHT_THRESHOLD)
+
+
 def _voxel_truth(sample: TrainingSample, observed: np.ndarray, spec: NetworkSpec) -> tuple[np.ndarray, np.ndarray]:
     """(X, Y, Z) ids and mask to score voxels by: labels, or where a sample has none, what its label images say."""
     if observed.any():
@@ -180,7 +197,9 @@ def validate(
         voxels = output.voxels[0].permute(0, 2, 3, 1)
         class_id = voxels[1:].argmax(0).numpy() + 1
         truth, observed = _voxel_truth(sample, batch.observed[0].cpu().numpy(), spec)
-        scores.add_voxels(torch.sigmoid(voxels[0]).numpy(), class_id, truth, observed)
+        probability = torch.sigmoid(voxels[0]).numpy()
+        scores.add_voxels(probability, class_id, truth, observed)
+        scores.add_published(probability, truth, _sight(sample, probability, observed, spec))
         weight = batch.object_weight.cpu().numpy()
         scores.add_objects(output.objects.numpy(), batch.objects.cpu().numpy(), weight)
         scores.add_surface(output.surface.numpy(), batch.surface.cpu().numpy(), weight)
