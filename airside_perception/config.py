@@ -243,12 +243,13 @@ class TrackingConfig:
         gate_sigmas=4.0,
         max_coast_s=2.0,
         max_hidden_s=20.0,
+        initial_speed_std=8.0,
         size_walk=0.1,
     )
     person: ClassTrackingConfig = section(
         ClassTrackingConfig,
         "People on foot",
-        gate_m=2.2,
+        gate_m=3.0,
         gate_sigmas=4.0,
         max_coast_s=2.0,
         max_hidden_s=8.0,

@@ -74,7 +74,11 @@ class ModeFilter:
 
 
 def new_filter(
-    box: np.ndarray, covariance: np.ndarray, velocity: np.ndarray | None, config: ClassTrackingConfig
+    box: np.ndarray,
+    covariance: np.ndarray,
+    velocity: np.ndarray | None,
+    config: ClassTrackingConfig,
+    parked_share: float | None = None,
 ) -> ModeFilter:
     """A filter that starts from one measurement.
 
@@ -83,6 +87,7 @@ def new_filter(
         covariance: (7, 7) of `box`.
         velocity: (2,) m/s of the moving mode, or None: zero, with the class's spread.
         config: the object's class section.
+        parked_share: probability that it is parked; None: its class's.
     """
     states, covariances = np.zeros((2, STATE_SIZE)), np.zeros((2, STATE_SIZE, STATE_SIZE))
     states[:, :BOX_SIZE] = box
@@ -94,7 +99,8 @@ def new_filter(
         spread = min(1.0, spread)
     covariances[MOVING, VX, VX] = covariances[MOVING, VY, VY] = spread**2
     covariances[MOVING, YAW_RATE, YAW_RATE] = config.initial_yaw_rate_std**2
-    parked = np.clip(config.parked_share, _SMALLEST_PROBABILITY, 1.0 - _SMALLEST_PROBABILITY)
+    share = config.parked_share if parked_share is None else parked_share
+    parked = np.clip(share, _SMALLEST_PROBABILITY, 1.0 - _SMALLEST_PROBABILITY)
     return ModeFilter(states, covariances, np.array([parked, 1.0 - parked]))
 
 

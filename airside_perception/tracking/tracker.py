@@ -17,7 +17,9 @@ from airside_perception.geometry.boxes import ground_distance, iou_bev
 from airside_perception.records import ObjectEstimate, Track
 from airside_perception.tracking import mode_filter
 from airside_perception.tracking.association import CostTerms, Weights, assign, code_costs, match_costs
-from airside_perception.tracking.motion import BOX_SIZE, MotionParameters
+from airside_perception.tracking.mode_filter import ModeFilter
+from airside_perception.tracking.motion import BOX_SIZE, VX, VY, MotionParameters
+from airside_perception.tracking.rows import velocity_of_row
 from airside_perception.tracking.tracklet import LASTING_FOLLOWS, Tracklet, fuse_codes
 from airside_perception.tracking.trains import several_in_one
 
@@ -38,6 +40,9 @@ _MERGE_FRAMES = 5
 
 _TRAIN_CLASS = "gse"
 """Class of what is towed in a row."""
+
+_ROW_HITS, _ROW_PARKED = 3, 0.1
+"""Measurements after which a neighbour's motion is known, and probability that what is born in its row is parked."""
 
 _MERGED_FOR_S = 5.0
 """For so long a detection over several tracks is taken for several objects; then for one that had been split."""
@@ -295,7 +300,7 @@ class Tracker:
                 track_id=f"{estimate.class_name}-{self._born}",
                 class_name=estimate.class_name,
                 config=config,
-                kalman=mode_filter.new_filter(estimate.box, noise[position], estimate.velocity, config),
+                kalman=self._first_state(estimate, noise[position], config),
                 lasting=self.config.lasting_error * noise[position],
                 birth_ns=stamp_ns,
                 score=estimate.score,
@@ -306,6 +311,16 @@ class Tracker:
             tracklet.gather_evidence(estimate)
             fuse_codes([(tracklet, estimate)])
             self._tracklets.append(tracklet)
+
+    def _first_state(self, estimate: ObjectEstimate, noise: np.ndarray, config: ClassTrackingConfig) -> ModeFilter:
+        """Filter of a new track; a vehicle in a row of moving ones is taken to move as they do."""
+        if estimate.velocity is None and estimate.class_name == _TRAIN_CLASS:
+            moving = [t for t in self._tracklets if t.class_name == _TRAIN_CLASS and t.hits >= _ROW_HITS and t.moves]
+            velocities = np.array([t.kalman.x[VX : VY + 1] for t in moving]).reshape(-1, 2)
+            velocity = velocity_of_row(estimate.box, _boxes(moving), velocities)
+            if velocity is not None:
+                return mode_filter.new_filter(estimate.box, noise, velocity, config, _ROW_PARKED)
+        return mode_filter.new_filter(estimate.box, noise, estimate.velocity, config)
 
     def _is_duplicate(self, estimate: ObjectEstimate) -> bool:
         """True where a track measured in this frame already fills the estimate's place."""

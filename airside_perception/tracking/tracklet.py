@@ -84,6 +84,12 @@ class Tracklet:
         """(7, 7) of the box, lasting errors included."""
         return self.kalman.P[:BOX_SIZE, :BOX_SIZE] + self.lasting
 
+    @property
+    def moves(self) -> bool:
+        """Whether it goes at a walking pace at least."""
+        x = self.kalman.x
+        return not self.kalman.parked and math.hypot(x[VX], x[VY]) > _FULL_PACE
+
     def measured(self, estimate: ObjectEstimate, index: int, flipped: bool, score_memory: float) -> tuple[str, ...]:
         """Take in a matched estimate but for its box, which the filter has, and its codes; returns reason codes."""
         self.score = score_memory * self.score + (1.0 - score_memory) * estimate.score

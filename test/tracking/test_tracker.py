@@ -366,3 +366,47 @@ def test_two_halves_of_a_long_vehicle_give_way_to_the_whole():
     tracks = run(tracker, [[dolly(4.0, length=11.6)]] * 90, first=5)[-1]
     assert [round(track.box[3]) for track in tracks] == [12]
     np.testing.assert_allclose(tracks[0].box[:2], [4.0, 0.0], atol=0.2)
+
+
+def train_frames(rng, count=16, speed=5.0, dollies=5):
+    """A train that comes into view dolly by dolly, the last one late, with errors of half a metre, at 5 Hz."""
+    frames = []
+    for k in range(count):
+        places = [speed * 0.2 * k - 4.0 * n + rng.normal(0, 0.35) for n in range(dollies)]
+        shown = places if k >= 8 else places[:-1]
+        frames.append([estimate("gse", x, rng.normal(0, 0.2), std=0.5) for x in shown])
+    return frames
+
+
+def test_who_joins_a_moving_row_moves_with_it():
+    """The dolly that shows up last is not taken for a parked one: its speed is that of the others at once."""
+    frames = train_frames(np.random.default_rng(2))
+    tracker = Tracker()
+    for k, frame in enumerate(frames):
+        tracks = tracker.update(frame, 2 * k * FRAME_NS)
+        known = {track.track_id for track in tracks + tracker.tentative()}
+        if k == 7:
+            before = known
+    (joined,) = [track for track in tracks if track.track_id not in before]
+    assert joined.velocity[0] == pytest.approx(5.0, abs=0.8)
+    first = tracker_after(frames[:9])
+    (new,) = [track for track in first.tentative() if track.hits == 1]
+    assert new.velocity[0] > 3.5
+    assert new.parked < 0.2
+
+
+def test_beside_a_moving_row_things_may_stand():
+    frames = train_frames(np.random.default_rng(2))
+    aside = estimate("gse", 6.0, 4.0)
+    (new,) = [t for t in tracker_after([*frames[:8], [*frames[8], aside]]).tentative() if t.box[1] > 3.0]
+    assert abs(new.velocity[0]) < 0.5
+    across = estimate("gse", 12.5, 0.0, yaw=np.pi / 2)
+    (new,) = [t for t in tracker_after([*frames[:8], [*frames[8], across]]).tentative() if t.box[0] > 11.0]
+    assert abs(new.velocity[0]) < 0.5
+
+
+def tracker_after(frames):
+    tracker = Tracker()
+    for k, frame in enumerate(frames):
+        tracker.update(frame, 2 * k * FRAME_NS)
+    return tracker
