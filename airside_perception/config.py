@@ -243,7 +243,7 @@ class TrackingConfig:
         gate_sigmas=4.0,
         max_coast_s=2.0,
         max_hidden_s=20.0,
-        initial_speed_std=8.0,
+        initial_speed_std=5.0,
         size_walk=0.1,
     )
     person: ClassTrackingConfig = section(

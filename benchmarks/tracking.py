@@ -42,6 +42,7 @@ BOXES, PUBLISHED, OURS = Column("boxes only", "none"), Column("published schedul
 ABLATIONS = (
     Column("without silhouettes", options={"refine.iterations": "0"}),
     Column("without votes of image cells", options={"refine.image_votes": "false"}),
+    Column("without places on surfaces", options={"refine.surface_weight": "0"}),
     Column("without the network's boxes", without=("network boxes",)),
     Column("without shapes of tracks", without=("track",)),
     Column("without ground plane", options={"refine.ground_plane": "false"}),
