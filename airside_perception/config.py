@@ -132,7 +132,7 @@ class RefineConfig:
         0.0, "What colours of the prior count for beside outlines, per pixel; 0: not compared", range=(0, 1000)
     )
     surface_weight: float = tunable(
-        0.0,
+        4.0,
         "Independent measurements that a view counts for where the network says which part of the object a pixel "
         "shows; 0: not compared",
         range=(0, 1000),
