@@ -22,7 +22,10 @@ from airside_perception.training.supervision import Supervision
 
 OCCUPANCY_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 FREE_SHARE = 0.005
-"""Of voxels published free, at most this part may be occupied; two in three of it are used up on these samples."""
+"""Of voxels published free, at most this part may be occupied."""
+
+FREE_MARGIN = 2.5
+"""Only this fraction of it is used up on the validation samples: on rigs of other shapes there is more to mistake."""
 
 SIGHT_THRESHOLD = 0.6
 """Probability above which a voxel blocks the sight to what is behind it, before the best threshold is known."""
@@ -72,7 +75,7 @@ class ValidationScores:
             "voxel_bias": calibration.bias,
             "calibration_error_before": _number(self.reliability.expected_error()),
             "calibration_error": _number(self.reliability.expected_error(calibration)),
-            "free_threshold": self.published.threshold_for_share(FREE_SHARE / 1.5, calibration),
+            "free_threshold": self.published.threshold_for_share(FREE_SHARE / FREE_MARGIN, calibration),
         }
 
     def add_pixels(self, guess: np.ndarray, truth: np.ndarray) -> None:
