@@ -31,9 +31,7 @@ from airside_perception.occupancy.detector import OccupancyNetworkRunner
 from airside_perception.occupancy.visibility import VisibilityTracker
 from airside_perception.records import NEVER_SEEN, Detection3D
 from airside_perception.resources import find_file
-
-FREE_SHARE = 0.005
-"""Of voxels published free, at most this part may be occupied in truth."""
+from airside_perception.training.occupancy_validation import FREE_MARGIN, FREE_SHARE
 
 
 class Scores:
@@ -113,8 +111,7 @@ class Scores:
 def fit(scores: Scores, threshold: float) -> dict[str, Any]:
     """Calibration on observed voxels; then the free threshold on what would be published."""
     calibration = scores.observed.fit()
-    # Two in three of what is allowed: the threshold is chosen on these frames and has to hold on others.
-    free = scores.published.threshold_for_share(FREE_SHARE / 1.5, calibration)
+    free = scores.published.threshold_for_share(FREE_SHARE / FREE_MARGIN, calibration)
     occupied = float(calibration.apply(np.array([threshold]))[0])
     return {
         "metadata": {

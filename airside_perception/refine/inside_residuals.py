@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -25,16 +26,25 @@ class InsideTerms:
     energy: np.ndarray
 
 
-class InsideResiduals(Protocol):
-    """A comparison inside of the outlines of the views of a batch."""
+class InsideResiduals(ABC):
+    """A comparison inside of the outlines of the views of a batch.
 
-    @property
-    def attributes(self) -> np.ndarray:
-        """(V, A) float32 of every vertex, to be carried to the pixels."""
+    Args:
+        attributes: (V, A) float32 of every vertex, to be carried to the pixels.
+        of_views: tensors (C, ...) of the views by name.
+    """
+
+    def __init__(self, attributes: np.ndarray, **of_views: torch.Tensor) -> None:
+        self.attributes, self._of_views = attributes, of_views
 
     def only(self, views: np.ndarray, vertices: np.ndarray) -> InsideResiduals:
         """The same with some of the views (indices) and their vertices (bool)."""
+        part = copy.copy(self)
+        part.attributes = self.attributes[vertices]
+        part._of_views = {name: tensor[views] for name, tensor in self._of_views.items()}
+        return part
 
+    @abstractmethod
     def evaluate(
         self, carried: torch.Tensor, mask: torch.Tensor, weight: torch.Tensor, flow: torch.Tensor | None
     ) -> InsideTerms:

@@ -8,14 +8,13 @@ what these can't explain (variable projection). So neither exposure nor shade ca
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
 
-from airside_perception.refine.inside_residuals import InsideTerms, central_differences, inner
+from airside_perception.refine.inside_residuals import InsideResiduals, InsideTerms, central_differences, inner
 from airside_perception.refine.shape_library import LinearShape
 from airside_perception.refine.views import View
 
@@ -31,7 +30,7 @@ LEAST_WEIGHT = 40.0
 _LIGHT_RIDGE = 0.3
 
 
-class ColorResiduals:
+class ColorResiduals(InsideResiduals):
     """Colour residuals of the views of a batch.
 
     Args:
@@ -42,25 +41,11 @@ class ColorResiduals:
 
     def __init__(self, views: Sequence[View], shapes: Sequence[LinearShape], textures: np.ndarray) -> None:
         images = torch.from_numpy(np.stack([view.image for view in views]).astype(np.float32))
-        self._images = images.permute(0, 3, 1, 2).contiguous()
         owners = [view.object_index for view in views]
         albedo = {i: _albedo(shapes[i], textures[i]) for i in set(owners)}
-        self._attributes = np.concatenate(
-            [np.concatenate([albedo[i], shapes[i].normals], axis=1) for i in owners]
-        )  # fmt: skip
-        self._pixels = torch.full((len(views),), torch.nan)
-
-    def only(self, views: np.ndarray, vertices: np.ndarray) -> ColorResiduals:
-        """The same with some of the views (indices) and their vertices (bool)."""
-        part = copy.copy(self)
-        part._images, part._attributes = self._images[views], self._attributes[vertices]
-        part._pixels = self._pixels[views]
-        return part
-
-    @property
-    def attributes(self) -> np.ndarray:
-        """(V, 6) float32 albedo and normal of every vertex, to be carried to the pixels."""
-        return self._attributes
+        carried = np.concatenate([np.concatenate([albedo[i], shapes[i].normals], axis=1) for i in owners])
+        unknown = torch.full((len(views),), torch.nan)
+        super().__init__(carried, images=images.permute(0, 3, 1, 2).contiguous(), pixels=unknown)
 
     def evaluate(
         self, carried: torch.Tensor, mask: torch.Tensor, weight: torch.Tensor, flow: torch.Tensor | None
@@ -71,15 +56,16 @@ class ColorResiduals:
         """
         # Only pixels whose neighbours are inside, too: at the outline a colour is half the background's.
         trust = inner(mask) * weight
+        images, pixels = self._of_views["images"], self._of_views["pixels"]
         count = trust.sum(dim=(1, 2))
         basis = _light_basis(carried)
-        residual, predicted, projector = _fit_light(basis, self._images, trust)
-        huber = functional.huber_loss(predicted, self._images, reduction="none", delta=COLOR_HUBER)
+        residual, predicted, projector = _fit_light(basis, images, trust)
+        huber = functional.huber_loss(predicted, images, reduction="none", delta=COLOR_HUBER)
         mean = (huber * trust[:, None]).sum(dim=(1, 2, 3)) / count.clamp_min(1.0)
         # The pixels of the first look: else an object could lower its energy by growing smaller.
-        self._pixels.copy_(torch.where(self._pixels.isnan(), count, self._pixels))
-        told = (self._pixels > LEAST_WEIGHT) & (count > LEAST_WEIGHT)
-        energy = torch.where(told, mean * self._pixels, torch.zeros_like(mean)).double().numpy()
+        pixels.copy_(torch.where(pixels.isnan(), count, pixels))
+        told = (pixels > LEAST_WEIGHT) & (count > LEAST_WEIGHT)
+        energy = torch.where(told, mean * pixels, torch.zeros_like(mean)).double().numpy()
         if flow is None:
             return InsideTerms(np.zeros(0), np.zeros(0), energy)
         hessian, gradient = self._equations(residual, predicted, projector, trust * told[:, None, None], flow)

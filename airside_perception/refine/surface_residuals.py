@@ -8,13 +8,12 @@ way from far off, and no render has to pass through the network, as a comparison
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from airside_perception.refine.inside_residuals import InsideTerms, central_differences, inner
+from airside_perception.refine.inside_residuals import InsideResiduals, InsideTerms, central_differences, inner
 from airside_perception.refine.shape_library import LinearShape
 from airside_perception.refine.views import View
 
@@ -23,6 +22,9 @@ DEGREES = 2.0
 
 SPREAD_RANGE = (0.02, 1.0)
 """Expected errors, in lengths of the object's sides, are taken as within this."""
+
+FARTHEST = 2.0
+"""Places are taken as within so many lengths of the object's sides from its middle; what is farther is no answer."""
 
 STEEPEST = 0.1
 """Change of the place per crop pixel above which it is the edge of one part before another, not a slope."""
@@ -34,32 +36,26 @@ EVERY = 2
 """Rows and columns of the crop of which one is compared: a cell of the network covers several."""
 
 
-class SurfaceResiduals:
+class SurfaceResiduals(InsideResiduals):
     """Residuals of the places on their objects that the pixels of a batch show.
 
     Args:
         views: those of the batch; each with `surface`.
         shapes: one LinearShape per object.
+
+    Pixels of which a diverged or foreign network says nothing sensible (NaN, far off the object) don't count.
     """
 
     def __init__(self, views: Sequence[View], shapes: Sequence[LinearShape]) -> None:
-        known = [view.surface for view in views if view.surface is not None]
-        maps = torch.from_numpy(np.stack(known).astype(np.float32))
-        spread = maps[:, 3].exp().clamp(*SPREAD_RANGE)
-        self._places, self._precision = maps[:, :3].contiguous(), 1.0 / spread
-        self._attributes = np.concatenate([shapes[view.object_index].vertices for view in views])
-
-    def only(self, views: np.ndarray, vertices: np.ndarray) -> SurfaceResiduals:
-        """The same with some of the views (indices) and their vertices (bool)."""
-        part = copy.copy(self)
-        part._places, part._precision = self._places[views], self._precision[views]
-        part._attributes = self._attributes[vertices]
-        return part
-
-    @property
-    def attributes(self) -> np.ndarray:
-        """(V, 3) float32 place of every vertex in lengths of the box's sides, to be carried to the pixels."""
-        return self._attributes
+        maps = _thinned(torch.from_numpy(np.array([view.surface for view in views], np.float32)))
+        places, spread = maps[:, :3], maps[:, 3].exp().clamp(*SPREAD_RANGE)
+        # A comparison with NaN is false.
+        sound = (places.abs() < FARTHEST).all(dim=1) & (spread > 0)
+        super().__init__(
+            np.concatenate([shapes[view.object_index].vertices for view in views]),
+            places=torch.where(sound[:, None], places, 0.0),
+            precision=torch.where(sound, 1.0 / spread, 0.0),
+        )
 
     def evaluate(
         self, carried: torch.Tensor, mask: torch.Tensor, weight: torch.Tensor, flow: torch.Tensor | None
@@ -70,11 +66,9 @@ class SurfaceResiduals:
         """
         slope_x, slope_y = central_differences(carried)
         steep = torch.maximum(slope_x.abs(), slope_y.abs()).amax(dim=1) > STEEPEST
-        trust = inner(mask) * weight * ~steep
-        places, precision = self._places, self._precision
-        if EVERY > 1:
-            trust, carried, places, precision = (_thinned(each) for each in (trust, carried, places, precision))
-            slope_x, slope_y = _thinned(slope_x), _thinned(slope_y)
+        places, precision = self._of_views["places"], self._of_views["precision"]
+        trust = _thinned(inner(mask) * weight * ~steep) * (precision > 0)
+        carried, slope_x, slope_y = _thinned(carried), _thinned(slope_x), _thinned(slope_y)
         count = trust.sum(dim=(1, 2))
         share = trust * (count > LEAST_WEIGHT / EVERY**2)[:, None, None] / count.clamp_min(1.0)[:, None, None]
         residual = (carried - places) * precision[:, None]
@@ -82,7 +76,7 @@ class SurfaceResiduals:
         energy = (share * 0.5 * DEGREES * torch.log1p(size / DEGREES)).sum(dim=(1, 2)).double().numpy()
         if flow is None:
             return InsideTerms(np.zeros(0), np.zeros(0), energy)
-        flow = _thinned(flow) if EVERY > 1 else flow
+        flow = _thinned(flow)
         columns = flow.shape[1] // 2
         slope = -(slope_x[:, None] * flow[:, :columns, None] + slope_y[:, None] * flow[:, columns:, None])
         slope = (slope * precision[:, None, None]).flatten(2)

@@ -19,9 +19,8 @@ from airside_perception.tracking import mode_filter
 from airside_perception.tracking.association import CostTerms, Weights, assign, code_costs, match_costs
 from airside_perception.tracking.mode_filter import ModeFilter
 from airside_perception.tracking.motion import BOX_SIZE, VX, VY, MotionParameters
-from airside_perception.tracking.rows import velocity_of_row
 from airside_perception.tracking.tracklet import LASTING_FOLLOWS, Tracklet, fuse_codes
-from airside_perception.tracking.trains import several_in_one
+from airside_perception.tracking.trains import several_in_one, velocity_of_row
 
 _log = logging.getLogger(__name__)
 
@@ -289,6 +288,7 @@ class Tracker:
         if not candidates:
             return
         noise = self._noise([estimate for _, estimate in candidates])
+        moving = [t for t in self._tracklets if t.class_name == _TRAIN_CLASS and t.hits >= _ROW_HITS and t.moves]
         # Surest first, so that of two detections of one new object the better one becomes the track.
         for position in sorted(range(len(candidates)), key=lambda k: (-candidates[k][1].score, k)):
             index, estimate = candidates[position]
@@ -300,7 +300,7 @@ class Tracker:
                 track_id=f"{estimate.class_name}-{self._born}",
                 class_name=estimate.class_name,
                 config=config,
-                kalman=self._first_state(estimate, noise[position], config),
+                kalman=_first_state(estimate, noise[position], config, moving),
                 lasting=self.config.lasting_error * noise[position],
                 birth_ns=stamp_ns,
                 score=estimate.score,
@@ -311,16 +311,6 @@ class Tracker:
             tracklet.gather_evidence(estimate)
             fuse_codes([(tracklet, estimate)])
             self._tracklets.append(tracklet)
-
-    def _first_state(self, estimate: ObjectEstimate, noise: np.ndarray, config: ClassTrackingConfig) -> ModeFilter:
-        """Filter of a new track; a vehicle in a row of moving ones is taken to move as they do."""
-        if estimate.velocity is None and estimate.class_name == _TRAIN_CLASS:
-            moving = [t for t in self._tracklets if t.class_name == _TRAIN_CLASS and t.hits >= _ROW_HITS and t.moves]
-            velocities = np.array([t.kalman.x[VX : VY + 1] for t in moving]).reshape(-1, 2)
-            velocity = velocity_of_row(estimate.box, _boxes(moving), velocities)
-            if velocity is not None:
-                return mode_filter.new_filter(estimate.box, noise, velocity, config, _ROW_PARKED)
-        return mode_filter.new_filter(estimate.box, noise, estimate.velocity, config)
 
     def _is_duplicate(self, estimate: ObjectEstimate) -> bool:
         """True where a track measured in this frame already fills the estimate's place."""
@@ -363,6 +353,18 @@ class Tracker:
         pairs = np.argwhere(np.triu(near, k=1)).tolist()
         limit = self.config.duplicate_iou
         return [(i, j) for i, j in pairs if iou_bev(boxes[i : i + 1], boxes[j : j + 1])[0, 0] > limit]
+
+
+def _first_state(
+    estimate: ObjectEstimate, noise: np.ndarray, config: ClassTrackingConfig, moving: Sequence[Tracklet]
+) -> ModeFilter:
+    """Filter of a new track; a vehicle in a row of `moving` ones is taken to move as they do."""
+    if moving and estimate.velocity is None and estimate.class_name == _TRAIN_CLASS:
+        velocities = np.array([t.kalman.x[VX : VY + 1] for t in moving])
+        velocity = velocity_of_row(estimate.box, _boxes(moving), velocities)
+        if velocity is not None:
+            return mode_filter.new_filter(estimate.box, noise, velocity, config, _ROW_PARKED)
+    return mode_filter.new_filter(estimate.box, noise, estimate.velocity, config)
 
 
 def _boxes(objects: Sequence[Tracklet | ObjectEstimate]) -> np.ndarray:

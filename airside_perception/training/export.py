@@ -22,6 +22,7 @@ from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES
 from airside_perception.occupancy.network_spec import CAMERA_SLOTS, NetworkSpec
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
+from airside_perception.training.initial_weights import check_complete
 from airside_perception.training.onnx_weights import halve_weights
 from airside_perception.training.supervision import current_name
 
@@ -78,6 +79,7 @@ def load_checkpoint(path: str | Path) -> tuple[OccupancyNetwork, dict[str, float
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         network = OccupancyNetwork(NetworkSpec.from_json(state["spec"]))
+        check_complete(network, state["average"], path)
         network.load_state_dict(state["average"])
     except AirsideError:
         raise

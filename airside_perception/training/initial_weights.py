@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +90,19 @@ def folded_weights(network: OccupancyNetwork, path: str | Path) -> FoldedWeights
     if not found:
         raise AirsideError(f"{path}: expected a network that `airside export` wrote, none of its layers found")
     return found
+
+
+def check_complete(network: OccupancyNetwork, weights: Mapping[str, Tensor], path: str | Path) -> None:
+    """Refuse a checkpoint of an earlier version, whose network had fewer layers.
+
+    Raises:
+        AirsideError: `weights` lack tensors of `network`.
+    """
+    missing = sorted({name.split(".")[0] for name in network.state_dict() if name not in weights})
+    if missing:
+        raise AirsideError(
+            f"{path}: made by an earlier version, without {', '.join(missing)}; start from it with --initial instead"
+        )
 
 
 def folded_layers(network: OccupancyNetwork) -> list[str]:

@@ -21,7 +21,7 @@ from torch import nn
 from airside_perception.errors import AirsideError
 from airside_perception.occupancy.network import ImageOutput, OccupancyNetwork, RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
-from airside_perception.training.initial_weights import is_exported, load_initial, settle_norms
+from airside_perception.training.initial_weights import check_complete, is_exported, load_initial, settle_norms
 from airside_perception.training.object_kinds import object_kinds
 from airside_perception.training.occupancy_batches import Batch, stream_batches
 from airside_perception.training.occupancy_crops import CropBatch
@@ -207,6 +207,7 @@ class OccupancyTrainer:
                 f"{path}: trained under contract {contract!r}, expected {self.supervision.contract!r}; "
                 f"pass --contract {contract}, or start from it with --initial"
             )
+        check_complete(self.network, state["network"], path)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

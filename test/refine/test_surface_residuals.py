@@ -129,3 +129,31 @@ def test_a_network_that_does_not_say_leaves_the_outlines_alone(library, prior):
     expected, found = (refiner.refine(frame, boxes, [], network) for refiner in (plain, asking))
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(one.box, other.box)
+
+
+@pytest.mark.parametrize("nonsense", [np.nan, np.inf, 3e38])
+def test_answers_of_a_diverged_network_do_not_count(library, nonsense):
+    """Half of the pixels without an answer: the other half says what it says, and all stays finite."""
+    batch = batch_of(library)
+    poses = shifted("x")[0]
+    views = [replace(view, surface=np.where(np.arange(64) < 32, nonsense, view.surface)) for view in batch.views]
+    broken = SilhouetteBatch(views, batch.shapes)
+    for each in surface_part(broken, poses):
+        assert np.isfinite(each).all()
+    hidden = batch_of(library)
+    hidden.weight = hidden.weight * (torch.arange(64) >= 32)
+    broken.weight = broken.weight * (torch.arange(64) >= 32)
+    np.testing.assert_allclose(surface_part(broken, poses)[0], surface_part(hidden, poses)[0], rtol=1e-3, atol=1e-3)
+
+
+def test_nonsense_everywhere_leaves_the_outlines_to_refine(library, prior):
+    frame, network = look(THINGS, library)
+    boxes = tuple(detection(thing, dy=0.4) for thing in THINGS)
+    maps = np.full((4, 25, 40), np.nan, np.float32)
+    refiner = Refiner(load_config().refine, prior)
+    refiner.shape_library = library
+    expected = refiner.refine(frame, boxes, [], network)
+    told = replace(network, image_surface=dict.fromkeys(network.image_semantics, maps))
+    for one, other in zip(expected, refiner.refine(frame, boxes, [], told), strict=True):
+        np.testing.assert_allclose(one.box, other.box, atol=1e-9)
+        np.testing.assert_allclose(one.covariance, other.covariance)

@@ -13,7 +13,7 @@ from airside_perception.errors import AirsideError
 from airside_perception.inference import load_engine
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_io import OUTPUT_NAMES
-from airside_perception.training.export import ExportedNetwork, example_inputs, export_network
+from airside_perception.training.export import ExportedNetwork, example_inputs, export_network, load_checkpoint
 from airside_perception.training.initial_weights import load_initial, settle_norms
 from airside_perception.training.occupancy_batches import make_batch
 from airside_perception.training.occupancy_data import save_sample
@@ -135,3 +135,19 @@ def test_files_that_are_no_network_are_refused_with_the_reason(exported, tmp_pat
     onnx.save(model, str(tmp_path / "quantised.onnx"))
     with pytest.raises(AirsideError, match="quantised"):
         load_initial(network, tmp_path / "quantised.onnx")
+
+
+def test_a_checkpoint_of_a_smaller_network_says_what_to_do(tmp_path):
+    """Made before a head was added: neither exported nor continued, but a new run may start from it."""
+    options = TrainingOptions(pool="", out="", threads=1, device="cpu")
+    trainer = OccupancyTrainer(SPEC, options)
+    path = tmp_path / "checkpoint.pt"
+    trainer.save(path, {})
+    state = torch.load(path, weights_only=True)
+    for part in ("network", "average"):
+        state[part] = {name: each for name, each in state[part].items() if not name.startswith("surface_head")}
+    torch.save(state, path)
+    for refuses in (lambda: trainer.restore(path), lambda: load_checkpoint(path)):
+        with pytest.raises(AirsideError, match=r"without surface_head; start from it with --initial"):
+            refuses()
+    assert load_initial(OccupancyNetwork(SPEC), path) == 4
