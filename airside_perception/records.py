@@ -190,6 +190,8 @@ class NetworkOutput:
             (occupancy.network_spec.OBJECT_CHANNELS); empty if the network doesn't say.
         image_surface: camera name -> (4, h, w) float32, where on its object the point lies that an image cell shows
             (occupancy.network_spec.SURFACE_CHANNELS); empty if the network doesn't say.
+        image_ranges: camera name -> (4, h, w) float32, how far away the object is that an image cell shows, and how
+            sure that is (occupancy.network_spec.RANGE_CHANNELS); empty if the network doesn't say.
         unsure: (X, Y, Z) bool, voxels of which the network can't tell whether they are free; None: it can of all.
     """
 
@@ -200,6 +202,7 @@ class NetworkOutput:
     image_semantics: Mapping[str, np.ndarray] = field(default_factory=dict)
     image_objects: Mapping[str, np.ndarray] = field(default_factory=dict)
     image_surface: Mapping[str, np.ndarray] = field(default_factory=dict)
+    image_ranges: Mapping[str, np.ndarray] = field(default_factory=dict)
     unsure: np.ndarray | None = None
 
 

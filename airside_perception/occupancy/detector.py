@@ -98,6 +98,7 @@ class OccupancyNetworkRunner:
             image_semantics={name: answer["semantics"][index] for index, name in enumerate(names)},
             image_objects={name: answer["objects"][index] for index, name in enumerate(names)},
             image_surface=dict(zip(names, answer["surface"], strict=True)) if "surface" in answer else {},
+            image_ranges=dict(zip(names, answer["ranges"], strict=True)) if "ranges" in answer else {},
             unsure=unsure if self._free_threshold < 1.0 else None,
         )
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from airside_perception.occupancy.bev_decoder import BevDecoder
 from airside_perception.occupancy.image_encoder import ConvUnit, ImageEncoder, normalise_images
-from airside_perception.occupancy.network_spec import OBJECT_CHANNELS, SURFACE_CHANNELS, NetworkSpec
+from airside_perception.occupancy.network_spec import OBJECT_CHANNELS, RANGE_CHANNELS, SURFACE_CHANNELS, NetworkSpec
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 
 
@@ -21,6 +21,7 @@ class ImageOutput(NamedTuple):
     depth: Tensor
     objects: Tensor
     surface: Tensor
+    ranges: Tensor
     object_features: Tensor
 
 
@@ -35,7 +36,8 @@ class RawOutput(NamedTuple):
         depth: (N, bins, H/8, W/8) logits.
         objects: (N, 9, H/8, W/8), see network_spec.OBJECT_CHANNELS; meaningful where an object is seen.
         surface: (N, 4, H/8, W/8), see network_spec.SURFACE_CHANNELS; meaningful where an object is seen.
-        object_features: (N, C, H/8, W/8), what `objects` and `surface` are read from; training asks it more.
+        ranges: (N, 4, H/8, W/8), see network_spec.RANGE_CHANNELS; meaningful where an object is seen.
+        object_features: (N, C, H/8, W/8), what the three before are read from; training asks it more.
     """
 
     voxels: Tensor
@@ -45,6 +47,7 @@ class RawOutput(NamedTuple):
     depth: Tensor
     objects: Tensor
     surface: Tensor
+    ranges: Tensor
     object_features: Tensor
 
 
@@ -69,6 +72,7 @@ class OccupancyNetwork(nn.Module):
         self.depth_head = _geometric_head(stride8, spec.depth_bins)
         self.object_head = _geometric_head(stride8, OBJECT_CHANNELS)
         self.surface_head = _small_head(stride8, SURFACE_CHANNELS)
+        self.range_head = _small_head(stride8, RANGE_CHANNELS, first_guess=_RANGE_GUESS)
         self.decoder = BevDecoder(spec, len(spec.lift_heights) * (spec.lift_channels + 2))
         bins = spec.depth_bins
         # Row b sums the probabilities of bins 0..b: how likely the ray has met a surface by bin b.
@@ -108,9 +112,9 @@ class OccupancyNetwork(nn.Module):
         aware = torch.cat([stride8, functional.avg_pool2d(geometry, 2).to(stride8.dtype)], dim=1)
         hidden, read_out = self.object_head
         features = hidden(aware)
-        surface = self.surface_head(features)
-        depth = self.depth_head(aware)
-        return ImageOutput(self.semantic_head(stride4), depth, read_out(features), surface, features), stride4
+        semantics, depth = self.semantic_head(stride4), self.depth_head(aware)
+        surface, ranges = self.surface_head(features), self.range_head(features)
+        return ImageOutput(semantics, depth, read_out(features), surface, ranges, features), stride4
 
     def lift(
         self,
@@ -167,9 +171,16 @@ class OccupancyNetwork(nn.Module):
         return (4.0 * surface).reshape(index.shape), (1.0 - blocked).reshape(index.shape)
 
 
-def _small_head(channels: int, outputs: int) -> nn.Sequential:
+_RANGE_GUESS = (2.5, -1.0, 2.0, 0.7)
+"""Where RANGE_CHANNELS begin to learn: 12 m, give or take a third; two cells, give or take as much."""
+
+
+def _small_head(channels: int, outputs: int, first_guess: tuple[float, ...] = ()) -> nn.Sequential:
     """Features -> predictions that are no linear function of them: a place on an object turns with its heading."""
-    return nn.Sequential(nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, outputs, 1))
+    read_out = nn.Conv2d(channels, outputs, 1)
+    if first_guess and read_out.bias is not None:
+        read_out.bias.data.copy_(torch.tensor(first_guess))
+    return nn.Sequential(nn.Conv2d(channels, channels, 1), nn.ReLU(), read_out)
 
 
 def _geometric_head(channels: int, outputs: int) -> nn.Sequential:

@@ -8,6 +8,7 @@ from airside_perception.occupancy.network_spec import (
     BOX_CHANNELS,
     CAMERA_SLOTS,
     OBJECT_CHANNELS,
+    RANGE_CHANNELS,
     SURFACE_CHANNELS,
     NetworkSpec,
 )
@@ -17,9 +18,9 @@ METADATA_KEY = "airside_perception.network_spec"
 """Entry of the ONNX metadata that holds NetworkSpec.to_json()."""
 
 INPUT_NAMES = ("images", "geometry", "feature_index", "depth_index", "depth_fraction", "slot_weight")
-OUTPUT_NAMES = ("probability", "class_id", "heatmap", "boxes", "semantics", "objects", "surface")
+OUTPUT_NAMES = ("probability", "class_id", "heatmap", "boxes", "semantics", "objects", "surface", "ranges")
 
-OPTIONAL_OUTPUTS = ("surface",)
+OPTIONAL_OUTPUTS = ("surface", "ranges")
 """Outputs that files of earlier exports lack; what needs them goes without."""
 
 
@@ -53,8 +54,8 @@ def _outputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
     classes = len(spec.object_classes)
     semantics = (None, len(spec.semantic_names), spec.lift_size[1], spec.lift_size[0])
     objects = (None, OBJECT_CHANNELS, spec.depth_size[1], spec.depth_size[0])
-    surface = (None, SURFACE_CHANNELS, *objects[2:])
-    shapes = ((x, y, z), (x, y, z), (classes, x, y), (classes, BOX_CHANNELS, x, y), semantics, objects, surface)
+    surface, ranges = ((None, channels, *objects[2:]) for channels in (SURFACE_CHANNELS, RANGE_CHANNELS))
+    shapes = ((x, y, z), (x, y, z), (classes, x, y), (classes, BOX_CHANNELS, x, y), semantics, objects, surface, ranges)
     return dict(zip(OUTPUT_NAMES, shapes, strict=True))
 
 

@@ -39,6 +39,10 @@ SURFACE_CHANNELS = 4
 """Predicted per image cell that shows an object: where on it the shown point lies, ahead, left and up of the box's
 centre in lengths of its sides (-0.5..0.5), then the log of the error to be expected of one of these numbers."""
 
+RANGE_CHANNELS = 4
+"""Predicted per image cell that shows an object: log horizontal distance from camera to centre, the log of its error;
+the cells by which the ground under the centre lies below the cell, the log of its error (object_range)."""
+
 DEFAULT_GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
 
 

@@ -1,7 +1,8 @@
 """From the object head's maps of one camera to votes on the ground.
 
 The head says, for an image cell, where the object that the cell shows has its centre (log distance from the camera,
-metres beside the cell's ray), its heading relative to the ray, and its size. Layout: occupancy.network_spec.
+metres beside the cell's ray), its heading relative to the ray, and its size; newer networks say in maps of their own
+how far away it is and how sure that is. Layouts: occupancy.network_spec.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
 from airside_perception.geometry.cameras import Camera
+from airside_perception.occupancy.object_range import cell_angles, decode_range
 from airside_perception.records import NetworkOutput, RigFrame
 
 LEAST_PROBABILITY = 0.35
@@ -32,6 +34,7 @@ class CellVotes:
         cells: (K, 2) int, row and column of the cells.
         center: (K, 2) float64 metres.
         distance: (K,) float64 metres from the camera to the centre.
+        range_error: (K,) float64, the relative error that the network expects of it; NaN where it doesn't say.
         log_size: (K, 3) float64 log length, width, height.
         heading: (K, 2) float64 cos, sin of the heading, as long as the network is sure of it.
         axis: (K, 2) float64 the same of twice the heading.
@@ -41,6 +44,7 @@ class CellVotes:
     cells: np.ndarray
     center: np.ndarray
     distance: np.ndarray
+    range_error: np.ndarray
     log_size: np.ndarray
     heading: np.ndarray
     axis: np.ndarray
@@ -56,6 +60,7 @@ def votes_of_frame(frame: RigFrame, network: NetworkOutput) -> dict[str, dict[st
                 network.image_objects[camera_name],
                 network.image_semantics[camera_name][SEMANTIC_OF_CLASS[class_name]],
                 LEAST_PROBABILITY,
+                network.image_ranges.get(camera_name),
             )
             for class_name in OBJECT_CLASSES
         }
@@ -64,7 +69,9 @@ def votes_of_frame(frame: RigFrame, network: NetworkOutput) -> dict[str, dict[st
     }
 
 
-def decode_votes(camera: Camera, maps: np.ndarray, probability: np.ndarray, least: float) -> CellVotes:
+def decode_votes(
+    camera: Camera, maps: np.ndarray, probability: np.ndarray, least: float, ranges: np.ndarray | None = None
+) -> CellVotes:
     """Votes of the cells whose probability of a class is above `least`.
 
     Args:
@@ -72,6 +79,7 @@ def decode_votes(camera: Camera, maps: np.ndarray, probability: np.ndarray, leas
         maps: (9, h, w) float32 of the object head.
         probability: (H, W) of the class, H and W multiples of h and w.
         least: 0..1.
+        ranges: (4, h, w) float32 of the range head, or None.
     """
     step_rows, step_columns = probability.shape[0] // maps.shape[1], probability.shape[1] // maps.shape[2]
     sampled = probability[::step_rows, ::step_columns]
@@ -84,18 +92,30 @@ def decode_votes(camera: Camera, maps: np.ndarray, probability: np.ndarray, leas
     # A diverged or foreign network may answer NaN; such cells don't vote.
     finite = np.isfinite(values).all(axis=0)
     values, rows, columns, bearing = values[:, finite], rows[finite], columns[finite], bearing[finite]
-    distance = np.exp(np.clip(values[4], -1.0, 5.0))
+    if ranges is None:
+        distance, range_error = np.exp(np.clip(values[4], -1.0, 5.0)), np.full(len(rows), np.nan)
+    else:
+        distance, range_error = _told_ranges(camera, ranges[:, rows, columns], pixels[finite], scale[0])
     towards = bearing + np.arcsin(np.clip(values[5] / distance, -0.95, 0.95))
     center = camera.position[:2] + distance[:, None] * np.stack([np.cos(towards), np.sin(towards)], 1)
     return CellVotes(
         np.stack([rows, columns], axis=1),
         center,
         distance,
+        range_error,
         np.clip(values[6:9].T, *LOG_SIZE_RANGE),
         _turned(values[1], values[0], bearing),
         _turned(values[3], values[2], 2 * bearing),
         sampled[rows, columns].astype(np.float64),
     )
+
+
+def _told_ranges(camera: Camera, values: np.ndarray, pixels: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) metres and their relative errors, of values (4, K) for cells so many pixels wide at `pixels` (K, 2)."""
+    depression, span = cell_angles(camera, pixels, cell)
+    # What isn't a number is sure of nothing.
+    told = np.where(np.isfinite(values).all(axis=0), values, np.array([[2.5], [0.5], [0.0], [3.5]]))
+    return decode_range(told.astype(np.float64), float(camera.position[2]), depression, span)
 
 
 def _turned(cosine: np.ndarray, sine: np.ndarray, angle: np.ndarray) -> np.ndarray:

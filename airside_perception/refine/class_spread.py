@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class ClassSpread:
         network: the same of the network's own boxes, beside boxes from elsewhere.
         doubt: factors on the standard deviations that refinement states for position, sizes and heading: what the
             solver can't know is how far silhouettes and shapes are off together.
+        told_range: factor on the range error that the source tells of each answer, which then replaces `radial`; 0:
+            what it tells doesn't count.
         range_with_size: correlation of the error along the line of sight with those of the sizes, 0..1.
     """
 
@@ -39,6 +41,13 @@ class ClassSpread:
     network: ClassSpread | None = None
     doubt: tuple[float, float, float] = (1.0, 1.0, 1.0)
     range_with_size: float = 0.0
+    told_range: float = 0.0
+
+    def with_told_range(self, std: float) -> ClassSpread:
+        """For one answer that comes with an error (metres) of its own, NaN for none."""
+        if self.told_range <= 0 or not np.isfinite(std):
+            return self
+        return replace(self, radial=self.told_range * std, radial_per_m=0.0)
 
     def stds(self, distance: float) -> tuple[float, float]:
         """Standard deviations along and across the line of sight at a distance, metres."""

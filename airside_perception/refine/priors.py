@@ -175,9 +175,8 @@ def pose_prior(
     others = []
     if votes is not None:
         known = np.array([spread.votes is not None for spread in of_class]) & (votes.count > 0)
-        others.append(
-            box_evidence(votes.center, votes.log_size, [s.votes or s for s in of_class], viewpoint, known)
-        )  # fmt: skip
+        told = [(s.votes or s).with_told_range(std) for s, std in zip(of_class, votes.range_std, strict=True)]
+        others.append(box_evidence(votes.center, votes.log_size, told, viewpoint, known))
     if network_boxes is not None:
         boxes, found = network_boxes
         known = np.array([spread.network is not None for spread in of_class]) & found

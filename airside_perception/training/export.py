@@ -34,7 +34,7 @@ OPSET = 17
 OPSETS = range(16, 21)
 """What the exporter writes and ONNX Runtime and TensorRT read; older ones lack operators that are used here."""
 
-PER_CAMERA = ("images", "geometry", "semantics", "objects", "surface")
+PER_CAMERA = ("images", "geometry", "semantics", "objects", "surface", "ranges")
 """Inputs and outputs whose first axis is the cameras."""
 
 HALF_TOLERANCE = 2e-2
@@ -67,7 +67,7 @@ class ExportedNetwork(nn.Module):
         probability = torch.sigmoid(voxels[0]).permute(1, 2, 0)
         class_id = (voxels[1:].argmax(0) + 1).permute(1, 2, 0).to(torch.int32)
         heatmap, semantics = torch.sigmoid(raw.heatmap[0]), raw.semantics.softmax(1)
-        return probability, class_id, heatmap, raw.boxes[0], semantics, raw.objects, raw.surface
+        return probability, class_id, heatmap, raw.boxes[0], semantics, raw.objects, raw.surface, raw.ranges
 
 
 def load_checkpoint(path: str | Path) -> tuple[OccupancyNetwork, dict[str, float]]:

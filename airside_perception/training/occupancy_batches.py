@@ -48,6 +48,7 @@ class Batch:
     box_weight: Tensor
     objects: Tensor
     surface: Tensor
+    ranges: Tensor
     object_weight: Tensor
     kinds: Tensor
     rays: RayBatch
@@ -115,6 +116,7 @@ def make_batch(
         box_weight=stack([center.box_weight for center in centers]),
         objects=join([each.objects for each in objects]),
         surface=join([each.surface for each in objects]),
+        ranges=join([each.ranges for each in objects]),
         object_weight=join([each.weight for each in objects]),
         kinds=join([each.kinds for each in objects]),
         rays=_ray_batch(rendered),

@@ -46,6 +46,7 @@ class CropBatch:
     semantic: Tensor
     objects: Tensor
     surface: Tensor
+    ranges: Tensor
     object_weight: Tensor
     kinds: Tensor
 
@@ -68,6 +69,7 @@ def make_crop_batch(samples: Sequence[TrainingSample], spec: NetworkSpec) -> Cro
         semantic=stack([sample.semantic for sample in samples]),
         objects=stack([each.objects for each in objects]),
         surface=stack([each.surface for each in objects]),
+        ranges=stack([each.ranges for each in objects]),
         object_weight=stack([each.weight for each in objects]),
         kinds=stack([each.kinds for each in objects]),
     )

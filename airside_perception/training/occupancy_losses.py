@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from airside_perception.occupancy.network import ImageOutput, RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.occupancy.object_range import LOG_GROUND_SPREAD, LOG_RANGE_SPREAD
 from airside_perception.training.object_kinds import object_kinds
 from airside_perception.training.occupancy_batches import Batch
 from airside_perception.training.occupancy_crops import CropBatch
@@ -26,6 +27,7 @@ LOSS_WEIGHTS = {
     "box": 0.5,
     "object": 0.5,
     "surface": 0.2,
+    "range": 0.5,
     "kind": 0.5,
     **RENDER_WEIGHTS,
 }
@@ -105,6 +107,7 @@ class OccupancyLoss(nn.Module):
                 output.objects.float()[:, None], batch.objects[:, None], batch.object_weight[:, None], OBJECT_HEADING
             ),
             "surface": surface_loss(output.surface.float(), batch.surface, batch.object_weight),
+            "range": range_loss(output.ranges.float(), batch.ranges, batch.object_weight),
             "kind": self._kind_term(output.object_features, batch),
         }
 
@@ -228,3 +231,24 @@ def surface_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     log_spread = rows[:, 3].clamp(*LOG_SURFACE_SPREAD)
     each = (rows[:, :3] - truth).abs().sum(1) * torch.exp(-log_spread) + 3.0 * log_spread
     return (each * row_weight).sum() / row_weight.sum().clamp(min=1.0)
+
+
+FARTHEST_GROUND = 60.0
+"""Cells; ground that lies farther below a cell than its image is high is not to be told more exactly than this."""
+
+
+def range_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """How unlikely both answers to the distance of an object are, as `surface_loss`.
+
+    Args:
+        predicted: (N, 4, H, W), see network_spec.RANGE_CHANNELS.
+        target: (N, 2, H, W), see object_range.encode_range.
+        weight: (N, H, W), above 0 where there is a truth.
+    """
+    chosen = weight > 0
+    rows = predicted.permute(0, 2, 3, 1)[chosen]
+    truth, row_weight = target.permute(0, 2, 3, 1)[chosen], weight[chosen]
+    truth = torch.stack([truth[:, 0], truth[:, 1].clamp(-FARTHEST_GROUND, FARTHEST_GROUND)], dim=1)
+    log_spread = torch.stack([rows[:, 1].clamp(*LOG_RANGE_SPREAD), rows[:, 3].clamp(*LOG_GROUND_SPREAD)], dim=1)
+    each = (rows[:, [0, 2]] - truth).abs() * torch.exp(-log_spread) + log_spread
+    return (each.sum(1) * row_weight).sum() / row_weight.sum().clamp(min=1.0)

@@ -10,13 +10,12 @@ from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
 from airside_perception.geometry.cameras import Camera
 from airside_perception.occupancy.heading import encode_heading
 from airside_perception.occupancy.network_spec import DEPTH_STRIDE, LIFT_STRIDE, OBJECT_CHANNELS
+from airside_perception.occupancy.object_range import LEAST_RANGE, cell_angles, encode_range
 from airside_perception.training.object_kinds import UNKNOWN_KIND, kind_labels
 from airside_perception.training.occupancy_data import TrainingSample
 
 SKIN = 0.15
 """Metres by which boxes grow before surface points are looked up in them."""
-
-LEAST_RANGE = 0.5
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class ObjectTargets:
         objects: (N, OBJECT_CHANNELS, H/8, W/8) float32 in the layout of network_spec.OBJECT_CHANNELS.
         surface: (N, 3, H/8, W/8) float32, the point that a cell shows, ahead, left and up of its box's centre in
             lengths of the box's sides.
+        ranges: (N, 2, H/8, W/8) float32, see object_range.encode_range.
         weight: (N, H/8, W/8) float32, 0 where no object is seen; the cells of an object share weight sqrt(count),
             so that near ones do not drown far ones.
         kinds: (N, H/8, W/8) int64, see object_kinds.kind_labels.
@@ -34,6 +34,7 @@ class ObjectTargets:
 
     objects: np.ndarray
     surface: np.ndarray
+    ranges: np.ndarray
     weight: np.ndarray
     kinds: np.ndarray
 
@@ -52,6 +53,7 @@ def object_targets(sample: TrainingSample) -> ObjectTargets:
     targets = ObjectTargets(
         np.zeros((count, OBJECT_CHANNELS, height, width), np.float32),
         np.zeros((count, 3, height, width), np.float32),
+        np.zeros((count, 2, height, width), np.float32),
         np.zeros((count, height, width), np.float32),
         np.full((count, height, width), UNKNOWN_KIND),
     )
@@ -89,20 +91,25 @@ def _draw(
     found = owner >= 0
     if not found.any():
         return all_owners
-    rows, columns, owner, directions, points = (each[found] for each in (rows, columns, owner, directions, points))
+    arrays = (pixels, rows, columns, owner, directions, points)
+    pixels, rows, columns, owner, directions, points = (each[found] for each in arrays)
     bearing = np.arctan2(directions[:, 1], directions[:, 0])
     own = boxes[owner]
     offset = own[:, :2] - camera.position[:2]
     lateral = offset[:, 1] * np.cos(bearing) - offset[:, 0] * np.sin(bearing)
+    distance = np.hypot(offset[:, 0], offset[:, 1])
     values = [
         *encode_heading(own[:, 6], np.cos(bearing), np.sin(bearing)),
-        np.log(np.maximum(np.hypot(offset[:, 0], offset[:, 1]), LEAST_RANGE)),
+        np.log(np.maximum(distance, LEAST_RANGE)),
         lateral,
         *np.log(own[:, 3:6]).T,
     ]
     targets.objects[image][:, rows, columns] = np.stack(values)
     along, across, up = _in_box_axes(points, own)
     targets.surface[image][:, rows, columns] = np.stack([along, across, up]) / own[:, 3:6].T
+    depression, span = cell_angles(camera, pixels.astype(np.float64), DEPTH_STRIDE)
+    ranges = encode_range(distance, float(camera.position[2]), depression, span)
+    targets.ranges[image][:, rows, columns] = ranges
     targets.weight[image, rows, columns] = 1.0 / np.sqrt(np.bincount(owner, minlength=len(boxes)))[owner]
     return all_owners
 

@@ -48,6 +48,7 @@ class ValidationScores:
         self.errors: list[np.ndarray] = []
         self.cell_errors: list[np.ndarray] = []
         self.surface_errors: list[np.ndarray] = []
+        self.range_errors: list[np.ndarray] = []
 
     def add_voxels(
         self, probability: np.ndarray, class_id: np.ndarray, truth: np.ndarray, observed: np.ndarray
@@ -96,6 +97,11 @@ class ValidationScores:
         error = np.abs(guess[:, :3] - truth).mean(axis=1)[chosen]
         self.surface_errors.append(error)
 
+    def add_ranges(self, guess: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> None:
+        """Range head (N, RANGE_CHANNELS, h, w) against encode_range's (N, 2, h, w); weights (N, h, w)."""
+        error = np.abs(guess[:, [0, 2]] - truth).transpose(0, 2, 3, 1)
+        self.range_errors.append(error[weight > 0])
+
     def add_boxes(self, boxes: np.ndarray, class_id: np.ndarray, sample: TrainingSample, max_range: float) -> None:
         """Match detections (best first) to boxes within `max_range` metres, greedily, each once."""
         for index in range(len(self.object_classes)):
@@ -136,6 +142,9 @@ class ValidationScores:
             result["cell_yaw_deg"], result["cell_log_range"] = float(np.degrees(cells[0])), float(cells[1])
         if self.surface_errors:
             result["cell_place"] = float(np.median(np.concatenate(self.surface_errors)))
+        if self.range_errors:
+            ranges = np.median(np.concatenate(self.range_errors), axis=0)
+            result["cell_range"], result["cell_ground"] = float(ranges[0]), float(ranges[1])
         errors = np.array(self.errors).reshape(-1, 4)
         for index, name in enumerate(self.object_classes):
             result[f"recall_{name}"] = _ratio(self.matched[index], self.truths[index])
@@ -206,6 +215,7 @@ def validate(
         weight = batch.object_weight.cpu().numpy()
         scores.add_objects(output.objects.numpy(), batch.objects.cpu().numpy(), weight)
         scores.add_surface(output.surface.numpy(), batch.surface.cpu().numpy(), weight)
+        scores.add_ranges(output.ranges.numpy(), batch.ranges.cpu().numpy(), weight)
         scores.add_pixels(output.semantics.argmax(1).numpy(), sample.semantic)
         boxes, box_class, _ = decode_centers(
             torch.sigmoid(output.heatmap[0]).numpy(), output.boxes[0].numpy(), spec, score_threshold

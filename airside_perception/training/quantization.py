@@ -39,6 +39,7 @@ SENSITIVE_LAYERS = (
     "depth_head",
     "object_head",
     "surface_head",
+    "range_head",
     "lift_head",
     "voxel_head.1",
     "center_head.1",

@@ -144,18 +144,21 @@ class OccupancyTrainer:
             self._set_norm_momentum(0.1 if self.progress < self.options.crop_share else 0.0)
             with self._look():
                 seen, _ = self.network.look(batch.images, batch.geometry)
-            return self.loss.of_images(self._with_own_surface(seen), batch)
+            return self.loss.of_images(self._with_own_heads(seen), batch)
         self._set_norm_momentum(0.1)
         with self._look():
             output = self.network(*batch.network_inputs())
-        return self.loss(self._with_own_surface(output), batch)
+        return self.loss(self._with_own_heads(output), batch)
 
-    def _with_own_surface(self, output: _Output) -> _Output:
-        """While the network waits: with places on objects that their head, new to older files, can learn from."""
+    def _with_own_heads(self, output: _Output) -> _Output:
+        """While the network waits: with what the heads that older files lack can learn from."""
         if not self.network_waits:
             return output
         with torch.autocast(self.device.type, torch.bfloat16):
-            return output._replace(surface=self.network.surface_head(output.object_features))
+            features = output.object_features
+            return output._replace(
+                surface=self.network.surface_head(features), ranges=self.network.range_head(features)
+            )
 
     @contextmanager
     def _look(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from airside_perception.inference.engine import TensorSpec
 from airside_perception.occupancy.detector import OccupancyNetworkRunner, is_blank
 from airside_perception.occupancy.heading import encode_heading
 from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES, read_network_spec
-from airside_perception.occupancy.network_spec import BOX_CHANNELS, OBJECT_CHANNELS, SURFACE_CHANNELS
+from airside_perception.occupancy.network_spec import BOX_CHANNELS, OBJECT_CHANNELS, RANGE_CHANNELS, SURFACE_CHANNELS
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 from airside_perception.records import CameraImage, GridSpec, RigFrame
 
@@ -24,8 +24,8 @@ class ScriptedEngine:
         types = ["uint8", "float32", "int32", "int32", "float32", "float32"]
         self.input_specs = tuple(map(TensorSpec, INPUT_NAMES, shapes, types))
         outputs = [(x, y, z), (x, y, z), (3, x, y), (3, BOX_CHANNELS, x, y), ("cameras", 7, 16, 32)]
-        outputs += [("cameras", OBJECT_CHANNELS, 8, 16), ("cameras", SURFACE_CHANNELS, 8, 16)]
-        self.output_specs = tuple(map(TensorSpec, OUTPUT_NAMES, outputs, ["float32", "int32"] + ["float32"] * 5))
+        outputs += [("cameras", channels, 8, 16) for channels in (OBJECT_CHANNELS, SURFACE_CHANNELS, RANGE_CHANNELS)]
+        self.output_specs = tuple(map(TensorSpec, OUTPUT_NAMES, outputs, ["float32", "int32"] + ["float32"] * 6))
         self.metadata = {METADATA_KEY: spec.to_json(), "occupancy_threshold": "0.6"}
         self.probability = np.zeros((x, y, z), np.float32)
         self.class_id = np.full((x, y, z), 3, np.int32)
@@ -39,7 +39,8 @@ class ScriptedEngine:
         semantics[:, 0] = np.arange(len(semantics))[:, None, None]
         objects = np.full((len(semantics), OBJECT_CHANNELS, 8, 16), 0.5, np.float32)
         surface = np.full((len(semantics), SURFACE_CHANNELS, 8, 16), 0.25, np.float32)
-        answers = (self.probability, self.class_id, self.heatmap, self.boxes, semantics, objects, surface)
+        ranges = np.full((len(semantics), RANGE_CHANNELS, 8, 16), 2.0, np.float32)
+        answers = (self.probability, self.class_id, self.heatmap, self.boxes, semantics, objects, surface, ranges)
         told = {spec.name for spec in self.output_specs}
         return {name: each for name, each in zip(OUTPUT_NAMES, answers, strict=True) if name in told}
 
@@ -73,12 +74,14 @@ def test_voxels_and_detections_come_out_in_the_right_frame(engine, ring):
     }
     assert output.image_objects["camera_3"].shape == (OBJECT_CHANNELS, 8, 16)
     assert output.image_surface["camera_3"].shape == (SURFACE_CHANNELS, 8, 16)
+    assert output.image_ranges["camera_3"].shape == (RANGE_CHANNELS, 8, 16)
 
 
-def test_a_file_that_says_nothing_of_surfaces_still_runs(engine, ring):
-    engine.output_specs = engine.output_specs[:-1]
+def test_a_file_that_says_nothing_of_surfaces_and_ranges_still_runs(engine, ring):
+    engine.output_specs = engine.output_specs[:-2]
     output = OccupancyNetworkRunner(engine).run(make_frame(ring))
     assert output.image_surface == {}
+    assert output.image_ranges == {}
     assert len(output.image_objects) == len(ring)
 
 

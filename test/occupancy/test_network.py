@@ -30,7 +30,7 @@ def test_shapes_for_any_camera_count(network, small_spec, ring):
         assert output.semantics.shape == (count, 7, 16, 32)
         assert output.depth.shape == (count, 12, 8, 16)
         assert output.objects.shape == (count, 9, 8, 16)
-        assert output.surface.shape == (count, 4, 8, 16)
+        assert output.surface.shape == output.ranges.shape == (count, 4, 8, 16)
 
 
 def test_the_order_of_cameras_does_not_matter(network, small_spec, ring):

@@ -34,7 +34,7 @@ def learned(factor: float, frames: int, seed: int) -> DetectorQuality:
         boxes[:, :2] += (factor * np.array(expected) * rng.standard_normal(len(NAMES)))[:, None] * across
         center += ((constant + slope * distance) * rng.standard_normal(len(NAMES)))[:, None] * across
         nothing = np.zeros((len(NAMES), 3))
-        votes = ImageVotes(np.full(len(NAMES), 9.0), center, nothing, nothing[:, :2], nothing[:, :2])
+        votes = ImageVotes(np.full(len(NAMES), 9.0), center, nothing, nothing[:, :2], nothing[:, :2], nothing[:, 0])
         quality.update(frame * SECOND_NS, boxes, NAMES, votes, np.zeros(3), OUTSIDE_SPREAD)
     return quality
 
@@ -53,7 +53,7 @@ def test_nothing_is_learned_without_votes_and_forgotten_when_time_goes_back():
     quality = learned(2.0, 20, 1)
     assert quality.factor > 1.4
     boxes = scene(np.random.default_rng(0))
-    silent = ImageVotes(np.zeros(10), boxes[:, :2] + 9.0, boxes[:, :3], boxes[:, :2], boxes[:, :2])
+    silent = ImageVotes(np.zeros(10), boxes[:, :2] + 9.0, boxes[:, :3], boxes[:, :2], boxes[:, :2], np.full(10, np.nan))
     quality.update(5 * SECOND_NS, boxes, NAMES, silent, np.zeros(3), OUTSIDE_SPREAD)
     assert quality.factor == pytest.approx(1.0)
 
@@ -64,6 +64,6 @@ def test_lost_boxes_do_not_pass_for_a_bad_detector():
     for frame in range(20):
         center = boxes[:, :2].copy()
         center[0] += 50.0
-        votes = ImageVotes(np.full(10, 9.0), center, boxes[:, :3], boxes[:, :2], boxes[:, :2])
+        votes = ImageVotes(np.full(10, 9.0), center, boxes[:, :3], boxes[:, :2], boxes[:, :2], np.full(10, np.nan))
         quality.update(frame * SECOND_NS, boxes, NAMES, votes, np.zeros(3), OUTSIDE_SPREAD)
     assert quality.factor < 1.0

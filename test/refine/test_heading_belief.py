@@ -22,7 +22,7 @@ def votes_for(heading, count=50.0, agreement=1.0):
     """Votes of one object that say `heading`."""
     unit = np.array([[np.cos(heading), np.sin(heading)]]) * agreement
     axis = np.array([[np.cos(2 * heading), np.sin(2 * heading)]]) * agreement
-    return ImageVotes(np.array([count]), np.zeros((1, 2)), np.zeros((1, 3)), unit, axis)
+    return ImageVotes(np.array([count]), np.zeros((1, 2)), np.zeros((1, 3)), unit, axis, np.full(1, np.nan))
 
 
 def belief_of(yaw=0.0, votes=None, known=None, name="gse"):

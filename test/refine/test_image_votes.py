@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from vote_scenes import GRID, camera_at, frame_of, said
+from vote_scenes import GRID, camera_at, frame_of, said, with_ranges
 
 from airside_perception.geometry import pose_from_xyz_yaw
 from airside_perception.geometry.se3 import invert_transform, wrap_angle
@@ -69,3 +71,43 @@ def test_cells_that_answer_nan_or_absurd_sizes_do_not_spoil_the_others():
     assert votes.count.tolist() == [8.0]
     assert votes.center[0] == pytest.approx(truth[0, :2], abs=1e-3)
     assert np.exp(votes.log_size[0]).max() < 100.0
+
+
+def test_cells_that_know_their_range_better_count_for_more():
+    camera, pose = camera_at(x=0.0), np.eye(4)
+    truth = np.array([[15.0, 0.2, 1, 4, 2, 2, 0.3]])
+    network = said(camera, pose, truth, [(20, c) for c in range(35, 45)])
+    # One cell in ten is sure of 15 m, the others guess 18 m.
+    sure = np.arange(80) == 40
+    network = with_ranges(network, camera, np.where(sure, 15.0, 18.0), np.where(sure, -3.7, -0.7))
+    votes = gather_votes(votes_of_frame(frame_of(camera, pose), network), pose, truth, ["gse"])
+    assert votes.center[0, 0] == pytest.approx(15.0, abs=0.2)
+    assert 0.3 < votes.range_std[0] < 1.5, "between that of the sure one and those of the rest"
+
+
+def test_votes_that_tell_their_error_are_not_drawn_to_the_detection():
+    camera, pose = camera_at(x=0.0), np.eye(4)
+    truth = np.array([[20.0, 0.2, 1, 4, 2, 2, 0.3]])
+    network = said(camera, pose, truth, [(20, c) for c in range(30, 50)])
+    # Ranges that err on both sides of the truth, and a detection that is too near.
+    network = with_ranges(network, camera, 20.0 + 3.0 * np.where(np.arange(80) % 2, 1.0, -1.0), -1.9)
+    guess = truth - [[2.0, 0, 0, 0, 0, 0, 0]]
+    votes = gather_votes(votes_of_frame(frame_of(camera, pose), network), pose, guess, ["gse"])
+    silent = replace(network, image_ranges={})
+    silent.image_objects["front"][4] = np.log(20.0 + 3.0 * np.where(np.arange(80) % 2, 1.0, -1.0))
+    drawn = gather_votes(votes_of_frame(frame_of(camera, pose), silent), pose, guess, ["gse"])
+    assert abs(votes.center[0, 0] - 20.0) < 0.6 * abs(drawn.center[0, 0] - 20.0)
+    assert votes.range_std[0] == pytest.approx(20 * np.exp(-1.9), rel=0.2)
+    assert np.isnan(drawn.range_std[0])
+
+
+def test_ranges_that_are_not_numbers_count_for_nothing():
+    camera, pose = camera_at(x=0.0), np.eye(4)
+    truth = np.array([[15.0, 0.2, 1, 4, 2, 2, 0.3]])
+    network = said(camera, pose, truth, [(20, c) for c in range(35, 45)])
+    distances = np.full(80, 15.0)
+    network = with_ranges(network, camera, distances, -3.0)
+    network.image_ranges["front"][:, 20, 36:40] = np.nan
+    votes = gather_votes(votes_of_frame(frame_of(camera, pose), network), pose, truth, ["gse"])
+    assert votes.center[0, 0] == pytest.approx(15.0, abs=0.2)
+    assert np.isfinite(votes.range_std).all()

@@ -1,5 +1,7 @@
 """Network answers in which chosen image cells speak for chosen boxes."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from airside_perception.classes import SEMANTIC_OF_CLASS
@@ -46,6 +48,14 @@ def said(camera, frame_pose, boxes, block, class_name="gse"):
         {camera.name: semantics},
         {camera.name: maps},
     )
+
+
+def with_ranges(network, camera, distances, log_spreads):
+    """The same answers, whose cells also tell distances (columns -> metres) and the log of their relative errors."""
+    maps = np.zeros((4, 48, 80), np.float32)
+    maps[3] = 3.5
+    maps[0], maps[1] = np.log(distances), log_spreads
+    return replace(network, image_ranges={camera.name: maps})
 
 
 def frame_of(camera, pose):

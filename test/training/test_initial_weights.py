@@ -20,6 +20,9 @@ from airside_perception.training.occupancy_data import save_sample
 from airside_perception.training.train_occupancy import OccupancyTrainer, train
 from airside_perception.training.training_options import TrainingOptions
 
+LATER_HEADS = ("surface_head", "range_head")
+"""What files of earlier versions lack."""
+
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
@@ -93,10 +96,11 @@ def test_heads_learn_alone_before_trained_weights_move(exported):
     start = copy.deepcopy(dict(trainer.network.named_parameters()))
     terms = [trainer.step(batch) for _ in range(4)]
     for name, weight in trainer.network.named_parameters():
-        if not name.startswith("surface_head"):
+        if not name.startswith(LATER_HEADS):
             torch.testing.assert_close(weight, start[name], rtol=0, atol=0, msg=name)
     assert terms[-1]["kind"] < 0.9 * terms[0]["kind"]
     assert terms[-1]["surface"] < terms[0]["surface"] - 0.05
+    assert terms[-1]["range"] < terms[0]["range"] - 0.05
     assert not trainer.network_waits, "a tenth of the budget is the most"
     rate = trainer.step(batch)["lr"]
     assert rate < 0.05 * options.learning_rate, "the network's own warm-up begins now"
@@ -145,9 +149,9 @@ def test_a_checkpoint_of_a_smaller_network_says_what_to_do(tmp_path):
     trainer.save(path, {})
     state = torch.load(path, weights_only=True)
     for part in ("network", "average"):
-        state[part] = {name: each for name, each in state[part].items() if not name.startswith("surface_head")}
+        state[part] = {name: each for name, each in state[part].items() if not name.startswith(LATER_HEADS)}
     torch.save(state, path)
     for refuses in (lambda: trainer.restore(path), lambda: load_checkpoint(path)):
-        with pytest.raises(AirsideError, match=r"without surface_head; start from it with --initial"):
+        with pytest.raises(AirsideError, match=r"without range_head, surface_head; start from it with --initial"):
             refuses()
-    assert load_initial(OccupancyNetwork(SPEC), path) == 4
+    assert load_initial(OccupancyNetwork(SPEC), path) == 8

@@ -60,7 +60,7 @@ def test_the_image_part_learns_from_crops():
         total.backward()
         optimizer.step()
         totals.append(float(total.detach()))
-    assert set(terms) == {"semantic", "depth", "object", "surface", "kind"}
+    assert set(terms) == {"semantic", "depth", "object", "surface", "range", "kind"}
     assert totals[-1] < 0.6 * totals[0]
     assert network.decoder.enter[0][0].weight.grad is None, "the ground plane is not touched"
     assert terms["object"] == pytest.approx(float(terms["object"]))

@@ -6,6 +6,7 @@ from airside_perception.errors import AirsideError
 from airside_perception.geometry.boxes import box_corners, points_in_boxes
 from airside_perception.occupancy.heading import decode_heading
 from airside_perception.occupancy.network_spec import OBJECT_CHANNELS
+from airside_perception.occupancy.object_range import cell_angles
 from airside_perception.records import GridSpec
 from airside_perception.training.object_kinds import UNKNOWN_KIND, object_kinds
 from airside_perception.training.occupancy_augment import augment, drop_camera, mirror, turn
@@ -112,7 +113,9 @@ def test_object_targets_point_to_the_box(size):
     assert targets.objects.shape == (4, OBJECT_CHANNELS, size[1] // 8, size[0] // 8)
     x, y, _, length, width, height, yaw = sample.boxes[0]
     found = 0
-    for camera, maps, weight in zip(sample.cameras, targets.objects, weights, strict=True):
+    for camera, maps, ranges, weight in zip(
+        sample.cameras, targets.objects, targets.ranges, weights, strict=True
+    ):  # fmt: skip
         for row, column in np.argwhere(weight > 0):
             values = maps[:, row, column]
             ray = camera.base_from_camera[:3, :3] @ camera.unproject(np.array([8.0 * column + 2, 8.0 * row + 2]))
@@ -121,6 +124,12 @@ def test_object_targets_point_to_the_box(size):
             towards = bearing + np.arcsin(values[5] / distance)
             center = camera.position[:2] + distance * np.array([np.cos(towards), np.sin(towards)])
             assert center == pytest.approx([x, y], abs=1e-3)
+            # The other answer is a pixel: that many cells below this one the camera sees the ground under the centre.
+            pixel = np.array([[8.0 * column + 2, 8.0 * row + 2]])
+            depression, span = cell_angles(camera, pixel, 8.0)
+            told = ranges[:, row, column].astype(np.float64)
+            assert told[0] == values[4]
+            assert np.tan(depression[0] + told[1] * span[0]) * distance == pytest.approx(camera.position[2], rel=1e-4)
             assert np.exp(values[6:9]) == pytest.approx([length, width, height], rel=1e-5)
             heading = decode_heading(values[None, :4], np.cos([bearing]), np.sin([bearing]))[0]
             assert np.cos(heading - yaw) == pytest.approx(1.0, abs=1e-5)
