@@ -34,10 +34,18 @@ from airside_perception.resources import find_file
 from airside_perception.training.occupancy_validation import FREE_MARGIN, FREE_SHARE
 
 
-class Scores:
-    """Sums over labelled frames of one engine."""
+LEAST_SCORE = 0.05
+"""Average precision ranks all detections: those that a node drops for their low score count here."""
 
-    def __init__(self) -> None:
+NEAR = 25.0
+"""Metres within which recall is told, too."""
+
+
+class Scores:
+    """Sums over labelled frames of one engine; detections within `max_range` metres."""
+
+    def __init__(self, max_range: float) -> None:
+        self.max_range = max_range
         self.voxels, self.rays, self.images = ConfusionAccumulator(), RayIouAccumulator(), ConfusionAccumulator()
         self.rendered = RenderedVoxels()
         self.observed, self.published = Reliability(), Reliability()
@@ -92,7 +100,8 @@ class Scores:
                 self.images.add(maps.argmax(axis=0).astype(np.uint8), label, np.ones(label.shape, bool))
 
     def summary(self) -> dict[str, Any]:
-        detection = evaluate_detection_sequences(self.detections)
+        detection = evaluate_detection_sequences(self.detections, self.max_range)
+        near = evaluate_detection_sequences(self.detections, NEAR)["per_class"]
         return {
             "frames": self.counts["frames"],
             **self.voxels.summary(),
@@ -101,6 +110,11 @@ class Scores:
             "rendered": self.rendered.summary(),
             "map": detection["map"],
             "recall_2m": {name: each["recall_2m"] for name, each in detection["per_class"].items()},
+            "recall_2m_within_25_m": {name: each["recall_2m"] for name, each in near.items()},
+            "ap_by_distance": {
+                name: {key: value for key, value in each.items() if key.startswith("ap_")}
+                for name, each in detection["per_class"].items()
+            },
             "calibration_error": self.observed.expected_error(),
             "calibration_error_above_5_percent": self.observed.expected_error(least=0.05),
             "free_but_occupied": self.counts["free_but_occupied"] / max(self.counts["free"], 1),
@@ -137,6 +151,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sequences", type=Path, nargs="+", help="sequences with ground truth")
     parser.add_argument("--engine", nargs="+", default=["engines/occupancy.onnx"], help="ONNX networks, one or several")
+    parser.add_argument(
+        "--max-range", type=float, default=40.0, help="of detections, metres (default: 40, as far as the grid reaches)"
+    )
     parser.add_argument("--threads", type=int, default=0, help="of the runtime; 0: its own choice")
     parser.add_argument("--fit", action="store_true", help="fit calibration and free threshold on these sequences")
     parser.add_argument("--write", action="store_true", help="with --fit: write them into the ONNX file")
@@ -147,8 +164,8 @@ def main() -> int:
         for name in arguments.engine:
             path = find_file(name, "--engine")
             engine = load_engine(path, "onnxruntime", threads=arguments.threads)
-            runner = OccupancyNetworkRunner(engine)
-            scores = Scores()
+            runner = OccupancyNetworkRunner(engine, score_threshold=LEAST_SCORE)
+            scores = Scores(arguments.max_range)
             for sequence in arguments.sequences:
                 scores.add_sequence(sequence, runner)
             report = {"engine": str(name), **scores.summary()}
