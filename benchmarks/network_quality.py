@@ -33,7 +33,6 @@ from airside_perception.records import NEVER_SEEN, Detection3D
 from airside_perception.resources import find_file
 from airside_perception.training.occupancy_validation import FREE_MARGIN, FREE_SHARE
 
-
 LEAST_SCORE = 0.05
 """Average precision ranks all detections: those that a node drops for their low score count here."""
 
