@@ -38,13 +38,17 @@ class BevDecoder(nn.Module):
 
     position: Tensor
 
-    def __init__(self, spec: NetworkSpec, inputs: int) -> None:
+    def __init__(self, spec: NetworkSpec, inputs: int, votes: int) -> None:
         super().__init__()
         fine, middle, coarse = spec.bev_channels
         self.depth_of_grid = spec.grid.shape[2]
         self.register_buffer("position", torch.from_numpy(cell_positions(spec))[None], persistent=False)
         inputs += self.position.shape[1]
         self.enter = nn.Sequential(ConvUnit(inputs, fine, kernel=1), ConvUnit(fine, fine))
+        self.votes = nn.Conv2d(votes, fine, 3, padding=1)
+        # Weights that were trained without votes answer as before until they learn what votes are worth.
+        nn.init.zeros_(self.votes.weight)
+        nn.init.zeros_(self.votes.get_parameter("bias"))
         self.down2 = residual_stage(fine, middle, 2, stride=2)
         self.down4 = residual_stage(middle, coarse, 2, stride=2)
         self.context = nn.Sequential(*(ResidualBlock(coarse, coarse, dilation=step) for step in CONTEXT_DILATIONS))
@@ -70,11 +74,12 @@ class BevDecoder(nn.Module):
                 center_bias[index, 3] = size[2] / 2
                 center_bias[index, 4:7] = torch.tensor([math.log(value) for value in size])
 
-    def forward(self, bev: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, bev: Tensor, votes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Decode.
 
         Args:
             bev: (B, C, X, Y) float lifted features.
+            votes: (B, C, X, Y) float lifted votes for centres, see center_votes.
 
         Returns:
             voxel logits (B, 7, Z, X, Y): channel 0 density, then the classes from "ground" on;
@@ -82,7 +87,8 @@ class BevDecoder(nn.Module):
             boxes (B, classes, 10, X, Y), see network_spec.BOX_CHANNELS.
         """
         position = self.position.to(bev.dtype).expand(bev.shape[0], -1, -1, -1)
-        level1 = self.enter(torch.cat([bev, position], dim=1))
+        pulled, joined = self.enter
+        level1 = joined(pulled(torch.cat([bev, position], dim=1)) + self.votes(votes.to(bev.dtype)))
         level2 = self.down2(level1)
         level4 = self.context(self.down4(level2))
         x = self.up1(self.up2(level4, level2), level1)

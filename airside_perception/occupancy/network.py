@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from airside_perception.occupancy.bev_decoder import BevDecoder
+from airside_perception.occupancy.center_votes import image_votes, lift_votes, vote_channels
 from airside_perception.occupancy.image_encoder import ConvUnit, ImageEncoder, normalise_images
 from airside_perception.occupancy.network_spec import OBJECT_CHANNELS, RANGE_CHANNELS, SURFACE_CHANNELS, NetworkSpec
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
@@ -73,7 +74,8 @@ class OccupancyNetwork(nn.Module):
         self.object_head = _geometric_head(stride8, OBJECT_CHANNELS)
         self.surface_head = _small_head(stride8, SURFACE_CHANNELS)
         self.range_head = _small_head(stride8, RANGE_CHANNELS, first_guess=_RANGE_GUESS)
-        self.decoder = BevDecoder(spec, len(spec.lift_heights) * (spec.lift_channels + 2))
+        lifted = len(spec.lift_heights) * (spec.lift_channels + 2)
+        self.decoder = BevDecoder(spec, lifted, vote_channels(spec))
         bins = spec.depth_bins
         # Row b sums the probabilities of bins 0..b: how likely the ray has met a surface by bin b.
         self.register_buffer("cumulate", torch.tril(torch.ones(bins, bins)), persistent=False)
@@ -102,7 +104,11 @@ class OccupancyNetwork(nn.Module):
         votes = functional.interpolate(answer.objects, scale_factor=2.0, mode="nearest").to(stride4.dtype)
         features = self.lift_head(torch.cat([stride4, votes], dim=1))
         bev = self.lift(features, answer.depth, feature_index, depth_index, depth_fraction, slot_weight)
-        voxels, heatmap, boxes = self.decoder(bev)
+        told = image_votes(
+            self.spec, answer.semantics, answer.objects, answer.ranges, functional.avg_pool2d(geometry, 2)
+        )
+        centers = lift_votes(self.spec, told, depth_index, depth_fraction, slot_weight)
+        voxels, heatmap, boxes = self.decoder(bev, centers)
         return RawOutput(voxels, heatmap, boxes, *answer)
 
     def look(self, images: Tensor, geometry: Tensor) -> tuple[ImageOutput, Tensor]:

@@ -18,8 +18,8 @@ GEOMETRY_CHANNELS = 5
 """Nearness of the ground, log pixels per radian, sine of the elevation, camera height, cosine to the axis."""
 
 _NEAR_METRES = 5.0
-_USUAL_PIXELS_PER_RADIAN = 400.0
-_USUAL_HEIGHT = 2.0
+USUAL_PIXELS_PER_RADIAN = 400.0
+USUAL_HEIGHT = 2.0
 _LEAST_HEIGHT = 0.2
 
 
@@ -53,8 +53,8 @@ def pixel_geometry(cameras: Sequence[Camera], spec: NetworkSpec) -> np.ndarray:
         up = rays @ camera.base_from_camera[2, :3]
         above_ground = max(float(camera.position[2]), _LEAST_HEIGHT)
         channels[0] = -up * (_NEAR_METRES / above_ground)
-        channels[1] = np.log(LIFT_STRIDE / np.maximum(span, 1e-4) / _USUAL_PIXELS_PER_RADIAN)
+        channels[1] = np.log(LIFT_STRIDE / np.maximum(span, 1e-4) / USUAL_PIXELS_PER_RADIAN)
         channels[2] = up
-        channels[3] = (above_ground - _USUAL_HEIGHT) / 2.0
+        channels[3] = (above_ground - USUAL_HEIGHT) / 2.0
         channels[4] = rays[..., 2]
     return np.clip(result, -3.0, 3.0)
