@@ -45,7 +45,7 @@ class BevDecoder(nn.Module):
         self.register_buffer("position", torch.from_numpy(cell_positions(spec))[None], persistent=False)
         inputs += self.position.shape[1]
         self.enter = nn.Sequential(ConvUnit(inputs, fine, kernel=1), ConvUnit(fine, fine))
-        self.votes = nn.Conv2d(votes, fine, 3, padding=1)
+        self.votes = nn.Conv2d(votes, fine, 1)
         # Weights that were trained without votes answer as before until they learn what votes are worth.
         nn.init.zeros_(self.votes.weight)
         nn.init.zeros_(self.votes.get_parameter("bias"))
