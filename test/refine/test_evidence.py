@@ -7,6 +7,9 @@ import pytest
 
 from airside_perception.refine.class_spread import ClassSpread
 from airside_perception.refine.evidence import BoxEvidence, box_evidence, combine
+from airside_perception.refine.image_votes import ImageVotes
+from airside_perception.refine.priors import OUTSIDE_SPREAD, pose_prior
+from airside_perception.refine.residuals import Poses
 
 SPREAD = ClassSpread(0.5, 0.0, 0.25, 0.0, 0.4, (0.1, 0.1, 0.1), (0.0, 0.0))
 VIEWPOINT = np.zeros(3)
@@ -79,3 +82,26 @@ def test_the_stated_spread_is_the_true_one():
     spread = np.linalg.inv(information)[:, :2, :2]
     squared = np.einsum("ni,nij,nj->n", offset, np.linalg.inv(spread), offset) / 2
     assert 0.8 < np.sqrt(np.mean(squared)) < 1.3
+
+
+def test_an_answer_that_tells_its_error_is_weighed_by_it():
+    source = ClassSpread(0.5, 0.05, 0.2, 0.01, 0.4, (0.1, 0.1, 0.1), (1.0, 1.0), told_range=1.2)
+    radial, lateral = source.with_told_range(2.0).stds(20.0)
+    assert radial == pytest.approx(2.4)
+    assert lateral == pytest.approx(0.4), "ranges say nothing of what lies across"
+    assert source.with_told_range(float("nan")) == source
+    silent = replace(source, told_range=0.0)
+    assert silent.with_told_range(2.0) == silent
+
+
+def test_sure_votes_move_a_belief_farther_than_unsure_ones():
+    detected = Poses(np.array([[20.0, 0.0, 0.0]]), np.zeros(1), np.log([[4.0, 2.0, 2.0]]), np.zeros((1, 2)))
+    nothing = np.zeros((1, 2))
+    told = [
+        ImageVotes(np.ones(1), np.array([[18.0, 0.0]]), detected.log_size, nothing, nothing, np.array([std]))
+        for std in (0.3, 3.0)
+    ]
+    sure, unsure = (
+        pose_prior(detected, ["gse"], np.zeros(3), OUTSIDE_SPREAD, votes).mean.ground[0, 0] for votes in told
+    )
+    assert 18.0 < sure < 19.0 < unsure < 20.0
