@@ -41,10 +41,11 @@ LEAST_VISIBILITY = 0.05
 COLUMNS = (
     "distance",
     *("radial", "lateral", "log_length", "log_width", "log_height", "yaw"),
-    *("votes", "vote_radial", "vote_lateral", "vote_log_length", "vote_log_width", "vote_log_height"),
+    *("votes", "vote_radial", "vote_lateral", "vote_log_length", "vote_log_width", "vote_log_height", "told"),
     *("cos", "sin", "cos2", "sin2"),
 )
-"""One row per matched detection: its errors, its votes' errors, and the vote's heading vectors seen from the truth."""
+"""One row per matched detection: its errors, its votes' errors and the range error that they tell of themselves (NaN
+where they don't), and the vote's heading vectors seen from the truth."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def _matched(
                     wrap_angle(boxes[i, 6] - yaw),
                     count,
                     *(voted if count > 0 else [np.nan] * 5),
+                    votes.range_std[i],
                     *turned[0],
                     *turned[1],
                 ]
@@ -145,6 +147,11 @@ def spread_over_distance(errors: np.ndarray, distance: np.ndarray) -> tuple[floa
     start = np.array([max(float(np.median(np.abs(errors))), 0.05), 0.01])
     constant, slope = minimize(cost, start, bounds=[(0.03, 10), (0.0, 0.5)]).x
     return float(constant), float(slope)
+
+
+def told_factor(errors: np.ndarray, told: np.ndarray) -> float:
+    """Factor on the errors that votes tell of themselves under which 68 in 100 lie within them, as of a Gaussian."""
+    return float(np.quantile(np.abs(errors) / told, 0.683))
 
 
 def vote_share(detected: np.ndarray, voted: np.ndarray) -> float:
@@ -199,6 +206,10 @@ def report(source: Source) -> str:
                 line += f"; votes {constant:.2f} m + {slope:.4f} per m, bias {np.median(vote):+.2f}; "
                 line += f"best share {share:.2f}: {np.median(np.abs(own)):.2f} -> {np.median(np.abs(fused)):.2f} m"
             lines.append(line)
+        told = np.isfinite(column["told"])
+        if told.sum() >= 20:
+            factor = told_factor(column["vote_radial"][told], column["told"][told])
+            lines.append(f"    votes' own range errors: {factor:.2f} of what they tell")
         for axis in ("log_length", "log_width", "log_height"):
             line = f"    {axis}: {1.48 * np.median(np.abs(column[axis])):.3f}"
             if voted.sum() >= 20:

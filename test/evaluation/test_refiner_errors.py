@@ -18,6 +18,8 @@ def rows_of(random, count, yaw_std, vote_length):
     values["distance"] = distance
     values["radial"] = random.normal(0, 0.2 + 0.02 * distance)
     values["vote_radial"] = random.normal(0, 2 * (0.2 + 0.02 * distance))
+    # Votes tell twice their error.
+    values["told"] = 4 * (0.2 + 0.02 * distance)
     values["yaw"] = random.normal(0, yaw_std, count)
     values["votes"] = np.full(count, 40.0)
     angle = random.normal(0, 0.4, count)
@@ -55,3 +57,4 @@ def test_the_report_names_every_class_and_says_where_too_little_was_found():
     assert "gse: 200 matches, 100% with votes" in text
     assert "best share" in text
     assert "heading weights" in text
+    assert "votes' own range errors: 0.5" in text or "votes' own range errors: 0.4" in text
