@@ -98,7 +98,7 @@ def test_heads_learn_alone_before_trained_weights_move(exported):
     for name, weight in trainer.network.named_parameters():
         if not name.startswith(LATER_HEADS):
             torch.testing.assert_close(weight, start[name], rtol=0, atol=0, msg=name)
-    assert terms[-1]["kind"] < 0.9 * terms[0]["kind"]
+    assert terms[-1]["kind"] < terms[0]["kind"] - 0.2
     assert terms[-1]["surface"] < terms[0]["surface"] - 0.05
     assert terms[-1]["range"] < terms[0]["range"] - 0.05
     assert not trainer.network_waits, "a tenth of the budget is the most"
