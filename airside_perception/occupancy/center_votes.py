@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from airside_perception.classes import SEMANTIC_OF_CLASS
+from airside_perception.geometry.object_range import LEAST_HEIGHT, LOG_GROUND_SPREAD, LOG_RANGE_SPREAD
 from airside_perception.occupancy.network_spec import DEPTH_STRIDE, LIFT_STRIDE, NetworkSpec
-from airside_perception.occupancy.object_range import LEAST_HEIGHT, LOG_GROUND_SPREAD, LOG_RANGE_SPREAD
 from airside_perception.occupancy.pixel_geometry import USUAL_HEIGHT, USUAL_PIXELS_PER_RADIAN
 
 LEAST_SPREAD = 0.04

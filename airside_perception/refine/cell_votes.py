@@ -13,7 +13,7 @@ import numpy as np
 
 from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
 from airside_perception.geometry.cameras import Camera
-from airside_perception.occupancy.object_range import cell_angles, decode_range
+from airside_perception.geometry.object_range import cell_angles, decode_range
 from airside_perception.records import NetworkOutput, RigFrame
 
 LEAST_PROBABILITY = 0.35

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from airside_perception.geometry.object_range import LOG_GROUND_SPREAD, LOG_RANGE_SPREAD
 from airside_perception.occupancy.network import ImageOutput, RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
-from airside_perception.occupancy.object_range import LOG_GROUND_SPREAD, LOG_RANGE_SPREAD
 from airside_perception.training.object_kinds import object_kinds
 from airside_perception.training.occupancy_batches import Batch
 from airside_perception.training.occupancy_crops import CropBatch

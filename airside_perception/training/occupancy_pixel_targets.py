@@ -8,9 +8,9 @@ import numpy as np
 
 from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
 from airside_perception.geometry.cameras import Camera
+from airside_perception.geometry.object_range import LEAST_RANGE, cell_angles, encode_range
 from airside_perception.occupancy.heading import encode_heading
 from airside_perception.occupancy.network_spec import DEPTH_STRIDE, LIFT_STRIDE, OBJECT_CHANNELS
-from airside_perception.occupancy.object_range import LEAST_RANGE, cell_angles, encode_range
 from airside_perception.training.object_kinds import UNKNOWN_KIND, kind_labels
 from airside_perception.training.occupancy_data import TrainingSample
 

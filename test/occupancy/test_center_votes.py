@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from airside_perception.classes import SEMANTIC_OF_CLASS
+from airside_perception.geometry.object_range import cell_angles, decode_range, encode_range
 from airside_perception.occupancy.center_votes import image_votes, lift_votes, vote_channels
 from airside_perception.occupancy.lifting import build_lifting_tables
-from airside_perception.occupancy.object_range import cell_angles, decode_range, encode_range
 from airside_perception.occupancy.pixel_geometry import pixel_geometry
 
 CENTER = np.array([5.4, 0.6])

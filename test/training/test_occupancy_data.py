@@ -4,9 +4,9 @@ from occupancy_samples import SPEC, drawn_sample
 
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.boxes import box_corners, points_in_boxes
+from airside_perception.geometry.object_range import cell_angles
 from airside_perception.occupancy.heading import decode_heading
 from airside_perception.occupancy.network_spec import OBJECT_CHANNELS
-from airside_perception.occupancy.object_range import cell_angles
 from airside_perception.records import GridSpec
 from airside_perception.training.object_kinds import UNKNOWN_KIND, object_kinds
 from airside_perception.training.occupancy_augment import augment, drop_camera, mirror, turn

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-from surround_cameras import surround_camera
 
 from airside_perception.geometry.cameras import Camera
-from airside_perception.occupancy.object_range import cell_angles, decode_range, encode_range
+from airside_perception.geometry.object_range import cell_angles, decode_range, encode_range
 
 HEIGHT = 2.0
 SURE, UNSURE = -4.0, 3.0
@@ -55,7 +54,9 @@ def test_ground_above_the_horizon_or_behind_the_camera_says_nothing_wild(ground)
 
 
 def test_angles_are_those_of_the_camera():
-    camera = surround_camera(0.0, "a", size=(128, 64), focal=60)
+    pose = np.eye(4)
+    pose[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
+    camera = Camera("a", 128, 64, np.array([[60.0, 0, 63.5], [0, 60, 31.5], [0, 0, 1]]), pose)
     middle = np.array([[63.5, 31.5]])
     depression, span = cell_angles(camera, middle, 8.0)
     lower, _ = cell_angles(camera, middle + [0.0, 10.0], 8.0)
