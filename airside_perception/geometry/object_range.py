@@ -23,8 +23,14 @@ LOG_RANGE_SPREAD = (-4.5, 0.5)
 LOG_GROUND_SPREAD = (-3.0, 3.5)
 """Range of the logarithm of the error of the ground's place, in cells."""
 
-_LEAST_DEPRESSION = 0.25
+LEAST_DEPRESSION = 0.25
 """Cells below the horizon where ground begins to say how far it is."""
+
+LOG_DISTANCE_RANGE = (-1.0, 5.0)
+"""0.4 to 150 m: a distance outside is clipped, whatever the network says."""
+
+LARGEST_SPREAD = 10.0
+"""Relative error above which an answer says nothing; its square still fits the half floats of a vehicle's engine."""
 
 
 def cell_angles(camera: Camera, pixels: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
@@ -72,14 +78,15 @@ def decode_range(
         (K,) metres, and (K,) its relative error as the network expects it.
     """
     spread = np.exp(np.clip(values[1], *LOG_RANGE_SPREAD))
-    below = np.clip(depression + values[2] * span, _LEAST_DEPRESSION * span, np.pi / 2 - 1e-3)
+    below = np.clip(depression + values[2] * span, LEAST_DEPRESSION * span, np.pi / 2 - 1e-3)
     # A change of the angle moves the logarithm of the distance by 1 / (sin cos).
     slope = 1.0 / (np.sin(below) * np.cos(below))
-    ground_spread = np.exp(np.clip(values[3], *LOG_GROUND_SPREAD)) * span * slope
+    ground_spread = np.minimum(np.exp(np.clip(values[3], *LOG_GROUND_SPREAD)) * span * slope, LARGEST_SPREAD)
     log_ground = np.log(max(height, LEAST_HEIGHT) / np.tan(below))
-    first, second = 1.0 / spread**2, 1.0 / ground_spread**2
-    log_distance = (first * values[0] + second * log_ground) / (first + second)
-    return np.exp(np.clip(log_distance, -1.0, 5.0)), 1.0 / np.sqrt(first + second)
+    both = np.sqrt(spread**2 + ground_spread**2)
+    share = (spread / both) ** 2
+    log_distance = (1.0 - share) * values[0] + share * log_ground
+    return np.exp(np.clip(log_distance, *LOG_DISTANCE_RANGE)), spread * ground_spread / both
 
 
 def _unit(rays: np.ndarray) -> np.ndarray:

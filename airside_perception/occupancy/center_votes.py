@@ -15,7 +15,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from airside_perception.classes import SEMANTIC_OF_CLASS
-from airside_perception.geometry.object_range import LEAST_HEIGHT, LOG_GROUND_SPREAD, LOG_RANGE_SPREAD
+from airside_perception.geometry.object_range import (
+    LARGEST_SPREAD,
+    LEAST_DEPRESSION,
+    LEAST_HEIGHT,
+    LOG_DISTANCE_RANGE,
+    LOG_GROUND_SPREAD,
+    LOG_RANGE_SPREAD,
+)
 from airside_perception.occupancy.network_spec import DEPTH_STRIDE, LIFT_STRIDE, NetworkSpec
 from airside_perception.occupancy.pixel_geometry import USUAL_HEIGHT, USUAL_PIXELS_PER_RADIAN
 
@@ -86,16 +93,20 @@ def lift_votes(spec: NetworkSpec, votes: Tensor, depth_index: Tensor, fraction: 
 
 
 def _told_range(ranges: Tensor, geometry: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, H/8, W/8) log distance and its relative error: object_range.decode_range on tensors."""
+    """(N, H/8, W/8) log distance and its relative error: object_range.decode_range on tensors.
+
+    Shares instead of inverse variances: those of sure answers exceed what half floats hold.
+    """
     pixels_per_radian = USUAL_PIXELS_PER_RADIAN * geometry[:, 1].exp()
     span = DEPTH_STRIDE / pixels_per_radian
     height = (USUAL_HEIGHT + 2.0 * geometry[:, 3]).clamp_min(LEAST_HEIGHT)
     below = torch.asin(-geometry[:, 2].clamp(-1.0, 1.0)) + ranges[:, 2] * span
-    below = torch.minimum(torch.maximum(below, 0.25 * span), torch.full_like(below, math.pi / 2 - 1e-3))
+    below = torch.minimum(torch.maximum(below, LEAST_DEPRESSION * span), torch.full_like(below, math.pi / 2 - 1e-3))
     sine, cosine = torch.sin(below), torch.cos(below)
     spread = ranges[:, 1].clamp(*LOG_RANGE_SPREAD).exp()
-    ground_spread = ranges[:, 3].clamp(*LOG_GROUND_SPREAD).exp() * span / (sine * cosine)
-    first, second = spread**-2, ground_spread**-2
+    ground_spread = (ranges[:, 3].clamp(*LOG_GROUND_SPREAD).exp() * span / (sine * cosine)).clamp_max(LARGEST_SPREAD)
+    both = (spread * spread + ground_spread * ground_spread).sqrt()
+    share = (spread / both) ** 2
     log_ground = (height * cosine / sine).log()
-    log_distance = (first * ranges[:, 0] + second * log_ground) / (first + second)
-    return log_distance.clamp(-1.0, 5.0), (first + second).rsqrt().clamp_min(LEAST_SPREAD)
+    log_distance = (1.0 - share) * ranges[:, 0] + share * log_ground
+    return log_distance.clamp(*LOG_DISTANCE_RANGE), (spread * ground_spread / both).clamp_min(LEAST_SPREAD)

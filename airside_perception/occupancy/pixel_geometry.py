@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from airside_perception.geometry.cameras import Camera
+from airside_perception.geometry.object_range import LEAST_HEIGHT
 from airside_perception.occupancy.network_spec import LIFT_STRIDE, NetworkSpec
 
 GEOMETRY_CHANNELS = 5
@@ -20,7 +21,6 @@ GEOMETRY_CHANNELS = 5
 _NEAR_METRES = 5.0
 USUAL_PIXELS_PER_RADIAN = 400.0
 USUAL_HEIGHT = 2.0
-_LEAST_HEIGHT = 0.2
 
 
 def pixel_geometry(cameras: Sequence[Camera], spec: NetworkSpec) -> np.ndarray:
@@ -51,7 +51,7 @@ def pixel_geometry(cameras: Sequence[Camera], spec: NetworkSpec) -> np.ndarray:
         rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
         span = np.linalg.norm(edge_rays[:, 1:] - edge_rays[:, :-1], axis=-1)
         up = rays @ camera.base_from_camera[2, :3]
-        above_ground = max(float(camera.position[2]), _LEAST_HEIGHT)
+        above_ground = max(float(camera.position[2]), LEAST_HEIGHT)
         channels[0] = -up * (_NEAR_METRES / above_ground)
         channels[1] = np.log(LIFT_STRIDE / np.maximum(span, 1e-4) / USUAL_PIXELS_PER_RADIAN)
         channels[2] = up

@@ -13,7 +13,7 @@ import numpy as np
 
 from airside_perception.classes import OBJECT_CLASSES, SEMANTIC_OF_CLASS
 from airside_perception.geometry.cameras import Camera
-from airside_perception.geometry.object_range import cell_angles, decode_range
+from airside_perception.geometry.object_range import LOG_DISTANCE_RANGE, cell_angles, decode_range
 from airside_perception.records import NetworkOutput, RigFrame
 
 LEAST_PROBABILITY = 0.35
@@ -93,7 +93,7 @@ def decode_votes(
     finite = np.isfinite(values).all(axis=0)
     values, rows, columns, bearing = values[:, finite], rows[finite], columns[finite], bearing[finite]
     if ranges is None:
-        distance, range_error = np.exp(np.clip(values[4], -1.0, 5.0)), np.full(len(rows), np.nan)
+        distance, range_error = np.exp(np.clip(values[4], *LOG_DISTANCE_RANGE)), np.full(len(rows), np.nan)
     else:
         distance, range_error = _told_ranges(camera, ranges[:, rows, columns], pixels[finite], scale[0])
     towards = bearing + np.arcsin(np.clip(values[5] / distance, -0.95, 0.95))

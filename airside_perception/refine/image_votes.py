@@ -26,10 +26,8 @@ in a train or a crowd, votes come here too, and a plain mean would lie between t
 
 SCALE_PER_METRE = 0.03
 
-
 LEAST_ERROR = 0.02
 """Relative error of a distance that no cell is below, whatever the network expects."""
-
 
 DEGREES = 3.0
 """Of freedom of Student's t: votes that tell their errors lose weight with their distance from the detection."""

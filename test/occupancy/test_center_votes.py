@@ -4,7 +4,7 @@ import torch
 
 from airside_perception.classes import SEMANTIC_OF_CLASS
 from airside_perception.geometry.object_range import cell_angles, decode_range, encode_range
-from airside_perception.occupancy.center_votes import image_votes, lift_votes, vote_channels
+from airside_perception.occupancy.center_votes import _told_range, image_votes, lift_votes, vote_channels
 from airside_perception.occupancy.lifting import build_lifting_tables
 from airside_perception.occupancy.pixel_geometry import pixel_geometry
 
@@ -80,3 +80,14 @@ def test_unsure_votes_spread_along_the_ray(small_spec, ring):
         for spread in (-4.0, -0.7)
     )
     assert (unsure > 0.3).sum() > 2 * (sure > 0.3).sum()
+
+
+@pytest.mark.parametrize("log_ground_spread", [-3.0, 3.5])
+def test_half_floats_hold_what_a_vehicles_engine_computes(small_spec, ring, log_ground_spread):
+    _, _, ranges, geometry = answers(small_spec, ring, -4.5, log_ground_spread)
+    exact, error = _told_range(ranges, geometry)
+    half, half_error = _told_range(ranges.half(), geometry.half())
+    assert torch.isfinite(half).all()
+    assert torch.isfinite(half_error).all()
+    torch.testing.assert_close(half.float(), exact, rtol=0.0, atol=0.05)
+    torch.testing.assert_close(half_error.float(), error, rtol=0.05, atol=1e-3)
