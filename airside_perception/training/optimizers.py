@@ -32,16 +32,16 @@ _SMALLEST_SIDE = 8
 _MOMENTUM = 0.95
 
 
-def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
-    """(R, C) float32 -> the same singular vectors with singular values of about one (0.7 to 1.2)."""
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).bfloat16()
-    x = x / (x.norm() + 1e-7)
+def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
+    """(..., R, C) float32 -> the same singular vectors with singular values of about one (0.7 to 1.2)."""
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = (matrices.mT if tall else matrices).bfloat16()
+    x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
     a, b, c = _COEFFICIENTS
     for _ in range(_ROUNDS):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.T if tall else x).float()
+    return (x.mT if tall else x).float()
 
 
 class Muon(torch.optim.Optimizer):
@@ -62,17 +62,23 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """Move every weight that has a gradient."""
         for group in self.param_groups:
+            alike: dict[torch.Size, list[torch.Tensor]] = {}
             for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state = self.state[weight]
-                if "momentum" not in state:
-                    state["momentum"] = torch.zeros_like(weight)
-                state["momentum"].lerp_(weight.grad, 1 - _MOMENTUM)
-                ahead = weight.grad.lerp(state["momentum"], _MOMENTUM).flatten(1)
-                update = orthogonalised(ahead).reshape(weight.shape)
-                weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.add_(update, alpha=-group["lr"] * _STEP * max(ahead.shape) ** 0.5)
+                if weight.grad is not None:
+                    alike.setdefault(weight.flatten(1).shape, []).append(weight)
+            # Kernels of one size together: many small products cost more than a few large ones.
+            for shape, weights in alike.items():
+                updates = orthogonalised(torch.stack([self._ahead(weight).flatten(1) for weight in weights]))
+                for weight, update in zip(weights, updates, strict=True):
+                    weight.mul_(1 - group["lr"] * group["weight_decay"])
+                    weight.add_(update.reshape(weight.shape), alpha=-group["lr"] * _STEP * max(shape) ** 0.5)
+
+    def _ahead(self, weight: torch.Tensor) -> torch.Tensor:
+        """The gradient with momentum, looked ahead (Nesterov)."""
+        assert weight.grad is not None
+        momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+        momentum.lerp_(weight.grad, 1 - _MOMENTUM)
+        return weight.grad.lerp(momentum, _MOMENTUM)
 
 
 class NetworkOptimizer:

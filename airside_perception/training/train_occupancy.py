@@ -80,6 +80,7 @@ class OccupancyTrainer:
         self._draws = random.Random(options.seed)
         self.steps = self._waited = 0
         self.elapsed_s = 0.0
+        self._ends = False
 
     @property
     def progress(self) -> float:
@@ -89,9 +90,16 @@ class OccupancyTrainer:
         return min(1.0, max(by_time, by_steps))
 
     def goes_on(self) -> bool:
-        """Whether the budget lasts for another step; the first process's clock counts for all."""
-        self.elapsed_s = self.workers.of_first(self.elapsed_s)
-        return self.progress < 1.0
+        """Whether the budget lasts for another step; when processes meet, the first one's clock counts for all."""
+        if self.meets:
+            self.elapsed_s = self.workers.of_first(self.elapsed_s)
+            self._ends = self.progress >= 1.0
+        return not self._ends
+
+    @property
+    def meets(self) -> bool:
+        """Whether the processes meet after the steps so far."""
+        return self.steps % self.options.sync_steps == 0 or self.steps == self.options.max_steps
 
     def settle_norms(self, pool: SamplePool) -> None:
         """Measure what batch norms see, which an exported network has no record of; answers stay the same."""
@@ -124,11 +132,14 @@ class OccupancyTrainer:
             raise AirsideError(f"training diverged at step {self.steps}: loss {terms}; lower the learning rate")
         self.optimizer.zero_grad()
         total.backward()
-        self.workers.average_gradients(self._learned)
+        if self.options.sync_steps == 1:
+            self.workers.average_gradients(self._learned)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0, foreach=True)
         self.optimizer.step(rate)
         self.steps += 1
         self._waited += waits
+        if self.options.sync_steps > 1 and self.meets:
+            self.workers.average_tensors([*self.network.state_dict().values(), *self.loss.parameters()])
         self._update_average()
         self.elapsed_s += time.monotonic() - start
         return {"total": float(total.detach()), **terms, "lr": rate, "grad": float(norm)}
@@ -291,7 +302,7 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
             continue
         count += 1
         now = time.monotonic()
-        finished = trainer.progress >= 1.0
+        finished = trainer.progress >= 1.0 and trainer.meets
         if count >= 20 or finished:
             # Of the steps that had the term: crops have none for voxels and boxes.
             means = {name: sum(values) / len(values) for name, values in recent.items()}

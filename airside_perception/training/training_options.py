@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from airside_perception.errors import AirsideError
 from airside_perception.training.supervision import EVERY_RAY, Supervision
 
 
@@ -21,6 +22,9 @@ class TrainingOptions:
         weight_decay: of all weights but norms and biases.
         optimizer: "adamw", or "muon" (kernels by orthogonal momentum, in smaller steps) for tuning trained weights.
         threads: CPU threads of torch.
+        sync_steps: steps between meetings of several processes. 1: they share every gradient; more: each steps by
+            itself and they average their weights when they meet (local SGD, Stich 2019), for cores that take unequal
+            times for a step and networks that are slow.
         device: "cpu", "cuda" or "auto".
         checkpoint_minutes: interval between checkpoints and validations.
         val_samples: held-out samples per validation.
@@ -48,6 +52,7 @@ class TrainingOptions:
     weight_decay: float = 0.02
     optimizer: str = "adamw"
     threads: int = 2
+    sync_steps: int = 1
     device: str = "auto"
     checkpoint_minutes: float = 5.0
     val_samples: int = 24
@@ -68,6 +73,10 @@ class TrainingOptions:
     class_balance: bool = True
     rays: int = EVERY_RAY
     rendered_rays: int = 2048
+
+    def __post_init__(self) -> None:
+        if self.sync_steps < 1:
+            raise AirsideError(f"sync_steps: expected a whole number of at least 1, got {self.sync_steps}")
 
     @property
     def supervision(self) -> Supervision:

@@ -1,4 +1,4 @@
-"""Training in several processes, one per GPU: gradients are averaged, the first process keeps the books.
+"""Training in several processes, one per GPU: gradients or weights are averaged, the first process keeps the books.
 
 Start with `torchrun --nproc_per_node 4 -m airside_perception.training.train_occupancy --pool POOL --out DIR`; without
 torchrun there is one process and nothing here does anything.
@@ -18,8 +18,8 @@ from airside_perception.errors import AirsideError
 class Workers:
     """This process and those beside it.
 
-    All of them take each step together on samples of their own, of the same kind (crops or whole images), since all
-    draw kinds from the same seed and the clock of the first one counts for all.
+    All of them step on samples of their own, of the same kind (crops or whole images), since all draw kinds from the
+    same seed and the clock of the first one counts for all. They share gradients at every step or weights at times.
 
     Attributes:
         rank: number of this process, 0 for the first.
@@ -53,16 +53,19 @@ class Workers:
 
     def average_gradients(self, parameters: Sequence[Tensor]) -> None:
         """Replace each gradient by its mean over the processes (in place, one message for all)."""
-        gradients = [each.grad for each in parameters if each.grad is not None]
-        if self.count == 1 or not gradients:
+        self.average_tensors([each.grad for each in parameters if each.grad is not None])
+
+    def average_tensors(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each floating-point tensor by its mean over the processes (in place, one message for all)."""
+        tensors = [tensor for tensor in tensors if tensor.is_floating_point()]
+        if self.count == 1 or not tensors:
             return
-        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        flat = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
         distributed.all_reduce(flat)
         flat /= self.count
-        offset = 0
-        for gradient in gradients:
-            gradient.copy_(flat[offset : offset + gradient.numel()].reshape(gradient.shape))
-            offset += gradient.numel()
+        with torch.no_grad():
+            for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+                tensor.copy_(mean.reshape(tensor.shape))
 
     def of_first(self, value: float) -> float:
         """The first process's value, on all."""

@@ -18,7 +18,7 @@ from airside_perception.training.workers import Workers
 STEPS = 9
 
 
-def work(rank, port, root):
+def work(rank, port, root, sync_steps):
     """One process: gradients of its own, then a short training run, then what it ended with."""
     os.environ.update(RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), LOCAL_RANK="0")
     workers = Workers(torch.device("cpu"))
@@ -28,6 +28,10 @@ def work(rank, port, root):
     workers.average_gradients(parameters)
     assert parameters[0].grad.tolist() == [1.5, 3.0]
     assert parameters[1].grad.tolist() == [0.0, 0.5, 4.0]
+    weights = [torch.tensor([1.0, 3.0]) * rank, torch.tensor([7])]
+    workers.average_tensors(weights)
+    assert weights[0].tolist() == [0.5, 1.5]
+    assert weights[1].tolist() == [7], "counters are nobody's mean"
     assert workers.of_first(float(rank + 5)) == 5.0
     trainers, seen = [], []
 
@@ -47,13 +51,15 @@ def work(rank, port, root):
         least_samples=2,
         val_samples=1,
         crop_share=0.3,
+        sync_steps=sync_steps,
     )
     train_occupancy.train(SPEC, options)
     last = torch.cat([each.detach().reshape(-1) for each in trainers[0].network.parameters()])
     np.savez(f"{root}/end_{rank}.npz", seen=np.array(seen), last=last.numpy())
 
 
-def test_two_processes_learn_one_network_from_different_samples(tmp_path):
+@pytest.mark.parametrize("sync_steps", [1, 4])  # 9 steps: the last ones after the second meeting count, too
+def test_two_processes_learn_one_network_from_different_samples(tmp_path, sync_steps):
     for split, seeds in (("train", (0, 1, 2, 3)), ("val", (0,))):
         (tmp_path / "pool" / split).mkdir(parents=True)
         for seed in seeds:
@@ -61,13 +67,13 @@ def test_two_processes_learn_one_network_from_different_samples(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(work, (port, str(tmp_path)), nprocs=2)
+    torch.multiprocessing.spawn(work, (port, str(tmp_path), sync_steps), nprocs=2)
     ends = [np.load(tmp_path / f"end_{rank}.npz") for rank in (0, 1)]
     assert len(ends[0]["seen"]) == len(ends[1]["seen"]) == STEPS
     assert not np.array_equal(ends[0]["seen"], ends[1]["seen"]), "each process draws samples of its own"
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     assert state["steps"] == STEPS
-    assert np.array_equal(ends[0]["last"], ends[1]["last"]), "all take the same steps"
+    assert np.array_equal(ends[0]["last"], ends[1]["last"]), "all end with the same weights"
     assert (tmp_path / "run" / "log.csv").read_text().count("train,9") > 3
 
 
