@@ -108,7 +108,7 @@ OUTSIDE_SPREAD = _with_network(
         },
     ),
     NETWORK_SPREAD,
-    widened={"aircraft": 2.0, "gse": 1.5, "person": 2.0},
+    widened={"aircraft": 1.5, "gse": 1.5, "person": 2.0},
 )
 """Errors expected of an outside camera detector of good quality; `refine.outside_error` scales those of its boxes.
 Votes and the network's own boxes are as wide as lets the mean of all err least on `val` sequences: their errors are
