@@ -230,6 +230,7 @@ class ObjectEstimate:
         occluder: index of the estimate of the same frame that hides most of it; None: nothing does, or unknown.
         reasons: reason codes that already arose in refinement ("truncated", "detector_only", ...).
         track_hint: id of the track whose prediction started the refinement, or None.
+        heading_odds: nats by which this frame alone prefers the box's heading to its opposite; NaN when unknown.
     """
 
     class_name: str
@@ -247,6 +248,7 @@ class ObjectEstimate:
     occluder: int | None = None
     reasons: tuple[str, ...] = ()
     track_hint: str | None = None
+    heading_odds: float = float("nan")
 
     def __post_init__(self) -> None:
         _check_class("ObjectEstimate", self.class_name)

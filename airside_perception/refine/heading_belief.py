@@ -40,27 +40,25 @@ MOTION_WEIGHT = {"aircraft": 0.0, "gse": 1.0, "person": 3.0}
 """Nats of cos d for the direction of travel at FULL_SPEED and faster; aircraft are also pushed back."""
 
 
-def heading_beliefs(
+def frame_beliefs(
     class_names: Sequence[str],
     detected_yaw: np.ndarray,
     votes: ImageVotes | None,
-    tracks: Sequence[Track | None],
     spreads: Mapping[str, ClassSpread],
 ) -> np.ndarray:
-    """Log-belief over GRID of each object.
+    """Log-belief over GRID of each object from one frame alone.
 
     Args:
         class_names: N names.
         detected_yaw: (N,) radians, the detections' own.
         votes: of the image cells; None: there are none.
-        tracks: N predictions, None where an object is new.
         spreads: errors of the detections by class.
 
     Returns:
-        (N, BINS) float64, largest value of each row 0.
+        (N, BINS) float64, up to a constant of each row.
     """
     belief = np.zeros((len(class_names), BINS))
-    for index, (name, track) in enumerate(zip(class_names, tracks, strict=True)):
+    for index, name in enumerate(class_names):
         row = belief[index]
         (side, axis), difference = spreads[name].heading, GRID - detected_yaw[index]
         row += side * np.cos(difference) + axis * np.cos(2 * difference)
@@ -71,12 +69,34 @@ def heading_beliefs(
             side, axis = voted.heading
             row += trust * side * (x * np.cos(GRID) + y * np.sin(GRID))
             row += trust * axis * (x2 * np.cos(2 * GRID) + y2 * np.sin(2 * GRID))
+    return belief
+
+
+def with_tracks(belief: np.ndarray, class_names: Sequence[str], tracks: Sequence[Track | None]) -> np.ndarray:
+    """Log-belief over GRID of each object from its frame and its track.
+
+    Args:
+        belief: (N, BINS) of the frame alone.
+        class_names: N names.
+        tracks: N predictions, None where an object is new.
+
+    Returns:
+        (N, BINS) float64, largest value of each row 0.
+    """
+    belief = belief.copy()
+    for row, name, track in zip(belief, class_names, tracks, strict=True):
         if track is not None:
             row += TRACK_WEIGHT[name] * min(track.hits / TRACK_HITS, 1.0) * np.cos(GRID - track.box[6])
             speed = float(np.hypot(*track.velocity))
             share = min((speed / FULL_SPEED) ** 2, 1.0)
             row += MOTION_WEIGHT[name] * share * np.cos(GRID - np.arctan2(track.velocity[1], track.velocity[0]))
     return belief - belief.max(axis=1, keepdims=True)
+
+
+def front_odds(belief: np.ndarray, yaw: float) -> float:
+    """Nats by which one belief (BINS,) prefers the heading `yaw` to its opposite."""
+    ahead, behind = np.interp([yaw, yaw + np.pi], GRID, belief, period=2 * np.pi)
+    return float(ahead - behind)
 
 
 def peaks(belief: np.ndarray, depth: float, limit: int) -> list[tuple[float, float, float]]:

@@ -19,7 +19,7 @@ from airside_perception.refine.cell_votes import votes_of_frame
 from airside_perception.refine.detector_quality import DetectorQuality
 from airside_perception.refine.expected_visibility import OCCLUDED_BELOW
 from airside_perception.refine.gauss_newton import Solution, solve
-from airside_perception.refine.heading_belief import heading_beliefs
+from airside_perception.refine.heading_belief import frame_beliefs, front_odds, with_tracks
 from airside_perception.refine.image_votes import gather_votes
 from airside_perception.refine.network_boxes import match_network_boxes
 from airside_perception.refine.occlusion import explain_overlaps
@@ -155,14 +155,15 @@ class Refiner:
                 self.quality.update(frame.stamp_ns, boxes, names, votes, viewpoint, self._expected)
                 self.spreads = scaled_spreads(self._expected, self.quality.factor, headings=False)
         prior = pose_prior(detected, names, viewpoint, self.spreads, votes, second)
-        beliefs = heading_beliefs(names, detected.yaw, votes, [s.track for s in starts], self.spreads)
+        seen_headings = frame_beliefs(names, detected.yaw, votes, self.spreads)
+        headings = with_tracks(seen_headings, names, [s.track for s in starts])
         boxes = prior.mean.boxes()
         ownership = Ownership(frame, network, cell_votes, boxes, names)
         views = find_views(
             frame, boxes, names, network, self.config.crop_size, self.config.cameras_per_object, ownership
         )  # fmt: skip
         seen = {v.object_index for v in views}
-        prior, shapes, ambiguous = choose_starts(starts, prior, beliefs, views, self.shape_library)
+        prior, shapes, ambiguous = choose_starts(starts, prior, headings, views, self.shape_library)
         solution: Solution | None = None
         visible, occluder, look = np.zeros(0), np.zeros(0, int), None
         if views:
@@ -177,7 +178,10 @@ class Refiner:
             solution = solve(batch, poses, prior, self.config.iterations, self.config.damping, deadline_s)
             look = fit_look(batch, solution.poses, len(starts))
         return [
-            self._estimate(i, start, shapes[i], solution, views, visible, occluder, look, bool(ambiguous[i]))
+            replace(
+                self._estimate(i, start, shapes[i], solution, views, visible, occluder, look, bool(ambiguous[i])),
+                heading_odds=front_odds(seen_headings[i], solution.poses.yaw[i]),
+            )
             if i in seen and solution is not None and look is not None
             else box_only(start.detection, frame, ("detector_only",), self.spreads, start.track)
             for i, start in enumerate(starts)

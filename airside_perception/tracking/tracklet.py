@@ -97,7 +97,7 @@ class Tracklet:
         self.misses, self.missed_s, self.missed_visible_s = 0, 0.0, 0.0
         self.estimate_index = index
         self.gather_evidence(estimate)
-        return self._weigh_heading(flipped, estimate.score)
+        return self._weigh_heading(flipped, estimate)
 
     def gather_evidence(self, estimate: ObjectEstimate) -> None:
         """Confirm the track once it was measured often or surely enough."""
@@ -105,9 +105,14 @@ class Tracklet:
         if self.hits >= self.config.birth_hits or self.evidence >= self.config.birth_evidence:
             self.confirmed = True
 
-    def _weigh_heading(self, flipped: bool, score: float) -> tuple[str, ...]:
+    def _weigh_heading(self, flipped: bool, estimate: ObjectEstimate) -> tuple[str, ...]:
         """Vote on front and back, measurement and motion; turn the box round when the votes are against it."""
-        vote = (-score if flipped else score) + self._forward_vote()
+        vote = estimate.score
+        if math.isfinite(estimate.heading_odds):
+            # Probability of the measured heading less that of its opposite, in the eyes of its frame alone: the
+            # measurement itself leant on the track, which must not confirm itself.
+            vote *= math.tanh(0.5 * estimate.heading_odds)
+        vote = (-vote if flipped else vote) + self._forward_vote()
         self.heading = min(max(self.heading + vote, -_HEADING_MEMORY), _HEADING_MEMORY)
         if self.heading >= 0.0:
             return ()

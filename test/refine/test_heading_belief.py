@@ -5,8 +5,10 @@ from refine_scenes import VAN, Thing, track
 from airside_perception.geometry import wrap_angle
 from airside_perception.refine.heading_belief import (
     LARGEST_STD,
-    heading_beliefs,
+    frame_beliefs,
+    front_odds,
     peaks,
+    with_tracks,
 )
 from airside_perception.refine.image_votes import ImageVotes
 from airside_perception.refine.priors import ClassSpread
@@ -26,7 +28,7 @@ def votes_for(heading, count=50.0, agreement=1.0):
 
 
 def belief_of(yaw=0.0, votes=None, known=None, name="gse"):
-    return heading_beliefs([name], np.array([yaw]), votes, [known], SPREAD)[0]
+    return with_tracks(frame_beliefs([name], np.array([yaw]), votes, SPREAD), [name], [known])[0]
 
 
 @pytest.mark.parametrize("yaw", [0.0, 1.234, -3.1, 3.139])
@@ -77,3 +79,15 @@ def test_a_flat_belief_says_nothing_and_stays_finite():
 def test_peaks_lie_between_the_bins():
     for yaw in np.linspace(-3, 3, 11):
         assert wrap_angle(peaks(belief_of(yaw), 3.0, 1)[0][0] - yaw) == pytest.approx(0.0, abs=2e-3)
+
+
+def test_odds_of_a_frame_tell_front_from_back_without_its_track():
+    alone = frame_beliefs(["gse"], np.array([0.3]), None, SPREAD)[0]
+    assert front_odds(alone, 0.3) == pytest.approx(2 * SPREAD["gse"].heading[0], rel=0.01)
+    assert front_odds(alone, 0.3 + np.pi) == pytest.approx(-2 * SPREAD["gse"].heading[0], rel=0.01)
+    assert front_odds(alone, 0.3 + np.pi / 2) == pytest.approx(0.0, abs=0.02)
+    against = frame_beliefs(["gse"], np.array([0.3]), votes_for(0.3 + np.pi), SPREAD)[0]
+    assert front_odds(against, 0.3) < -2.0
+    before = against.copy()
+    with_tracks(against[None], ["gse"], [track(Thing("gse", 10, 0, 0.3, VAN), hits=9)])
+    assert np.array_equal(against, before)

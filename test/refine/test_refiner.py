@@ -11,7 +11,7 @@ from airside_perception.geometry import pose_from_xyz_yaw, wrap_angle
 from airside_perception.prior import ObjectPrior
 from airside_perception.refine import Refiner
 from airside_perception.refine.heading_belief import GRID
-from airside_perception.refine.priors import OUTSIDE_SPREAD, pose_prior, scaled_spreads
+from airside_perception.refine.priors import NETWORK_SPREAD, OUTSIDE_SPREAD, pose_prior, scaled_spreads
 from airside_perception.refine.starts import choose_starts, make_start, start_poses
 
 THINGS = [
@@ -65,6 +65,8 @@ def test_estimates_carry_what_tracking_and_explanations_need(refiner, scene, pri
     assert estimate.track_hint is None
     assert np.linalg.eigvalsh(estimate.covariance).min() > -1e-12
     assert 0.02 < np.sqrt(estimate.covariance[0, 0]) < 1.0
+    side = NETWORK_SPREAD["gse"].heading[0]
+    assert estimate.heading_odds == pytest.approx(2 * side * np.cos(estimate.box[6] - displaced()[0].yaw), rel=0.02)
 
 
 def test_the_answer_does_not_depend_on_order_or_company(refiner, scene):

@@ -1,10 +1,13 @@
 """The tracker on small scenes: identity, birth and death, occlusion, headings, bad input."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tracked_objects import FRAME_NS, estimate, run
 
 from airside_perception.config import TrackingConfig, load_config
+from airside_perception.geometry.se3 import wrap_angle
 from airside_perception.records import ObjectEstimate
 from airside_perception.tracking import Tracker
 
@@ -152,6 +155,22 @@ def test_wrong_first_heading_is_turned():
     tracks = run(Tracker(), [[estimate("gse", 0, 0, yaw)] for yaw in yaws])
     assert tracks[-1][0].box[6] == pytest.approx(0.3, abs=0.02)
     assert any("heading_turned" in track.reasons for frame in tracks for track in frame)
+
+
+def test_headings_count_by_how_sure_their_frames_are():
+    # Seven frames that could as well be turned round, three that are sure.
+    sure = [k in (3, 6, 9) for k in range(10)]
+    frames = [
+        [replace(estimate("gse", 0, 0, 0.3 + (np.pi if known else 0.0)), heading_odds=4.0 if known else 0.1)]
+        for known in sure
+    ]
+    assert abs(wrap_angle(run(Tracker(), frames)[-1][0].box[6] - 0.3 - np.pi)) < 0.02
+
+
+def test_a_heading_that_only_its_track_suggested_does_not_confirm_it():
+    frames = [[replace(estimate("gse", 0, 0, 0.3), heading_odds=4.0)]]
+    frames += [[replace(estimate("gse", 0, 0, 0.3), heading_odds=-3.0)]] * 3
+    assert abs(wrap_angle(run(Tracker(), frames)[-1][0].box[6] - 0.3 - np.pi)) < 0.02
 
 
 def test_second_detection_of_one_object_starts_no_track():
