@@ -103,7 +103,7 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("engines/occupancy.onnx"), help="default: %(default)s")
     parser.add_argument("--shares", nargs="+", type=float, help="how much each of several counts (default: all alike)")
-    parser.add_argument("--pool", type=Path, help="training samples whose val part fits the thresholds of a mean")
+    parser.add_argument("--pool", type=Path, help="training samples whose val part gives scores and thresholds")
     parser.add_argument("--model-card", type=Path, metavar="FILE", help="also describe the model in this file")
     parser.add_argument("--opset", type=int, default=17, help="version of the ONNX operators (default: %(default)s)")
     add_json_argument(parser)
@@ -114,12 +114,14 @@ def run_export_command(args: argparse.Namespace) -> int:
     for network in args.networks:
         existing_file(network, "checkpoint")
     several = len(args.networks) > 1
-    if not several and (args.shares or args.pool):
-        raise AirsideError("--shares, --pool: expected with several networks, got one")
-    if not several and args.networks[0].suffix == ".onnx":
-        raise AirsideError(f"{args.networks[0]}: expected a checkpoint, or several networks; it is exported already")
+    if not several and args.shares:
+        raise AirsideError("--shares: expected with several networks, got one")
+    if not (several or args.pool) and args.networks[0].suffix == ".onnx":
+        raise AirsideError(
+            f"{args.networks[0]}: expected a checkpoint, --pool or several networks; it is exported already"
+        )
     writable_folder(args.out.parent)
-    if several:
+    if several or args.pool:
         from airside_perception.training.mean_weights import export_mean
 
         shares = args.shares or [1.0] * len(args.networks)

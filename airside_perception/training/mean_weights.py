@@ -43,7 +43,7 @@ def export_mean(
     model_card: str | Path | None = None,
     opset: int = OPSET,
 ) -> dict[str, float]:
-    """Export the mean of several networks.
+    """Export the mean of several networks, or one network with scores and thresholds of another pool.
 
     Args:
         networks: checkpoints or exported files of one spec.
