@@ -76,6 +76,18 @@ def test_thresholds_are_fitted_to_the_mean(files, tmp_path):
     assert metadata["contract"] == "dense3d"
 
 
+def test_thresholds_of_one_exported_network_are_fitted_anew(files, tmp_path):
+    (tmp_path / "pool" / "val").mkdir(parents=True)
+    save_sample(tmp_path / "pool" / "val" / "0.npz", drawn_sample(0))
+    out = tmp_path / "out.onnx"
+    assert main(["export", str(files[0]), "--pool", str(tmp_path / "pool"), "--out", str(out)]) == 0
+    before, after = (load_engine(file, "onnxruntime", threads=1) for file in (files[0], out))
+    assert "miou" in after.metadata["validation"]
+    assert "miou" not in before.metadata.get("validation", "")
+    inputs = example_inputs(SPEC, cameras=2, seed=3)
+    np.testing.assert_allclose(after.run(inputs)["boxes"], before.run(inputs)["boxes"], atol=5e-3)
+
+
 def test_without_samples_thresholds_are_the_first_ones(files, tmp_path, caplog):
     trainer = OccupancyTrainer(SPEC, TrainingOptions(pool="", out="", threads=1, device="cpu"))
     trainer.save(tmp_path / "checkpoint.pt", {"threshold": 0.123})
@@ -116,7 +128,8 @@ def test_shares_that_make_no_mean_are_refused(files, shares, told):
 
 def test_the_command_says_in_one_line_what_it_needs(files, tmp_path, capsys):
     for arguments, told in (
-        ([str(files[0])], "expected a checkpoint, or several networks"),
+        ([str(files[0])], "expected a checkpoint, --pool or several networks"),
+        ([str(files[0]), "--pool", str(tmp_path), "--shares", "1"], "--shares: expected with several networks"),
         ([str(files[0]), str(files[1]), "--shares", "1"], "--shares: expected 2 numbers"),
         ([str(files[0]), str(tmp_path / "missing.onnx")], "missing.onnx"),
         ([str(files[0]), str(files[1]), "--pool", str(tmp_path)], "expected samples in its folder val"),
