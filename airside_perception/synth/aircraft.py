@@ -15,19 +15,10 @@ from airside_perception.synth.aircraft_gear import landing_gear
 from airside_perception.synth.aircraft_wings import wing
 from airside_perception.synth.catalogue import Build, Family, Kind
 from airside_perception.synth.colors import BLACK, GLASS_COLOR, RED_LAMP, WHITE, WHITE_LAMP, Color
+from airside_perception.synth.fitted_parts import lifting_surface
 from airside_perception.synth.fuselage import Fuselage
 from airside_perception.synth.liveries import Livery, draw_livery
-from airside_perception.synth.mesh_parts import (
-    EMISSIVE,
-    GLASS,
-    PAINT,
-    FloatArray,
-    Mesh,
-    cylinder,
-    ellipsoid,
-    lifting_surface,
-    merge,
-)
+from airside_perception.synth.mesh_parts import EMISSIVE, GLASS, PAINT, FloatArray, Mesh, cylinder, ellipsoid, merge
 from airside_perception.synth.variation import blend
 
 

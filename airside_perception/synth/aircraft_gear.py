@@ -6,8 +6,9 @@ import numpy as np
 
 from airside_perception.synth.aircraft_families import AircraftFamily
 from airside_perception.synth.aircraft_sides import WingLine, both
+from airside_perception.synth.fitted_parts import wheel
 from airside_perception.synth.fuselage import Fuselage
-from airside_perception.synth.mesh_parts import METAL, PAINT, FloatArray, Mesh, box, cylinder, ellipsoid, wheel
+from airside_perception.synth.mesh_parts import METAL, PAINT, FloatArray, Mesh, box, cylinder, ellipsoid
 
 STEEL = (0.7, 0.71, 0.72)
 DOOR = (0.72, 0.73, 0.74)

@@ -7,8 +7,9 @@ import numpy as np
 from airside_perception.synth.aircraft_families import AircraftFamily
 from airside_perception.synth.aircraft_sides import WingLine, both
 from airside_perception.synth.colors import GREEN_LAMP, RED_LAMP, Color
+from airside_perception.synth.fitted_parts import lifting_surface
 from airside_perception.synth.liveries import Livery
-from airside_perception.synth.mesh_parts import EMISSIVE, PAINT, FloatArray, Mesh, box, ellipsoid, lifting_surface
+from airside_perception.synth.mesh_parts import EMISSIVE, PAINT, FloatArray, Mesh, box, ellipsoid
 
 UP = np.array([0.0, 0.0, 1.0])
 

@@ -24,6 +24,7 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
+from airside_perception.synth.fitted_parts import wheel
 from airside_perception.synth.mesh_parts import (
     CONCRETE,
     EMISSIVE,
@@ -39,7 +40,6 @@ from airside_perception.synth.mesh_parts import (
     merge,
     prism,
     span_box,
-    wheel,
 )
 
 Style = Mapping[str, Any]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from airside_perception.synth.mesh_parts import GLASS, PAINT, FloatArray, Mesh, loft, merge, pyramids, shell
+from airside_perception.synth.fitted_parts import shell
+from airside_perception.synth.mesh_parts import GLASS, PAINT, FloatArray, Mesh, loft, merge, pyramids
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
+from airside_perception.synth.fitted_parts import wheel
 from airside_perception.synth.ground_equipment.cargo_movers import CARDBOARD as WOOD
 from airside_perception.synth.mesh_parts import (
     FABRIC,
@@ -36,7 +37,6 @@ from airside_perception.synth.mesh_parts import (
     merge,
     prism,
     tube,
-    wheel,
 )
 
 Style = Mapping[str, Any]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from airside_perception.synth import fitted_parts
 from airside_perception.synth import mesh_parts as parts
 from airside_perception.synth.mesh_parts import Mesh
 
@@ -36,13 +37,13 @@ PARTS = {
     "ellipsoid": lambda: parts.ellipsoid((1, 1, 1), (1, 2, 3), GREY),
     "prism": lambda: parts.prism(OUTLINE, -1, 1, GREY),
     "prism_clockwise": lambda: parts.prism(OUTLINE[::-1], -1, 1, GREY, taper=0.8),
-    "panel": lambda: parts.panel([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)], GREY),
+    "panel": lambda: fitted_parts.panel([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)], GREY),
     "pyramids": lambda: parts.pyramids(
         [[(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)]] * 2, [(0, 0, 1), (0, 0, -1)], GREY
     ),
-    "wheel": lambda: parts.wheel((0, 0, 0.5), 0.5, 0.2),
-    "coarse_wheel": lambda: parts.wheel((0, 0, 0.5), 0.5, 0.2, coarse=True),
-    "wing": lambda: parts.lifting_surface(
+    "wheel": lambda: fitted_parts.wheel((0, 0, 0.5), 0.5, 0.2),
+    "coarse_wheel": lambda: fitted_parts.wheel((0, 0, 0.5), 0.5, 0.2, coarse=True),
+    "wing": lambda: fitted_parts.lifting_surface(
         [(0, 0, 0), (-1, 3, 0.2)], [2.0, 1.0], [0.12, 0.1], [(0, 0, 1), (0, 0, 1)], GREY, edge_color=(1, 1, 1)
     ),
 }

@@ -20,6 +20,7 @@ from airside_perception.synth.colors import (
     jitter,
     pick,
 )
+from airside_perception.synth.fitted_parts import panel
 from airside_perception.synth.ground_equipment.end_marks import chevrons, fleet_number, number_plate
 from airside_perception.synth.ground_equipment.vehicle import at_work, axle, beacon, lamps, truck_chassis
 from airside_perception.synth.mesh_parts import (
@@ -31,7 +32,6 @@ from airside_perception.synth.mesh_parts import (
     chamfered_box,
     cylinder,
     merge,
-    panel,
     span_box,
     tube,
 )

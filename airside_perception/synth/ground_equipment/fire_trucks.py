@@ -20,6 +20,7 @@ from airside_perception.synth.colors import (
     Color,
     pick,
 )
+from airside_perception.synth.fitted_parts import panel
 from airside_perception.synth.ground_equipment.end_marks import chevrons, number_plate
 from airside_perception.synth.ground_equipment.vehicle import (
     axle,
@@ -28,19 +29,7 @@ from airside_perception.synth.ground_equipment.vehicle import (
     lamps,
     wheel_arches,
 )
-from airside_perception.synth.mesh_parts import (
-    GLASS,
-    METAL,
-    PAINT,
-    Mesh,
-    box,
-    boxes,
-    cylinder,
-    merge,
-    panel,
-    prism,
-    tube,
-)
+from airside_perception.synth.mesh_parts import GLASS, METAL, PAINT, Mesh, box, boxes, cylinder, merge, prism, tube
 
 Style = Mapping[str, Any]
 BLUE_LAMP: Color = (0.08, 0.2, 0.95)

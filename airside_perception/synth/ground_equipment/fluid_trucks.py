@@ -23,6 +23,7 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
+from airside_perception.synth.fitted_parts import panel
 from airside_perception.synth.ground_equipment.vehicle import at_work, cab, rail, truck_chassis
 from airside_perception.synth.mesh_parts import (
     METAL,
@@ -34,7 +35,6 @@ from airside_perception.synth.mesh_parts import (
     cylinder,
     loft,
     merge,
-    panel,
     tube,
 )
 

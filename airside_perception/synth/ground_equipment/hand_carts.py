@@ -20,18 +20,9 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
+from airside_perception.synth.fitted_parts import wheel
 from airside_perception.synth.ground_equipment.cargo_movers import CARDBOARD
-from airside_perception.synth.mesh_parts import (
-    FABRIC,
-    PAINT,
-    RUBBER,
-    box,
-    boxes,
-    chamfered_box,
-    merge,
-    tube,
-    wheel,
-)
+from airside_perception.synth.mesh_parts import FABRIC, PAINT, RUBBER, box, boxes, chamfered_box, merge, tube
 
 Style = Mapping[str, Any]
 

@@ -24,6 +24,7 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
+from airside_perception.synth.fitted_parts import panel
 from airside_perception.synth.ground_equipment.end_marks import CHEVRON_COLORS, chevrons
 from airside_perception.synth.ground_equipment.vehicle import at_work, axle, cab, lamps, lifted, rail, truck_chassis
 from airside_perception.synth.mesh_parts import (
@@ -37,7 +38,6 @@ from airside_perception.synth.mesh_parts import (
     cylinder,
     hexahedra,
     merge,
-    panel,
     span_box,
     tube,
 )

@@ -23,6 +23,7 @@ from airside_perception.synth.colors import (
     jitter,
     pick,
 )
+from airside_perception.synth.fitted_parts import panel
 from airside_perception.synth.ground_equipment.end_marks import chevrons, number_plate
 from airside_perception.synth.ground_equipment.lifting_trucks import scissors
 from airside_perception.synth.ground_equipment.vehicle import (
@@ -46,7 +47,6 @@ from airside_perception.synth.mesh_parts import (
     chamfered_box,
     cylinder,
     merge,
-    panel,
     span_box,
     tube,
 )

@@ -21,6 +21,7 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
+from airside_perception.synth.fitted_parts import panel
 from airside_perception.synth.ground_equipment.end_marks import CHEVRON_COLORS, chevrons, number_plate, open_doors
 from airside_perception.synth.ground_equipment.vehicle import (
     at_work,
@@ -41,7 +42,6 @@ from airside_perception.synth.mesh_parts import (
     boxes,
     chamfered_box,
     merge,
-    panel,
     prism,
     span_box,
 )

@@ -22,6 +22,7 @@ from airside_perception.synth.colors import (
     jitter,
     random_hue,
 )
+from airside_perception.synth.fitted_parts import panel
 from airside_perception.synth.ground_equipment.vehicle import axle, beacon, striped_bar
 from airside_perception.synth.mesh_parts import (
     EMISSIVE,
@@ -34,7 +35,6 @@ from airside_perception.synth.mesh_parts import (
     chamfered_box,
     cylinder,
     merge,
-    panel,
     prism,
     span_box,
     tube,

@@ -22,6 +22,7 @@ from airside_perception.synth.colors import (
     jitter,
     pick,
 )
+from airside_perception.synth.fitted_parts import panel
 from airside_perception.synth.ground_equipment.lifting_trucks import scissors
 from airside_perception.synth.ground_equipment.vehicle import (
     at_work,
@@ -43,7 +44,6 @@ from airside_perception.synth.mesh_parts import (
     cylinder,
     loft,
     merge,
-    panel,
     prism,
     span_box,
     tube,

@@ -9,6 +9,7 @@ import numpy as np
 
 from airside_perception.synth.catalogue import Build, Family, Kind
 from airside_perception.synth.colors import BLACK, DARK_GREY, MID_GREY, WHITE, Color, equipment_color, jitter
+from airside_perception.synth.fitted_parts import panel
 from airside_perception.synth.ground_equipment.end_marks import fleet_number, number_plate, rear_end
 from airside_perception.synth.ground_equipment.vehicle import axle, beacon, bumper, cab, lamps, striped_bar
 from airside_perception.synth.mesh_parts import (
@@ -21,7 +22,6 @@ from airside_perception.synth.mesh_parts import (
     chamfered_box,
     cylinder,
     merge,
-    panel,
     prism,
     span_box,
     tube,

@@ -23,6 +23,7 @@ from airside_perception.synth.colors import (
     pick,
     random_hue,
 )
+from airside_perception.synth.fitted_parts import panel, wheel
 from airside_perception.synth.ground_equipment.vehicle import axle, striped_bar
 from airside_perception.synth.mesh_parts import (
     FABRIC,
@@ -35,11 +36,9 @@ from airside_perception.synth.mesh_parts import (
     chamfered_box,
     cylinder,
     merge,
-    panel,
     prism,
     span_box,
     tube,
-    wheel,
 )
 
 Style = Mapping[str, Any]

@@ -22,6 +22,7 @@ from airside_perception.synth.colors import (
     Color,
     jitter,
 )
+from airside_perception.synth.fitted_parts import panel, wheel
 from airside_perception.synth.ground_equipment.end_marks import exhaust, fleet_number, number_plate, rear_end
 from airside_perception.synth.mesh_parts import (
     EMISSIVE,
@@ -34,10 +35,8 @@ from airside_perception.synth.mesh_parts import (
     boxes,
     cylinder,
     merge,
-    panel,
     prism,
     span_box,
-    wheel,
 )
 
 Style = Mapping[str, Any]
