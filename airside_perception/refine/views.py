@@ -31,7 +31,7 @@ LEAST_PART, LARGE_PART = 0.15, 0.08
 FOREIGN_DOUBT = 0.8
 """Part of its weight that a pixel of another object loses."""
 
-PIXEL_INFORMATION = {"aircraft": 0.32, "gse": 0.08, "person": 0.024}
+PIXEL_INFORMATION = {"aircraft": 0.16, "gse": 0.08, "person": 0.024}
 """Information of a residual pixel of crops of 64 pixels: 1 / (variance x correlated area). Blur and the network's own
 stride make neighbouring pixels agree, so one pixel counts for far less than one measurement; strides and arms that the
 prior's bodies don't follow make those of people count for less still. Found on `val` sequences."""
