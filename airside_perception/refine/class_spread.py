@@ -27,6 +27,8 @@ class ClassSpread:
         told_range: factor on the range error that the source tells of each answer, which then replaces `radial`; 0:
             what it tells doesn't count.
         range_with_size: correlation of the error along the line of sight with those of the sizes, 0..1.
+        lead: factor on the standard deviation along the line of sight with which a detection enters refinement; below 1
+            it counts for more than it would by itself, as votes and outlines err with it and pull one way together.
     """
 
     radial: float
@@ -42,12 +44,17 @@ class ClassSpread:
     doubt: tuple[float, float, float] = (1.0, 1.0, 1.0)
     range_with_size: float = 0.0
     told_range: float = 0.0
+    lead: float = 1.0
 
     def with_told_range(self, std: float) -> ClassSpread:
         """For one answer that comes with an error (metres) of its own, NaN for none."""
         if self.told_range <= 0 or not np.isfinite(std):
             return self
         return replace(self, radial=self.told_range * std, radial_per_m=0.0)
+
+    def leading(self) -> ClassSpread:
+        """As it enters refinement, see `lead`."""
+        return replace(self, radial=self.lead * self.radial, radial_per_m=self.lead * self.radial_per_m)
 
     def stds(self, distance: float) -> tuple[float, float]:
         """Standard deviations along and across the line of sight at a distance, metres."""

@@ -44,7 +44,9 @@ def _with_network(
 
 NETWORK_SPREAD = _with_votes(
     {
-        "aircraft": ClassSpread(0.03, 0.03, 0.34, 0.0168, 0.5, (0.35, 0.13, 0.15), (0.0, 0.45), doubt=(1.5, 1.5, 1.5)),
+        "aircraft": ClassSpread(
+            0.26, 0.0451, 0.34, 0.0168, 0.5, (0.35, 0.13, 0.15), (0.0, 0.45), doubt=(1.5, 1.5, 1.5), lead=0.6
+        ),
         "gse": ClassSpread(0.20, 0.0197, 0.18, 0.0049, 0.8, (0.152, 0.123, 0.136), (0.08, 0.62), doubt=(1.9, 2.7, 1.7)),
         "person": ClassSpread(
             0.18, 0.0123, 0.08, 0.0011, 1.4, (0.25, 0.085, 0.055), (0.16, 0.13), doubt=(2.5, 2.2, 2.4)
@@ -60,8 +62,7 @@ NETWORK_SPREAD = _with_votes(
 evaluation.refiner_errors; votes are widened until their share beside a detection is the one that errs least, but is at
 most half for sizes of aircraft: the few families of `val` say little of what others get wrong. The network's map holds
 the votes already: beside its boxes they count for less than the errors that they tell. There were too few aircraft to
-measure their doubt: it is a guess; their distances err by half as much again as stated here, and so do votes and
-outlines in the same direction, so that boxes which are believed less come out farther off."""
+measure their doubt: it is a guess; votes and outlines put them nearer than they are, together, so their boxes lead."""
 
 OUTSIDE_SPREAD = _with_network(
     _with_votes(
@@ -107,7 +108,7 @@ OUTSIDE_SPREAD = _with_network(
         },
     ),
     NETWORK_SPREAD,
-    widened={"aircraft": 4.5, "gse": 1.5, "person": 2.0},
+    widened={"aircraft": 3.0, "gse": 1.5, "person": 2.0},
 )
 """Errors expected of an outside camera detector of good quality; `refine.outside_error` scales those of its boxes.
 Votes and the network's own boxes are as wide as lets the mean of all err least on `val` sequences: their errors are
@@ -172,7 +173,7 @@ def pose_prior(
             detections from elsewhere.
     """
     of_class = [spreads[name] for name in class_names]
-    first = box_evidence(detected.ground[:, :2], detected.log_size, of_class, viewpoint)
+    first = box_evidence(detected.ground[:, :2], detected.log_size, [s.leading() for s in of_class], viewpoint)
     others = []
     if votes is not None:
         known = np.array([spread.votes is not None for spread in of_class]) & (votes.count > 0)
