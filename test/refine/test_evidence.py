@@ -105,3 +105,17 @@ def test_sure_votes_move_a_belief_farther_than_unsure_ones():
         pose_prior(detected, ["gse"], np.zeros(3), OUTSIDE_SPREAD, votes).mean.ground[0, 0] for votes in told
     )
     assert 18.0 < sure < 19.0 < unsure < 20.0
+
+
+def test_a_leading_detection_moves_less_and_says_no_more_of_itself():
+    detected = Poses(np.array([[20.0, 0.0, 0.0]]), np.zeros(1), np.log([[4.0, 2.0, 2.0]]), np.zeros((1, 2)))
+    nothing = np.zeros((1, 2))
+    votes = ImageVotes(np.ones(1), np.array([[18.0, 0.0]]), detected.log_size, nothing, nothing, np.array([1.0]))
+    plain = OUTSIDE_SPREAD["gse"]
+    leading = replace(plain, lead=0.5)
+    places = [
+        pose_prior(detected, ["gse"], np.zeros(3), {"gse": spread}, votes).mean.ground[0, 0]
+        for spread in (plain, leading)
+    ]
+    assert 18.0 < places[0] < places[1] - 0.1 < 20.0
+    assert leading.stds(20.0) == plain.stds(20.0), "box tracks keep the errors as measured"
