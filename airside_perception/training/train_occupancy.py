@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import random
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -371,9 +372,13 @@ def main(arguments: list[str] | None = None) -> int:
                 default=value or None if name in ("pool", "out") else value,
                 required=name in ("pool", "out"),
             )
-    options = TrainingOptions(**vars(parser.parse_args(arguments)))
+    chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    train(NetworkSpec(), options)
+    try:
+        train(NetworkSpec(), TrainingOptions(**vars(chosen)))
+    except AirsideError as error:
+        print(f"train_occupancy: error: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -90,3 +90,9 @@ def test_alone_nothing_changes(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "two")
     with pytest.raises(AirsideError, match="as torchrun sets them"):
         Workers(torch.device("cpu"))
+
+
+def test_a_run_that_never_meets_is_refused_in_one_line(tmp_path, capsys):
+    assert train_occupancy.main(["--pool", str(tmp_path), "--out", str(tmp_path), "--sync-steps", "0"]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error == "train_occupancy: error: sync_steps: expected a whole number of at least 1, got 0"
