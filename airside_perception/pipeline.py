@@ -145,6 +145,8 @@ class Pipeline:
         """Forget tracks and what was seen, as after a jump in time."""
         self._tracker.reset()
         self._visibility.reset()
+        if self._network is not None:
+            self._network.reset()
         if self._refiner is not None:
             self._refiner.reset()
 

@@ -46,6 +46,11 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
         "--initial", default="", metavar="FILE", help="checkpoint or exported .onnx whose weights start the training"
     )
     parser.add_argument(
+        "--previous-volume",
+        action="store_true",
+        help="a network that takes the features of the frame before, moved by odometry, and says velocities",
+    )
+    parser.add_argument(
         "--optimizer",
         choices=("adamw", "muon"),
         default="adamw",
@@ -76,13 +81,14 @@ def run_train_command(args: argparse.Namespace) -> int:
         if args.bags:
             pool["generators"] = 0
         options = TrainingOptions(**fields_of(TrainingOptions, args, out=str(out), **pool))
+        spec = NetworkSpec(previous_volume=options.previous_volume)
         _ = options.supervision  # a wrong contract is refused before minutes go into samples
         if args.bags:
             from airside_perception.training.bag_samples import fill_pool_from_bags
 
-            counts = fill_pool_from_bags(args.bags, options.pool, NetworkSpec())
+            counts = fill_pool_from_bags(args.bags, options.pool, spec)
             options = replace(options, least_samples=max(1, min(options.least_samples, counts["train"])))
-        checkpoint = train(NetworkSpec(), options)
+        checkpoint = train(spec, options)
     else:
         from airside_perception.training.train_prior import PriorTrainingOptions, train_prior
 

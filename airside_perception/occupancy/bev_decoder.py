@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from airside_perception.occupancy.image_encoder import ConvUnit, ResidualBlock, TopDown, residual_stage
-from airside_perception.occupancy.network_spec import BOX_CHANNELS, NetworkSpec
+from airside_perception.occupancy.network_spec import BOX_CHANNELS, VELOCITY_CHANNELS, NetworkSpec
 
 TYPICAL_LOG_SIZE = {"aircraft": (30.0, 28.0, 9.5), "gse": (4.5, 2.0, 2.0), "person": (0.55, 0.55, 1.75)}
 """Start of the size regression (metres): medians of the apron, see config docs; unknown classes start at 1 m."""
 
 CONTEXT_DILATIONS = (2, 4)
 """Of the residual blocks at the coarse level."""
+
+
+class DecodedVolume(NamedTuple):
+    """What the decoder answers.
+
+    Attributes:
+        voxels: (B, 7, Z, X, Y) logits: channel 0 density, then the classes from "ground" on.
+        heatmap: (B, classes, X, Y) logits.
+        boxes: (B, classes, 10, X, Y), see network_spec.BOX_CHANNELS.
+        velocity: (B, classes, 2, X, Y), see network_spec.VELOCITY_CHANNELS; None without a previous volume.
+        volume: (B, C, X, Y) features that all of these are read from; the next frame's previous volume.
+    """
+
+    voxels: Tensor
+    heatmap: Tensor
+    boxes: Tensor
+    velocity: Tensor | None
+    volume: Tensor
+
+
+class PreviousFeatures(nn.Module):
+    """The previous frame's volume, drawn to where its cells are now, as an addition to this frame's features."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.join = nn.Conv2d(channels + 1, channels, 3, padding=1)
+        # Weights that were trained on single frames answer as before until they learn what the past is worth.
+        nn.init.zeros_(self.join.weight)
+        nn.init.zeros_(self.join.get_parameter("bias"))
+
+    def forward(self, volume: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+        """(B, C, X, Y), (B, 4, X*Y) and (B, 4, X*Y), see previous_volume.volume_table -> (B, C, X, Y)."""
+        batch, channels, size_x, size_y = volume.shape
+        cells = size_x * size_y
+        rows = volume.permute(0, 2, 3, 1).reshape(batch * cells, channels)
+        first = torch.arange(batch, device=index.device).reshape(-1, 1, 1) * cells
+        drawn = rows.index_select(0, (index.long() + first).reshape(-1)).reshape(batch, -1, cells, channels)
+        moved = (drawn * weight.unsqueeze(-1)).sum(dim=1)
+        # The sum of the weights tells the network where it knows something of the past.
+        moved = torch.cat([moved, weight.sum(dim=1).unsqueeze(-1)], dim=-1)
+        return self.join(moved.reshape(batch, size_x, size_y, channels + 1).permute(0, 3, 1, 2))
 
 
 def cell_positions(spec: NetworkSpec) -> np.ndarray:
@@ -49,6 +91,7 @@ class BevDecoder(nn.Module):
         # Weights that were trained without votes answer as before until they learn what votes are worth.
         nn.init.zeros_(self.votes.weight)
         nn.init.zeros_(self.votes.get_parameter("bias"))
+        self.previous = PreviousFeatures(fine) if spec.previous_volume else None
         self.down2 = residual_stage(fine, middle, 2, stride=2)
         self.down4 = residual_stage(middle, coarse, 2, stride=2)
         self.context = nn.Sequential(*(ResidualBlock(coarse, coarse, dilation=step) for step in CONTEXT_DILATIONS))
@@ -58,6 +101,10 @@ class BevDecoder(nn.Module):
         semantic = len(spec.semantic_names)  # density takes the place of "free"
         self.voxel_head = nn.Sequential(ConvUnit(fine, fine), nn.Conv2d(fine, semantic * self.depth_of_grid, 1))
         self.center_head = nn.Sequential(ConvUnit(fine, fine), nn.Conv2d(fine, self.classes * (1 + BOX_CHANNELS), 1))
+        self.velocity_head = None
+        if spec.previous_volume:
+            velocities = nn.Conv2d(fine, self.classes * VELOCITY_CHANNELS, 1)
+            self.velocity_head = nn.Sequential(ConvUnit(fine, fine), velocities)
         self._start_at_priors(spec, semantic)
 
     def _start_at_priors(self, spec: NetworkSpec, semantic: int) -> None:
@@ -74,25 +121,29 @@ class BevDecoder(nn.Module):
                 center_bias[index, 3] = size[2] / 2
                 center_bias[index, 4:7] = torch.tensor([math.log(value) for value in size])
 
-    def forward(self, bev: Tensor, votes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, bev: Tensor, votes: Tensor, previous: tuple[Tensor, Tensor, Tensor] | None = None
+    ) -> DecodedVolume:
         """Decode.
 
         Args:
             bev: (B, C, X, Y) float lifted features.
             votes: (B, C, X, Y) float lifted votes for centres, see center_votes.
-
-        Returns:
-            voxel logits (B, 7, Z, X, Y): channel 0 density, then the classes from "ground" on;
-            heatmap logits (B, classes, X, Y);
-            boxes (B, classes, 10, X, Y), see network_spec.BOX_CHANNELS.
+            previous: volume, index and weight as of `PreviousFeatures`, where the spec has a previous volume.
         """
         position = self.position.to(bev.dtype).expand(bev.shape[0], -1, -1, -1)
         pulled, joined = self.enter
-        level1 = joined(pulled(torch.cat([bev, position], dim=1)) + self.votes(votes.to(bev.dtype)))
+        entered = pulled(torch.cat([bev, position], dim=1)) + self.votes(votes.to(bev.dtype))
+        if self.previous is not None and previous is not None:
+            entered = entered + self.previous(*previous)
+        level1 = joined(entered)
         level2 = self.down2(level1)
         level4 = self.context(self.down4(level2))
         x = self.up1(self.up2(level4, level2), level1)
         batch, _, size_x, size_y = x.shape
         voxels = self.voxel_head(x).reshape(batch, -1, self.depth_of_grid, size_x, size_y)
         centers = self.center_head(x).reshape(batch, self.classes, 1 + BOX_CHANNELS, size_x, size_y)
-        return voxels, centers[:, :, 0], centers[:, :, 1:]
+        velocity = None
+        if self.velocity_head is not None:
+            velocity = self.velocity_head(x).reshape(batch, self.classes, VELOCITY_CHANNELS, size_x, size_y)
+        return DecodedVolume(voxels, centers[:, :, 0], centers[:, :, 1:], velocity, x)

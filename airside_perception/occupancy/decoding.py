@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.ndimage import maximum_filter
 
@@ -15,9 +17,25 @@ SIZE_RANGE = (0.1, 100.0)
 """Metres; a size outside it is clipped, whatever the network says."""
 
 
+class Centers(NamedTuple):
+    """M boxes, best first.
+
+    Attributes:
+        boxes: (M, 7) float64 in the grid's frame.
+        class_id: (M,) int64.
+        score: (M,) float64.
+        cell: (M, 2) int64, x and y of the peak that each was read at.
+    """
+
+    boxes: np.ndarray
+    class_id: np.ndarray
+    score: np.ndarray
+    cell: np.ndarray
+
+
 def decode_centers(
     heatmap: np.ndarray, boxes: np.ndarray, spec: NetworkSpec, threshold: float = 0.1, limit: int = 100
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Centers:
     """Peaks of the heatmap as boxes, duplicates removed.
 
     Args:
@@ -28,7 +46,7 @@ def decode_centers(
         limit: most boxes, the best ones.
 
     Returns:
-        boxes (M, 7) float64 in the grid's frame, class index (M,) int64, score (M,) float64; best first.
+        M boxes, duplicates removed.
     """
     peaks = (heatmap == maximum_filter(heatmap, size=(1, 3, 3), mode="constant")) & (heatmap >= threshold)
     class_id, x, y = np.nonzero(peaks)
@@ -44,9 +62,10 @@ def decode_centers(
     decoded = np.concatenate([center, values[:, 2:3], size, yaw[:, None]], axis=1)
     # A diverged or foreign network may answer NaN; such boxes are not detections.
     finite = np.isfinite(decoded).all(axis=1)
-    decoded, class_id, score = decoded[finite], class_id[finite], score[finite]
-    keep = _without_duplicates(decoded, class_id)[:limit]
-    return decoded[keep], class_id[keep], score[keep]
+    peak = np.stack([x, y], axis=1)
+    found = Centers(*(each[finite] for each in (decoded, class_id, score, peak)))
+    keep = _without_duplicates(found.boxes, found.class_id)[:limit]
+    return Centers(*(each[keep] for each in found))
 
 
 def _without_duplicates(boxes: np.ndarray, class_id: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from airside_perception.occupancy.decoding import decode_centers
 from airside_perception.occupancy.lifting import LiftingTables, build_lifting_tables
 from airside_perception.occupancy.network_io import read_network_spec
 from airside_perception.occupancy.pixel_geometry import pixel_geometry
+from airside_perception.occupancy.previous_volume import PreviousVolume
 from airside_perception.records import CameraImage, Detection3D, GridSpec, NetworkOutput, RigFrame
 
 TABLE_CACHE_SIZE = 16
@@ -60,6 +61,12 @@ class OccupancyNetworkRunner:
         self._free_threshold = float(engine.metadata.get("free_threshold", 1.0))
         self.set_thresholds(score_threshold, occupancy_threshold)
         self._tables: dict[tuple[bytes, ...], tuple[LiftingTables, np.ndarray]] = {}
+        self._previous = PreviousVolume(self.spec) if self.spec.previous_volume else None
+
+    def reset(self) -> None:
+        """Forget the frame before, as after a jump in time."""
+        if self._previous is not None:
+            self._previous.forget()
 
     def set_thresholds(self, score: float, occupancy: float | None) -> None:
         """Change both thresholds from the next frame on; see the class for their meaning."""
@@ -77,16 +84,22 @@ class OccupancyNetworkRunner:
             raise AirsideError(f"frame {frame.stamp_ns}: expected at least one camera image, got none")
         images = [frame.images[name] for name in names]
         tables, geometry = self._tables_for([image.camera for image in images])
-        answer = self.engine.run(
-            {
-                "images": self._prepare(images),
-                "geometry": geometry,
-                "feature_index": tables.feature_index,
-                "depth_index": tables.depth_index,
-                "depth_fraction": tables.depth_fraction,
-                "slot_weight": tables.slot_weight,
-            }
-        )
+        inputs = {
+            "images": self._prepare(images),
+            "geometry": geometry,
+            "feature_index": tables.feature_index,
+            "depth_index": tables.depth_index,
+            "depth_fraction": tables.depth_fraction,
+            "slot_weight": tables.slot_weight,
+        }
+        velocity = None
+        if self._previous is None:
+            answer = self.engine.run(inputs)
+        else:
+            answer = self.engine.run(inputs | self._previous.inputs(frame.stamp_ns, frame.odom_from_base))
+            # One frame shows no motion: what is said of velocities then is the mean of all that may be.
+            velocity = answer["velocity"] if self._previous.known_at(frame.stamp_ns) else None
+            self._previous.keep(answer["volume"], frame.stamp_ns, frame.odom_from_base)
         probability = self._calibration.apply(answer["probability"])
         occupied = probability > self.occupancy_threshold
         unsure = ~occupied & (probability >= self._free_threshold)
@@ -94,7 +107,7 @@ class OccupancyNetworkRunner:
             spec=self.spec.grid,
             class_id=np.where(occupied, answer["class_id"], 0).astype(np.uint8),
             probability=probability,
-            detections=self._detections(answer["heatmap"], answer["boxes"], frame.odom_from_base),
+            detections=self._detections(answer["heatmap"], answer["boxes"], velocity, frame.odom_from_base),
             image_semantics={name: answer["semantics"][index] for index, name in enumerate(names)},
             image_objects={name: answer["objects"][index] for index, name in enumerate(names)},
             image_surface=dict(zip(names, answer["surface"], strict=True)) if "surface" in answer else {},
@@ -127,19 +140,23 @@ class OccupancyNetworkRunner:
         return tables
 
     def _detections(
-        self, heatmap: np.ndarray, boxes: np.ndarray, odom_from_base: np.ndarray
+        self, heatmap: np.ndarray, boxes: np.ndarray, velocity: np.ndarray | None, odom_from_base: np.ndarray
     ) -> tuple[Detection3D, ...]:
-        decoded, class_id, score = decode_centers(heatmap, boxes, self.spec, self.score_threshold)
-        in_odom = transform_boxes(odom_from_base, decoded) if len(decoded) else decoded
+        found = decode_centers(heatmap, boxes, self.spec, self.score_threshold)
+        in_odom = transform_boxes(odom_from_base, found.boxes) if len(found.boxes) else found.boxes
+        moving = None
+        if velocity is not None:
+            moving = velocity[found.class_id, :, found.cell[:, 0], found.cell[:, 1]] @ odom_from_base[:2, :2].T
         return tuple(
             Detection3D(
-                class_name=self.spec.object_classes[index],
+                class_name=self.spec.object_classes[found.class_id[index]],
                 center=box[:3],
                 size=box[3:6],
                 yaw=float(box[6]),
-                score=float(confidence),
+                score=float(found.score[index]),
+                velocity=None if moving is None else moving[index].astype(np.float64),
             )
-            for box, index, confidence in zip(in_odom, class_id, score, strict=True)
+            for index, box in enumerate(in_odom)
         )
 
 

@@ -39,6 +39,8 @@ class RawOutput(NamedTuple):
         surface: (N, 4, H/8, W/8), see network_spec.SURFACE_CHANNELS; meaningful where an object is seen.
         ranges: (N, 4, H/8, W/8), see network_spec.RANGE_CHANNELS; meaningful where an object is seen.
         object_features: (N, C, H/8, W/8), what the three before are read from; training asks it more.
+        velocity: (B, classes, 2, X, Y), see network_spec.VELOCITY_CHANNELS; None without a previous volume.
+        volume: (B, C, X, Y), what a network with a previous volume wants to be given with the next frame.
     """
 
     voxels: Tensor
@@ -50,6 +52,13 @@ class RawOutput(NamedTuple):
     surface: Tensor
     ranges: Tensor
     object_features: Tensor
+    velocity: Tensor | None
+    volume: Tensor
+
+    def on_cpu(self) -> RawOutput:
+        """The same in float32 on the CPU."""
+        parts = {name: each.float().cpu() for name, each in self._asdict().items() if each is not None}
+        return self._replace(**parts)
 
 
 class OccupancyNetwork(nn.Module):
@@ -88,6 +97,9 @@ class OccupancyNetwork(nn.Module):
         depth_index: Tensor,
         depth_fraction: Tensor,
         slot_weight: Tensor,
+        previous_volume: Tensor | None = None,
+        previous_index: Tensor | None = None,
+        previous_weight: Tensor | None = None,
     ) -> RawOutput:
         """Run the network.
 
@@ -99,6 +111,9 @@ class OccupancyNetwork(nn.Module):
             depth_index: (B, slots, V) int, (cell in the depth maps) * bins + lower bin.
             depth_fraction: (B, slots, V) float, share of the upper bin (0..1).
             slot_weight: (B, slots, V) float, 0 where no camera; sums to 1 over slots elsewhere.
+            previous_volume: (B, C, X, Y) float, `RawOutput.volume` of the frame before; the last three arguments
+                mean something where the spec has a previous volume, and None is a first frame.
+            previous_index, previous_weight: (B, 4, X*Y) int and float, see previous_volume.volume_table.
         """
         answer, stride4 = self.look(images, geometry)
         votes = functional.interpolate(answer.objects, scale_factor=2.0, mode="nearest").to(stride4.dtype)
@@ -108,8 +123,11 @@ class OccupancyNetwork(nn.Module):
             self.spec, answer.semantics, answer.objects, answer.ranges, functional.avg_pool2d(geometry, 2)
         )
         centers = lift_votes(self.spec, told, depth_index, depth_fraction, slot_weight)
-        voxels, heatmap, boxes = self.decoder(bev, centers)
-        return RawOutput(voxels, heatmap, boxes, *answer)
+        previous = None
+        if previous_volume is not None and previous_index is not None and previous_weight is not None:
+            previous = previous_volume.to(bev.dtype), previous_index, previous_weight.to(bev.dtype)
+        voxels, heatmap, boxes, velocity, volume = self.decoder(bev, centers, previous)
+        return RawOutput(voxels, heatmap, boxes, *answer, velocity, volume)
 
     def look(self, images: Tensor, geometry: Tensor) -> tuple[ImageOutput, Tensor]:
         """The image part alone; arguments as in `forward`. Returns its logits and the features at stride 4."""

@@ -10,6 +10,8 @@ from airside_perception.occupancy.network_spec import (
     OBJECT_CHANNELS,
     RANGE_CHANNELS,
     SURFACE_CHANNELS,
+    VELOCITY_CHANNELS,
+    VOLUME_CORNERS,
     NetworkSpec,
 )
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
@@ -20,8 +22,22 @@ METADATA_KEY = "airside_perception.network_spec"
 INPUT_NAMES = ("images", "geometry", "feature_index", "depth_index", "depth_fraction", "slot_weight")
 OUTPUT_NAMES = ("probability", "class_id", "heatmap", "boxes", "semantics", "objects", "surface", "ranges")
 
+PREVIOUS_INPUTS = ("previous_volume", "previous_index", "previous_weight")
+PREVIOUS_OUTPUTS = ("velocity", "volume")
+"""Further ones of networks that take the previous frame's volume, see occupancy.previous_volume."""
+
 OPTIONAL_OUTPUTS = ("surface", "ranges")
 """Outputs that files of earlier exports lack; what needs them goes without."""
+
+
+def input_names(spec: NetworkSpec) -> tuple[str, ...]:
+    """Inputs of a network, in the order of `OccupancyNetwork.forward`."""
+    return INPUT_NAMES + (PREVIOUS_INPUTS if spec.previous_volume else ())
+
+
+def output_names(spec: NetworkSpec) -> tuple[str, ...]:
+    """Outputs of an exported network, in order."""
+    return OUTPUT_NAMES + (PREVIOUS_OUTPUTS if spec.previous_volume else ())
 
 
 def read_network_spec(engine: Engine) -> NetworkSpec:
@@ -46,7 +62,11 @@ def _inputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
     table = (CAMERA_SLOTS, spec.lift_point_count)
     images = (None, spec.image_size[1], spec.image_size[0], 3)
     geometry = (None, GEOMETRY_CHANNELS, spec.lift_size[1], spec.lift_size[0])
-    return dict(zip(INPUT_NAMES, (images, geometry, table, table, table, table), strict=True))
+    shapes: tuple[tuple[int | None, ...], ...] = (images, geometry, table, table, table, table)
+    if spec.previous_volume:
+        corners = (VOLUME_CORNERS, spec.grid.shape[0] * spec.grid.shape[1])
+        shapes = (*shapes, spec.volume_shape, corners, corners)
+    return dict(zip(input_names(spec), shapes, strict=True))
 
 
 def _outputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
@@ -55,8 +75,11 @@ def _outputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
     semantics = (None, len(spec.semantic_names), spec.lift_size[1], spec.lift_size[0])
     objects = (None, OBJECT_CHANNELS, spec.depth_size[1], spec.depth_size[0])
     surface, ranges = ((None, channels, *objects[2:]) for channels in (SURFACE_CHANNELS, RANGE_CHANNELS))
-    shapes = ((x, y, z), (x, y, z), (classes, x, y), (classes, BOX_CHANNELS, x, y), semantics, objects, surface, ranges)
-    return dict(zip(OUTPUT_NAMES, shapes, strict=True))
+    maps = ((x, y, z), (x, y, z), (classes, x, y), (classes, BOX_CHANNELS, x, y))
+    shapes: tuple[tuple[int | None, ...], ...] = (*maps, semantics, objects, surface, ranges)
+    if spec.previous_volume:
+        shapes = (*shapes, (classes, VELOCITY_CHANNELS, x, y), spec.volume_shape)
+    return dict(zip(output_names(spec), shapes, strict=True))
 
 
 def _check(found: tuple[TensorSpec, ...], wanted: dict[str, tuple[int | None, ...]], kind: str) -> None:

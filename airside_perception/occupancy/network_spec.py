@@ -43,6 +43,12 @@ RANGE_CHANNELS = 4
 """Predicted per image cell that shows an object: log horizontal distance from camera to centre, the log of its error;
 the cells by which the ground under the centre lies below the cell, the log of its error (object_range)."""
 
+VELOCITY_CHANNELS = 2
+"""Predicted per class and cell by networks with a previous volume: m/s over ground along x and y of base_link."""
+
+VOLUME_CORNERS = 4
+"""Cells of the previous volume that each column draws from."""
+
 DEFAULT_GRID = GridSpec((-40.0, -40.0, -1.2), (0.8, 0.8, 0.8), (100, 100, 16))
 
 
@@ -62,6 +68,7 @@ class NetworkSpec:
         encoder_blocks: residual blocks at those strides.
         bev_channels: widths of the decoder at cell size 1, 2, 4.
         object_classes, semantic_names: order of the heatmap and of the semantic logits.
+        previous_volume: whether the decoder's features of the frame before are an input, and velocities an output.
     """
 
     grid: GridSpec = DEFAULT_GRID
@@ -75,6 +82,7 @@ class NetworkSpec:
     bev_channels: tuple[int, int, int] = (64, 96, 128)
     object_classes: tuple[str, ...] = field(default=OBJECT_CLASSES)
     semantic_names: tuple[str, ...] = field(default=SEMANTIC_NAMES)
+    previous_volume: bool = False
 
     def __post_init__(self) -> None:
         width, height = self.image_size
@@ -94,6 +102,11 @@ class NetworkSpec:
     def depth_size(self) -> tuple[int, int]:
         """(width, height) of the depth distribution maps."""
         return self.image_size[0] // DEPTH_STRIDE, self.image_size[1] // DEPTH_STRIDE
+
+    @property
+    def volume_shape(self) -> tuple[int, int, int]:
+        """(channels, X, Y) of the features that one frame hands to the next."""
+        return self.bev_channels[0], self.grid.shape[0], self.grid.shape[1]
 
     @property
     def lift_point_count(self) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,11 @@ from airside_perception.geometry.boxes import transform_boxes
 from airside_perception.geometry.cameras import Camera
 from airside_perception.geometry.se3 import invert_transform, quaternion_to_matrix, transform_from_pose_dict, yaw_of
 from airside_perception.occupancy.network_spec import NetworkSpec
-from airside_perception.records import CameraImage
+from airside_perception.occupancy.previous_volume import LONGEST_GAP_S
+from airside_perception.records import CameraImage, RigFrame
 from airside_perception.sync import SyncedSet, Synchronizer, assemble_frame, synchronize
 from airside_perception.training.adjacent_frames import AdjacentFrame, moving_pixels
+from airside_perception.training.earlier_frames import EARLIER_FRAMES, EarlierFrame
 from airside_perception.training.occupancy_data import LABEL_STRIDE, TrainingSample, save_sample
 
 logger = logging.getLogger(__name__)
@@ -116,19 +119,26 @@ class LabelledRecording:
         """
         poses = self._poses()
         order = sorted(index for index in self._labelled if index in poses)
+        before: deque[RigFrame] = deque(maxlen=EARLIER_FRAMES)
         with BagReader(self.path) as reader:
             rig = reader.rig()
             for index, synced in self._numbered_sets(reader):
-                if index not in poses or index not in self._labelled:
+                if index not in poses or not (index in self._labelled or self.spec.previous_volume):
                     continue
                 frame = assemble_frame(synced, rig, reader.fixed_frame)
+                earlier = self._earlier(before, frame)
+                if self.spec.previous_volume:
+                    before.append(frame)
+                if index not in self._labelled:
+                    continue
                 names = [name for name in self._labelled[index] if name in frame.images]
                 if not names:
                     continue
                 place = order.index(index)
                 neighbours = [order[i] for i in (place - 1, place + 1) if 0 <= i < len(order)]
                 adjacent = tuple(self._adjacent(i, rig.cameras, poses[index], poses[i]) for i in neighbours)
-                yield index, self._sample(index, {name: frame.images[name] for name in names}, poses[index], adjacent)
+                images = {name: frame.images[name] for name in names}
+                yield index, self._sample(index, images, poses[index], adjacent, earlier)
 
     def _poses(self) -> dict[int, np.ndarray]:
         """Frame number -> odom_from_base, from tracks.json or from the bag's odometry."""
@@ -148,22 +158,46 @@ class LabelledRecording:
             if abs(int(stamps[nearest]) - synced.stamp_ns) < tolerance_ns:
                 yield nearest, synced
 
-    def _sample(
-        self, index: int, images: dict[str, CameraImage], pose: np.ndarray, adjacent: tuple[AdjacentFrame, ...]
-    ) -> TrainingSample:
+    def _earlier(self, before: Iterable[RigFrame], frame: RigFrame) -> tuple[EarlierFrame, ...]:
+        """Frames with images from shortly before `frame`, as far back as no gap is too long; oldest first."""
+        earlier: list[EarlierFrame] = []
+        stamp_ns = frame.stamp_ns
+        for each in reversed([each for each in before if each.images]):
+            if not 0 < stamp_ns - each.stamp_ns <= LONGEST_GAP_S * 1e9:
+                break
+            stamp_ns = each.stamp_ns
+            images, cameras = self._sized(each.images)
+            motion = invert_transform(frame.odom_from_base) @ each.odom_from_base
+            earlier.insert(0, EarlierFrame(images, cameras, motion))
+        return tuple(earlier)
+
+    def _sized(self, images: Mapping[str, CameraImage]) -> tuple[np.ndarray, tuple[Camera, ...]]:
+        """(N, H, W, 3) uint8 images at the network's size, and their cameras."""
         size = self.spec.image_size
         cameras = tuple(image.camera.resized(*size) for image in images.values())
+        return np.stack([cv2.resize(i.image, size, interpolation=cv2.INTER_AREA) for i in images.values()]), cameras
+
+    def _sample(
+        self,
+        index: int,
+        images: dict[str, CameraImage],
+        pose: np.ndarray,
+        adjacent: tuple[AdjacentFrame, ...],
+        earlier: tuple[EarlierFrame, ...],
+    ) -> TrainingSample:
+        shown, cameras = self._sized(images)
         depth, semantic = self._label_images(index, list(images))
         occupancy, observed = self._voxels(index)
         boxes = self._boxes(index, pose)
         return TrainingSample(
-            images=np.stack([cv2.resize(i.image, size, interpolation=cv2.INTER_AREA) for i in images.values()]),
+            images=shown,
             cameras=cameras,
             depth=depth,
             semantic=semantic,
             occupancy=occupancy,
             observed=observed,
             adjacent=adjacent,
+            earlier=earlier,
             boxes_known=self._tracks is not None,
             **vars(boxes),
         )

@@ -19,9 +19,10 @@ from airside_perception.inference.engine_cache import EngineMismatchError, check
 from airside_perception.inference.onnxruntime_engine import OnnxRuntimeEngine
 from airside_perception.occupancy.calibration import Calibration
 from airside_perception.occupancy.network import OccupancyNetwork
-from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES
+from airside_perception.occupancy.network_io import METADATA_KEY, input_names, output_names
 from airside_perception.occupancy.network_spec import CAMERA_SLOTS, NetworkSpec
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
+from airside_perception.occupancy.previous_volume import volume_table
 from airside_perception.training.initial_weights import check_complete
 from airside_perception.training.onnx_weights import halve_weights
 from airside_perception.training.supervision import current_name
@@ -59,15 +60,27 @@ class ExportedNetwork(nn.Module):
         depth_index: Tensor,
         depth_fraction: Tensor,
         slot_weight: Tensor,
+        *previous: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Args: images (N, H, W, 3) uint8; geometry; tables (slots, V). Returns what network_io.OUTPUT_NAMES lists."""
-        tables = (table[None] for table in (feature_index, depth_index, depth_fraction, slot_weight))
-        raw = self.network(images.permute(0, 3, 1, 2), geometry, *tables)
+        """The network on one sample.
+
+        Args:
+            images: (N, H, W, 3) uint8.
+            geometry: (N, 5, H/4, W/4) float.
+            feature_index, depth_index, depth_fraction, slot_weight: (slots, V) tables.
+            previous: (C, X, Y) volume, (4, X*Y) index and weight, where the spec has a previous volume.
+
+        Returns:
+            What network_io.output_names lists.
+        """
+        rest = (each[None] for each in (feature_index, depth_index, depth_fraction, slot_weight, *previous))
+        raw = self.network(images.permute(0, 3, 1, 2), geometry, *rest)
         voxels = raw.voxels[0]
         probability = torch.sigmoid(voxels[0]).permute(1, 2, 0)
         class_id = (voxels[1:].argmax(0) + 1).permute(1, 2, 0).to(torch.int32)
         heatmap, semantics = torch.sigmoid(raw.heatmap[0]), raw.semantics.softmax(1)
-        return probability, class_id, heatmap, raw.boxes[0], semantics, raw.objects, raw.surface, raw.ranges
+        answers = (probability, class_id, heatmap, raw.boxes[0], semantics, raw.objects, raw.surface, raw.ranges)
+        return answers if raw.velocity is None else (*answers, raw.velocity[0], raw.volume[0])
 
 
 def load_checkpoint(path: str | Path) -> tuple[OccupancyNetwork, dict[str, float]]:
@@ -127,8 +140,8 @@ def export_network(
             exported,
             tuple(torch.from_numpy(array) for array in example.values()),
             str(path),
-            input_names=list(INPUT_NAMES),
-            output_names=list(OUTPUT_NAMES),
+            input_names=list(input_names(network.spec)),
+            output_names=list(output_names(network.spec)),
             dynamic_axes={name: {0: "cameras"} for name in PER_CAMERA},
             opset_version=opset,
             dynamo=False,
@@ -172,7 +185,8 @@ def _check(exported: ExportedNetwork, path: Path, tolerance: float, allowed_shar
     inputs = example_inputs(exported.network.spec, cameras=3, seed=1)
     with torch.no_grad():
         expected = exported(*(torch.from_numpy(array) for array in inputs.values()))
-    reference = {name: tensor.numpy() for name, tensor in zip(OUTPUT_NAMES, expected, strict=True)}
+    names = output_names(exported.network.spec)
+    reference = {name: tensor.numpy() for name, tensor in zip(names, expected, strict=True)}
     answer = OnnxRuntimeEngine(path, device="cpu").run(inputs)
     continuous = {name: array for name, array in reference.items() if name != "class_id"}
     check_parity(continuous, answer, tolerance, tolerance, allowed_share)
@@ -182,14 +196,14 @@ def _check(exported: ExportedNetwork, path: Path, tolerance: float, allowed_shar
 
 
 def example_inputs(spec: NetworkSpec, cameras: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Random inputs with valid indices for `cameras` cameras, in the order of INPUT_NAMES."""
+    """Random inputs with valid indices for `cameras` cameras, in the order of network_io.input_names."""
     random = np.random.default_rng(seed)
     shape = (CAMERA_SLOTS, spec.lift_point_count)
     cells = cameras * spec.lift_size[0] * spec.lift_size[1]
     depth_cells = cameras * spec.depth_size[0] * spec.depth_size[1]
     # Smooth images: white noise would drive the network far outside of what it was trained on.
     coarse = random.integers(0, 256, (cameras, spec.image_size[1] // 32, spec.image_size[0] // 32, 3), dtype=np.uint8)
-    return {
+    inputs: dict[str, np.ndarray] = {
         "images": coarse.repeat(32, axis=1).repeat(32, axis=2),
         "geometry": random.uniform(-1, 1, (cameras, GEOMETRY_CHANNELS, *spec.lift_size[::-1])).astype(np.float32),
         "feature_index": random.integers(0, cells, shape).astype(np.int32),
@@ -199,6 +213,17 @@ def example_inputs(spec: NetworkSpec, cameras: int, seed: int = 0) -> dict[str, 
         "depth_fraction": random.random(shape).astype(np.float32),
         "slot_weight": (random.random(shape) < 0.7).astype(np.float32) / CAMERA_SLOTS,
     }
+    return inputs | (_example_of_previous(spec, random) if spec.previous_volume else {})
+
+
+def _example_of_previous(spec: NetworkSpec, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """A vehicle that moved a metre and turned a little."""
+    previous_from_now = np.eye(4)
+    previous_from_now[:2, :2] = [[np.cos(0.1), -np.sin(0.1)], [np.sin(0.1), np.cos(0.1)]]
+    previous_from_now[0, 3] = 1.0
+    index, weight = volume_table(spec.grid, previous_from_now)
+    volume = np.abs(random.normal(0.0, 0.5, spec.volume_shape)).astype(np.float32)
+    return {"previous_volume": volume, "previous_index": index, "previous_weight": weight}
 
 
 def export_checkpoint(

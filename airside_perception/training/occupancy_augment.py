@@ -21,7 +21,11 @@ def augment(sample: TrainingSample, grid: GridSpec, random: np.random.Generator)
         sample = drop_camera(sample, int(random.integers(len(sample.cameras))))
     common = _light(random)
     images = np.stack([_photometric(image, common, random) for image in sample.images])
-    return replace(sample, images=images)
+    earlier = tuple(
+        replace(frame, images=np.stack([_photometric(image, common, random) for image in frame.images]))
+        for frame in sample.earlier
+    )
+    return replace(sample, images=images, earlier=earlier)
 
 
 def mirror(sample: TrainingSample, grid: GridSpec) -> TrainingSample:
@@ -46,6 +50,7 @@ def mirror(sample: TrainingSample, grid: GridSpec) -> TrainingSample:
         boxes=boxes,
         box_velocity=sample.box_velocity * np.array([1, -1], sample.box_velocity.dtype),
         adjacent=tuple(frame.mirrored([mirror_camera(c) for c in frame.cameras]) for frame in sample.adjacent),
+        earlier=tuple(frame.mirrored([mirror_camera(c) for c in frame.cameras]) for frame in sample.earlier),
     )
 
 
@@ -80,6 +85,7 @@ def turn(sample: TrainingSample, grid: GridSpec, quarters: int) -> TrainingSampl
         boxes=boxes,
         box_velocity=(sample.box_velocity @ rotation.T).astype(sample.box_velocity.dtype),
         adjacent=tuple(frame.moved(pose) for frame in sample.adjacent),
+        earlier=tuple(frame.turned(pose) for frame in sample.earlier),
     )
 
 

@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from airside_perception.occupancy.lifting import build_lifting_tables
+from airside_perception.geometry.se3 import invert_transform
+from airside_perception.occupancy.lifting import LiftingTables, build_lifting_tables
+from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.occupancy.pixel_geometry import pixel_geometry
+from airside_perception.occupancy.previous_volume import volume_table
+from airside_perception.training.earlier_frames import EarlierFrame
 from airside_perception.training.label_rays import LabelRays, draw_rays
 from airside_perception.training.occupancy_augment import augment
 from airside_perception.training.occupancy_crops import CropBatch, crop_sample, make_crop_batch
@@ -24,13 +29,12 @@ from airside_perception.training.ray_votes import query_voxels
 from airside_perception.training.rendering_losses import RayBatch
 from airside_perception.training.supervision import Supervision
 
+_Inputs = TypeVar("_Inputs", bound="RigInputs")
+
 
 @dataclass(frozen=True)
-class Batch:
-    """B samples, N images in all; shapes as in OccupancyNetwork.forward, CenterTargets and TrainingSample.
-
-    `occupancy` and `observed` are what the supervision contract says of the voxels: labels, or the votes of rays.
-    """
+class RigInputs:
+    """What the network is given of B samples, N images in all; shapes as in OccupancyNetwork.forward."""
 
     images: Tensor
     geometry: Tensor
@@ -38,6 +42,38 @@ class Batch:
     depth_index: Tensor
     depth_fraction: Tensor
     slot_weight: Tensor
+
+    def network_inputs(self) -> tuple[Tensor, ...]:
+        """The arguments of OccupancyNetwork.forward."""
+        return self.images, self.geometry, self.feature_index, self.depth_index, self.depth_fraction, self.slot_weight
+
+    def to(self: _Inputs, device: torch.device | str) -> _Inputs:
+        return type(self)(**{field.name: _moved(getattr(self, field.name), device) for field in fields(self)})
+
+
+def _moved(value: Any, device: torch.device | str) -> Any:
+    return tuple(each.to(device) for each in value) if isinstance(value, tuple) else value.to(device)
+
+
+@dataclass(frozen=True)
+class EarlierBatch(RigInputs):
+    """An earlier frame of each of B samples.
+
+    `next_index` and `next_weight` (B, 4, X*Y) say where columns of the frame after lie in this frame's volume.
+    """
+
+    next_index: Tensor
+    next_weight: Tensor
+
+
+@dataclass(frozen=True)
+class Batch(RigInputs):
+    """B samples with their targets; shapes as in CenterTargets and TrainingSample.
+
+    `occupancy` and `observed` are what the supervision contract says of the voxels: labels, or the votes of rays.
+    `earlier` holds the frames before, oldest first, for networks with a previous volume.
+    """
+
     depth: Tensor
     semantic: Tensor
     occupancy: Tensor
@@ -46,19 +82,23 @@ class Batch:
     heatmap_mask: Tensor
     boxes: Tensor
     box_weight: Tensor
+    velocity: Tensor
     objects: Tensor
     surface: Tensor
     ranges: Tensor
     object_weight: Tensor
     kinds: Tensor
     rays: RayBatch
+    earlier: tuple[EarlierBatch, ...]
 
-    def network_inputs(self) -> tuple[Tensor, ...]:
-        """The arguments of OccupancyNetwork.forward."""
-        return self.images, self.geometry, self.feature_index, self.depth_index, self.depth_fraction, self.slot_weight
 
-    def to(self, device: torch.device | str) -> Batch:
-        return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+def remembered(network: OccupancyNetwork, batch: Batch) -> tuple[Tensor, ...]:
+    """What `network` makes of the batch's earlier frames: the last arguments of its forward; empty without any."""
+    previous: tuple[Tensor, ...] = ()
+    for frame in batch.earlier:
+        volume = network(*frame.network_inputs(), *previous).volume
+        previous = volume, frame.next_index, frame.next_weight
+    return previous
 
 
 def make_batch(
@@ -87,25 +127,10 @@ def make_batch(
     fewer = replace(supervision, rays=supervision.rendered_rays)
     rendered = [draw_rays(sample, fewer, random) for sample in samples] if supervision.renders else []
     voxels = [_voxel_targets(sample, spec, supervision, rays[i : i + 1]) for i, sample in enumerate(samples)]
-    offsets = np.cumsum([0] + [len(sample.cameras) for sample in samples])[:-1]
-
-    def stack(arrays: Sequence[np.ndarray]) -> Tensor:
-        return torch.from_numpy(np.stack(arrays))
-
-    def join(arrays: Sequence[np.ndarray]) -> Tensor:
-        return torch.from_numpy(np.concatenate(arrays))
-
     return Batch(
-        images=join([sample.images for sample in samples]).permute(0, 3, 1, 2),
-        geometry=join([pixel_geometry(sample.cameras, spec) for sample in samples]),
-        feature_index=stack(
-            [_shift(t.feature_index, o, spec.lift_size, 1) for t, o in zip(tables, offsets, strict=True)]
-        ),
-        depth_index=stack(
-            [_shift(t.depth_index, o, spec.depth_size, spec.depth_bins) for t, o in zip(tables, offsets, strict=True)]
-        ),
-        depth_fraction=stack([table.depth_fraction for table in tables]),
-        slot_weight=stack([table.slot_weight for table in tables]),
+        **_rig_inputs(samples, tables, spec),
+        earlier=_earlier_batches(samples, spec) if spec.previous_volume else (),
+        velocity=stack([center.velocity for center in centers]),
         depth=join([depth_target(sample.depth) for sample in samples]),
         semantic=join([sample.semantic for sample in samples]),
         occupancy=stack([label for label, _ in voxels]),
@@ -121,6 +146,56 @@ def make_batch(
         kinds=join([each.kinds for each in objects]),
         rays=_ray_batch(rendered),
     )
+
+
+def stack(arrays: Sequence[np.ndarray]) -> Tensor:
+    """Arrays of one shape as a tensor with one more axis."""
+    return torch.from_numpy(np.stack(arrays))
+
+
+def join(arrays: Sequence[np.ndarray]) -> Tensor:
+    """Arrays as one tensor, in a row."""
+    return torch.from_numpy(np.concatenate(arrays))
+
+
+def _rig_inputs(
+    frames: Sequence[TrainingSample | EarlierFrame], tables: Sequence[LiftingTables], spec: NetworkSpec
+) -> dict[str, Tensor]:
+    """Fields of RigInputs: images of all frames in a row, their geometry, and tables that find them there."""
+    offsets = np.cumsum([0] + [len(frame.cameras) for frame in frames])[:-1]
+    placed = list(zip(tables, offsets, strict=True))
+    return {
+        "images": join([frame.images for frame in frames]).permute(0, 3, 1, 2),
+        "geometry": join([pixel_geometry(frame.cameras, spec) for frame in frames]),
+        "feature_index": stack([_shift(table.feature_index, first, spec.lift_size, 1) for table, first in placed]),
+        "depth_index": stack(
+            [_shift(table.depth_index, first, spec.depth_size, spec.depth_bins) for table, first in placed]
+        ),
+        "depth_fraction": stack([table.depth_fraction for table in tables]),
+        "slot_weight": stack([table.slot_weight for table in tables]),
+    }
+
+
+def _earlier_batches(samples: Sequence[TrainingSample], spec: NetworkSpec) -> tuple[EarlierBatch, ...]:
+    """As many earlier frames as every sample has, oldest first."""
+    count = min(len(sample.earlier) for sample in samples)
+    batches = []
+    for back in range(count, 0, -1):
+        frames = [sample.earlier[-back] for sample in samples]
+        after = [sample.earlier[1 - back].now_from_then if back > 1 else np.eye(4) for sample in samples]
+        moved = [
+            volume_table(spec.grid, invert_transform(frame.now_from_then) @ pose)
+            for frame, pose in zip(frames, after, strict=True)
+        ]
+        tables = [build_lifting_tables(frame.cameras, spec) for frame in frames]
+        batches.append(
+            EarlierBatch(
+                **_rig_inputs(frames, tables, spec),
+                next_index=stack([index for index, _ in moved]),
+                next_weight=stack([weight for _, weight in moved]),
+            )
+        )
+    return tuple(batches)
 
 
 def _voxel_targets(
@@ -142,18 +217,18 @@ def _voxel_targets(
 def _ray_batch(parts: Sequence[LabelRays]) -> RayBatch:
     """The rays of all samples in a row."""
 
-    def join(arrays: Sequence[np.ndarray], width: tuple[int, ...] = ()) -> Tensor:
-        return torch.from_numpy(np.concatenate([np.zeros((0, *width), np.float32), *arrays]).astype(np.float32))
+    def in_a_row(arrays: Sequence[np.ndarray], width: tuple[int, ...] = ()) -> Tensor:
+        return join([np.zeros((0, *width), np.float32), *arrays]).float()
 
     return RayBatch(
         sample=torch.repeat_interleave(
             torch.arange(len(parts)), torch.tensor([len(p) for p in parts], dtype=torch.long)
         ),
-        origins=join([p.origins for p in parts], (3,)),
-        directions=join([p.directions for p in parts], (3,)),
-        distance=join([p.distance for p in parts]),
-        cosine=join([p.cosine for p in parts]),
-        label=join([p.label for p in parts]).long(),
+        origins=in_a_row([p.origins for p in parts], (3,)),
+        directions=in_a_row([p.directions for p in parts], (3,)),
+        distance=in_a_row([p.distance for p in parts]),
+        cosine=in_a_row([p.cosine for p in parts]),
+        label=in_a_row([p.label for p in parts]).long(),
     )
 
 
@@ -219,5 +294,11 @@ def _prepare(
     if size is None:
         crops = [augment(crop_sample(sample, random), spec.grid, random) for sample in samples]
         return make_crop_batch(crops, spec)
+    if not spec.previous_volume:
+        samples = [replace(sample, earlier=()) for sample in samples]
+    elif most := min(len(sample.earlier) for sample in samples):
+        # Of every length of memory down to none: a vehicle starts without, and cameras fail.
+        kept = int(random.integers(most + 1))
+        samples = [replace(sample, earlier=sample.earlier[len(sample.earlier) - kept :]) for sample in samples]
     sized = [augment(resize_sample(sample, size), spec.grid, random) for sample in samples]
     return make_batch(sized, replace(spec, image_size=size), supervision, random)

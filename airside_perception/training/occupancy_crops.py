@@ -105,6 +105,7 @@ def crop_sample(sample: TrainingSample, random: np.random.Generator, count: int 
         cameras=tuple(cameras),
         depth=np.stack(depths),
         semantic=np.stack(semantics),
+        earlier=(),
     )
 
 

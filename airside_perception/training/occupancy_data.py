@@ -17,6 +17,7 @@ import numpy as np
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.cameras import Camera
 from airside_perception.training.adjacent_frames import AdjacentFrame
+from airside_perception.training.earlier_frames import EarlierFrame
 
 REFRESH_SECONDS = 10.0
 """A pool of thousands of files takes longer to list than a sample takes to read."""
@@ -43,6 +44,7 @@ class TrainingSample:
         box_kind: (M,) str, the generator's subtype; "" where unknown.
         adjacent: label images of moments before and after, where there are some.
         boxes_known: False where nobody labelled boxes: no box then means nothing.
+        earlier: images of moments before, oldest first, where there are some.
     """
 
     images: np.ndarray
@@ -58,6 +60,7 @@ class TrainingSample:
     box_kind: np.ndarray
     adjacent: tuple[AdjacentFrame, ...] = ()
     boxes_known: bool = True
+    earlier: tuple[EarlierFrame, ...] = ()
 
     def __post_init__(self) -> None:
         count, height, width = self.images.shape[:3]
@@ -84,16 +87,13 @@ def save_sample(path: str | os.PathLike[str], sample: TrainingSample, jpeg_quali
     """Write `sample` to `path` (.npz) at once: to a temporary name first, then renamed, so that a reader
     in another process never sees half a file."""
     path = Path(path)
-    encoded = [
-        cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])[1]
-        for image in sample.images
-    ]
+    jpeg, jpeg_sizes = _encode_jpegs(sample.images, jpeg_quality)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
-        jpeg=np.concatenate(encoded).reshape(-1),
-        jpeg_sizes=np.array([chunk.size for chunk in encoded], np.int64),
-        cameras=np.frombuffer(json.dumps([_camera_to_dict(camera) for camera in sample.cameras]).encode(), np.uint8),
+        jpeg=jpeg,
+        jpeg_sizes=jpeg_sizes,
+        cameras=_json_bytes([_camera_to_dict(camera) for camera in sample.cameras]),
         depth=sample.depth.astype(np.uint16),
         semantic=sample.semantic.astype(np.uint8),
         occupancy=sample.occupancy.astype(np.uint8),
@@ -105,6 +105,7 @@ def save_sample(path: str | os.PathLike[str], sample: TrainingSample, jpeg_quali
         box_kind=sample.box_kind.astype(np.str_),
         boxes_known=np.array(sample.boxes_known),
         **_adjacent_to_arrays(sample.adjacent),
+        **_earlier_to_arrays(sample.earlier, jpeg_quality),
     )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.write_bytes(buffer.getvalue())
@@ -120,9 +121,7 @@ def load_sample(path: str | os.PathLike[str]) -> TrainingSample:
     try:
         with np.load(path) as data:
             fields = {name: data[name] for name in data.files}
-        ends = np.cumsum(fields["jpeg_sizes"])
-        chunks = np.split(fields["jpeg"], ends[:-1])
-        images = np.stack([_decode_jpeg(chunk) for chunk in chunks])
+        images = _decode_jpegs(fields["jpeg"], fields["jpeg_sizes"])
         shape = fields["occupancy"].shape
         observed = np.unpackbits(fields["observed"], count=int(np.prod(shape))).astype(bool).reshape(shape)
         cameras = tuple(_camera_from_dict(entry) for entry in json.loads(fields["cameras"].tobytes()))
@@ -133,6 +132,7 @@ def load_sample(path: str | os.PathLike[str]) -> TrainingSample:
             cameras=cameras,
             observed=observed,
             adjacent=_adjacent_from_arrays(fields),
+            earlier=_earlier_from_arrays(fields),
             boxes_known=bool(fields.get("boxes_known", True)),
             **{name: fields[name] for name in names},
         )
@@ -155,7 +155,20 @@ def resize_sample(sample: TrainingSample, size: tuple[int, int]) -> TrainingSamp
         cameras=tuple(camera.resized(width, height) for camera in sample.cameras),
         depth=np.ascontiguousarray(sample.depth[:, rows][:, :, columns]),
         semantic=np.ascontiguousarray(sample.semantic[:, rows][:, :, columns]),
+        earlier=tuple(frame.resized(width, height) for frame in sample.earlier),
     )
+
+
+def _encode_jpegs(images: np.ndarray, quality: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N, H, W, 3) uint8 RGB -> bytes of all files in a row, and the length of each."""
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    encoded = [cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), parameters)[1] for image in images]
+    return np.concatenate(encoded).reshape(-1), np.array([chunk.size for chunk in encoded], np.int64)
+
+
+def _decode_jpegs(data: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """What `_encode_jpegs` took."""
+    return np.stack([_decode_jpeg(chunk) for chunk in np.split(data, np.cumsum(sizes)[:-1])])
 
 
 def _decode_jpeg(data: np.ndarray) -> np.ndarray:
@@ -166,13 +179,17 @@ def _decode_jpeg(data: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
+def _json_bytes(value: object) -> np.ndarray:
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)
+
+
 def _adjacent_to_arrays(frames: tuple[AdjacentFrame, ...]) -> dict[str, Any]:
     """Entries of the file for frames of any camera counts; none without frames."""
     if not frames:
         return {}
     cameras = [[_camera_to_dict(camera) for camera in frame.cameras] for frame in frames]
     return {
-        "adjacent_cameras": np.frombuffer(json.dumps(cameras).encode(), np.uint8),
+        "adjacent_cameras": _json_bytes(cameras),
         "adjacent_depth": np.concatenate([frame.depth for frame in frames]).astype(np.uint16),
         "adjacent_semantic": np.concatenate([frame.semantic for frame in frames]).astype(np.uint8),
         "adjacent_moving": np.concatenate([frame.moving for frame in frames]).astype(bool),
@@ -187,6 +204,31 @@ def _adjacent_from_arrays(fields: dict[str, np.ndarray]) -> tuple[AdjacentFrame,
         part = slice(first, first + len(entries))
         layers = (fields[f"adjacent_{name}"][part] for name in ("depth", "semantic", "moving"))
         frames.append(AdjacentFrame(tuple(_camera_from_dict(entry) for entry in entries), *layers))
+        first += len(entries)
+    return tuple(frames)
+
+
+def _earlier_to_arrays(frames: tuple[EarlierFrame, ...], quality: int) -> dict[str, Any]:
+    """Entries of the file for frames of any camera counts; none without frames."""
+    if not frames:
+        return {}
+    jpeg, sizes = _encode_jpegs(np.concatenate([frame.images for frame in frames]), quality)
+    return {
+        "earlier_cameras": _json_bytes([[_camera_to_dict(camera) for camera in frame.cameras] for frame in frames]),
+        "earlier_poses": np.stack([frame.now_from_then for frame in frames]),
+        "earlier_jpeg": jpeg,
+        "earlier_jpeg_sizes": sizes,
+    }
+
+
+def _earlier_from_arrays(fields: dict[str, np.ndarray]) -> tuple[EarlierFrame, ...]:
+    if "earlier_cameras" not in fields:
+        return ()
+    images = _decode_jpegs(fields["earlier_jpeg"], fields["earlier_jpeg_sizes"])
+    frames, first = [], 0
+    for entries, pose in zip(json.loads(fields["earlier_cameras"].tobytes()), fields["earlier_poses"], strict=True):
+        cameras = tuple(_camera_from_dict(entry) for entry in entries)
+        frames.append(EarlierFrame(images[first : first + len(entries)], cameras, pose))
         first += len(entries)
     return tuple(frames)
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from airside_perception.occupancy.heading import encode_heading
-from airside_perception.occupancy.network_spec import BOX_CHANNELS, DEPTH_STRIDE, LIFT_STRIDE, NetworkSpec
+from airside_perception.occupancy.network_spec import (
+    BOX_CHANNELS,
+    DEPTH_STRIDE,
+    LIFT_STRIDE,
+    VELOCITY_CHANNELS,
+    NetworkSpec,
+)
 from airside_perception.training.occupancy_data import TrainingSample
 
 LEAST_VISIBILITY = 0.08
@@ -24,12 +30,14 @@ class CenterTargets:
         boxes: (K, 10, X, Y) float32 in the layout of network_spec.BOX_CHANNELS; offsets in cells
             from the cell's centre, z in metres.
         box_weight: (K, X, Y) float32, above 0 where a box is regressed.
+        velocity: (K, 2, X, Y) float32 in the layout of network_spec.VELOCITY_CHANNELS, where a box is regressed.
     """
 
     heatmap: np.ndarray
     heatmap_mask: np.ndarray
     boxes: np.ndarray
     box_weight: np.ndarray
+    velocity: np.ndarray
 
 
 def depth_target(depth: np.ndarray) -> np.ndarray:
@@ -78,13 +86,14 @@ def center_targets(sample: TrainingSample, spec: NetworkSpec, covered_columns: n
         np.broadcast_to(covered_columns, (classes, size_x, size_y)).copy(),
         np.zeros((classes, BOX_CHANNELS, size_x, size_y), np.float32),
         np.zeros((classes, size_x, size_y), np.float32),
+        np.zeros((classes, VELOCITY_CHANNELS, size_x, size_y), np.float32),
     )
     cells = (sample.boxes[:, :2] - np.asarray(spec.grid.origin[:2])) / np.asarray(spec.grid.voxel_size[:2]) - 0.5
-    for box, cell, class_id, visibility in zip(
-        sample.boxes, cells, sample.box_class, sample.box_visibility, strict=True
+    for box, velocity, cell, class_id, visibility in zip(
+        sample.boxes, sample.box_velocity, cells, sample.box_class, sample.box_visibility, strict=True
     ):
         sigma = float(np.clip(0.15 * min(box[3], box[4]) / spec.grid.voxel_size[0], 0.6, 3.0))
-        _draw(spec, targets, box, cell, int(class_id), sigma, visibility >= LEAST_VISIBILITY)
+        _draw(spec, targets, box, velocity, cell, int(class_id), sigma, visibility >= LEAST_VISIBILITY)
     return targets
 
 
@@ -98,6 +107,7 @@ def _draw(
     spec: NetworkSpec,
     targets: CenterTargets,
     box: np.ndarray,
+    velocity: np.ndarray,
     cell: np.ndarray,
     class_id: int,
     sigma: float,
@@ -130,3 +140,4 @@ def _draw(
     ]
     for channel, value in enumerate(values):
         targets.boxes[class_id, channel, x0:x1, y0:y1][own] = value
+    targets.velocity[class_id, :, x0:x1, y0:y1][:, own] = velocity[:, None]

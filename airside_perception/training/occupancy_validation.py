@@ -10,11 +10,11 @@ import torch
 from airside_perception.occupancy.calibration import Reliability
 from airside_perception.occupancy.decoding import decode_centers
 from airside_perception.occupancy.heading import decode_heading
-from airside_perception.occupancy.network import OccupancyNetwork, RawOutput
+from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.occupancy.visibility import camera_rays, camera_visibility
 from airside_perception.training.label_rays import draw_rays
-from airside_perception.training.occupancy_batches import make_batch
+from airside_perception.training.occupancy_batches import make_batch, remembered
 from airside_perception.training.occupancy_data import TrainingSample
 from airside_perception.training.occupancy_targets import LEAST_VISIBILITY
 from airside_perception.training.ray_votes import query_voxels
@@ -205,7 +205,7 @@ def validate(
     for sample in samples:
         batch = make_batch([sample], spec).to(device)
         with torch.autocast(torch.device(device).type, torch.bfloat16):
-            output = RawOutput(*(tensor.float().cpu() for tensor in network(*batch.network_inputs())))
+            output = network(*batch.network_inputs(), *remembered(network, batch)).on_cpu()
         voxels = output.voxels[0].permute(0, 2, 3, 1)
         class_id = voxels[1:].argmax(0).numpy() + 1
         truth, observed = _voxel_truth(sample, batch.observed[0].cpu().numpy(), spec)
@@ -217,8 +217,6 @@ def validate(
         scores.add_surface(output.surface.numpy(), batch.surface.cpu().numpy(), weight)
         scores.add_ranges(output.ranges.numpy(), batch.ranges.cpu().numpy(), weight)
         scores.add_pixels(output.semantics.argmax(1).numpy(), sample.semantic)
-        boxes, box_class, _ = decode_centers(
-            torch.sigmoid(output.heatmap[0]).numpy(), output.boxes[0].numpy(), spec, score_threshold
-        )
-        scores.add_boxes(boxes, box_class, sample, max_range)
+        found = decode_centers(torch.sigmoid(output.heatmap[0]).numpy(), output.boxes[0].numpy(), spec, score_threshold)
+        scores.add_boxes(found.boxes, found.class_id, sample, max_range)
     return scores.summary()

@@ -23,6 +23,7 @@ from airside_perception.occupancy.lifting import build_lifting_tables
 from airside_perception.occupancy.network_io import read_network_spec
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.occupancy.pixel_geometry import pixel_geometry
+from airside_perception.occupancy.previous_volume import PreviousVolume
 from airside_perception.training.occupancy_data import TrainingSample, load_sample, resize_sample
 
 logger = logging.getLogger(__name__)
@@ -54,10 +55,11 @@ that are thresholded or compared; a network that differs in more of them is anot
 
 
 def network_inputs(sample: TrainingSample, spec: NetworkSpec) -> dict[str, np.ndarray]:
-    """What an engine is asked for one sample, by input name."""
+    """What an engine is asked for one sample as a first frame, by input name."""
     sized = resize_sample(sample, spec.image_size)
     tables = build_lifting_tables(sized.cameras, spec)
-    return {"images": sized.images, "geometry": pixel_geometry(sized.cameras, spec), **vars(tables)}
+    inputs = {"images": sized.images, "geometry": pixel_geometry(sized.cameras, spec), **vars(tables)}
+    return inputs | (PreviousVolume(spec).inputs(0, np.eye(4)) if spec.previous_volume else {})
 
 
 def generated_frames(

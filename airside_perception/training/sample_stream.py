@@ -29,6 +29,7 @@ class SampleGenerators:
         train_count, val_count: samples per split.
         assets: folder with own meshes that join the scenes; "": none.
         adjacent_s: moments whose label images come along with training frames, see stream.training_samples.
+        earlier_frames: earlier images that come along with all frames, see there.
     """
 
     def __init__(
@@ -40,10 +41,11 @@ class SampleGenerators:
         val_count: int,
         assets: str = "",
         adjacent_s: tuple[float, ...] = (),
+        earlier_frames: int = 0,
     ) -> None:
         load_own_assets(assets or None)  # what is wrong with them shows now and not in a worker
         self._arguments = [
-            (str(pool), spec.to_json(), worker, workers, train_count, val_count, assets, adjacent_s)
+            (str(pool), spec.to_json(), worker, workers, train_count, val_count, assets, adjacent_s, earlier_frames)
             for worker in range(workers)
         ]
         self._processes: list[BaseProcess] = []
@@ -74,6 +76,7 @@ def fill_pool(
     val_count: int,
     assets: str = "",
     adjacent_s: tuple[float, ...] = (),
+    earlier_frames: int = 0,
 ) -> None:
     """Generate this worker's share of both splits (the body of one process)."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -87,7 +90,7 @@ def fill_pool(
         for seed in range(worker, -(-count // frames), workers):
             if not (folder / f"{seed:06d}_{frames - 1}.npz").exists():
                 moments = adjacent_s if split == "train" else ()
-                _write_scene(folder, spec, seed, split, frames, own, moments)
+                _write_scene(folder, spec, seed, split, frames, own, moments, earlier_frames)
 
 
 def _write_scene(
@@ -98,13 +101,21 @@ def _write_scene(
     frames: int,
     own: Sequence[OwnAsset],
     adjacent_s: tuple[float, ...],
+    earlier_frames: int,
 ) -> None:
     from airside_perception.training.occupancy_data import save_sample
     from airside_perception.training.stream import training_samples
 
     try:
         samples = training_samples(
-            seed, split, spec.grid, spec.image_size, frames, own_assets=own, adjacent_s=adjacent_s
+            seed,
+            split,
+            spec.grid,
+            spec.image_size,
+            frames,
+            own_assets=own,
+            adjacent_s=adjacent_s,
+            earlier_frames=earlier_frames,
         )
         for index, sample in enumerate(samples):
             save_sample(folder / f"{seed:06d}_{index}.npz", sample)

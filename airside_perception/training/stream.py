@@ -24,6 +24,7 @@ from airside_perception.synth.scenario import build_scene
 from airside_perception.synth.scene import Scene
 from airside_perception.synth.sensor import random_sensor
 from airside_perception.training.adjacent_frames import AdjacentFrame, moving_pixels
+from airside_perception.training.earlier_frames import EarlierFrame
 from airside_perception.training.occupancy_data import LABEL_STRIDE, TrainingSample
 
 SCENE_SECONDS = 8.0
@@ -31,6 +32,9 @@ SCENE_SECONDS = 8.0
 FRAMES_PER_SCENE, FRAMES_PER_INSTANT = 24, 3
 """Building a scene costs as much as three frames. To keep its frames unlike each other, the vehicle is on the scene's
 own route at half of the instants only, and anywhere else at the others."""
+
+EARLIER_GAP_S = (0.08, 0.7)
+"""Seconds between the frames of a memory: vehicles run at 2 to 10 Hz."""
 
 SMOOTH_SHARE = 0.75
 """Frames with smooth edges, as lenses and path tracers have them; the others show the steps of the pixel grid."""
@@ -49,6 +53,7 @@ def training_samples(
     own_assets: Sequence[OwnAsset] = (),
     randomised_share: float = RANDOMISED_SHARE,
     adjacent_s: Sequence[float] = (),
+    earlier_frames: int = 0,
 ) -> Iterator[TrainingSample]:
     """Frames of one scene, each with its own rig, light and sensor.
 
@@ -65,6 +70,7 @@ def training_samples(
         own_assets: meshes from files that join in.
         randomised_share: training scenes whose look is far beyond realism; other splits stay realistic.
         adjacent_s: moments, in seconds after each frame, whose label images come along (negative: before).
+        earlier_frames: moments before each frame whose images come along, EARLIER_GAP_S apart.
     """
     # Measured: without this, resident memory triples over 150 scenes before Python's own collection stops it.
     gc.collect()
@@ -92,7 +98,20 @@ def training_samples(
         frame = render_frame(backend, scene, rig, time_s, rng, grid, occupancy=occupancy)
         occupancy = frame.occupancy
         adjacent = tuple(_adjacent(backend, scene, rig, frame, time_s + shift, rng) for shift in adjacent_s)
-        yield replace(_to_sample(rig, frame), adjacent=adjacent)
+        gap_s = float(np.exp(rng.uniform(*np.log(EARLIER_GAP_S)))) if earlier_frames else 0.0
+        moments = [time_s - gap_s * back for back in range(earlier_frames, 0, -1)]
+        earlier = tuple(_earlier(backend, scene, rig, frame, moment, rng) for moment in moments)
+        yield replace(_to_sample(rig, frame), adjacent=adjacent, earlier=earlier)
+
+
+def _earlier(
+    backend: RasterBackend, scene: Scene, rig: Rig, now: LabelledFrame, time_s: float, rng: np.random.Generator
+) -> EarlierFrame:
+    """Images of another moment through the same rig in the same light."""
+    then = render_frame(backend, scene, rig, time_s, rng, None)
+    images = np.stack([then.layers[name].rgb for name in rig.names])
+    motion = invert_transform(now.odom_from_base) @ then.odom_from_base
+    return EarlierFrame(images, tuple(rig.cameras.values()), motion)
 
 
 def _adjacent(

@@ -22,9 +22,10 @@ from torch import nn
 from airside_perception.errors import AirsideError
 from airside_perception.occupancy.network import ImageOutput, OccupancyNetwork, RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.training.earlier_frames import EARLIER_FRAMES
 from airside_perception.training.initial_weights import check_complete, is_exported, load_initial, settle_norms
 from airside_perception.training.object_kinds import object_kinds
-from airside_perception.training.occupancy_batches import Batch, stream_batches
+from airside_perception.training.occupancy_batches import Batch, remembered, stream_batches
 from airside_perception.training.occupancy_crops import CropBatch
 from airside_perception.training.occupancy_data import SamplePool, TrainingSample, load_sample
 from airside_perception.training.occupancy_losses import OccupancyLoss
@@ -158,8 +159,11 @@ class OccupancyTrainer:
                 seen, _ = self.network.look(batch.images, batch.geometry)
             return self.loss.of_images(self._with_own_heads(seen), batch)
         self._set_norm_momentum(0.1)
+        # The average remembers as the exported network will: its norms don't follow the batch.
+        with torch.autocast(self.device.type, torch.bfloat16), torch.no_grad():
+            previous = remembered(self.average, batch)
         with self._look():
-            output = self.network(*batch.network_inputs())
+            output = self.network(*batch.network_inputs(), *previous)
         return self.loss(self._with_own_heads(output), batch)
 
     def _with_own_heads(self, output: _Output) -> _Output:
@@ -272,9 +276,10 @@ def train(spec: NetworkSpec, options: TrainingOptions) -> Path:
         options.val_samples,
         options.assets,
         ADJACENT_S if trainer.supervision.uses_rays and options.auxiliary_rays else (),
+        EARLIER_FRAMES if spec.previous_volume else 0,
     ):
         _wait_for_samples(pool, options.least_samples)
-        _check_labels(pool, trainer.supervision)
+        _check_samples(pool, spec, trainer.supervision)
         if options.initial and is_exported(options.initial) and not trainer.steps:
             trainer.settle_norms(pool)
         _train_until_done(trainer, pool, options, out)
@@ -325,11 +330,17 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
             last_save = last_report = time.monotonic()
 
 
-def _check_labels(pool: SamplePool, supervision: Supervision) -> None:
-    """Refuse a contract that the first samples have no labels for."""
-    if supervision.contract == "dense3d" and not any(load_sample(path).observed.any() for path in pool.paths()[:8]):
+def _check_samples(pool: SamplePool, spec: NetworkSpec, supervision: Supervision) -> None:
+    """Refuse a contract that the first samples have no labels for, and a memory that they have no images for."""
+    first = [load_sample(path) for path in pool.paths()[:8]]
+    if supervision.contract == "dense3d" and not any(sample.observed.any() for sample in first):
         raise AirsideError(
             f"{pool.folder}: contract dense3d needs voxel labels, the samples have none; use --contract 2d"
+        )
+    if spec.previous_volume and not any(sample.earlier for sample in first):
+        raise AirsideError(
+            f"{pool.folder}: --previous-volume needs samples with images of earlier frames, these have none; "
+            "leave --pool out, and the generator makes some"
         )
 
 
@@ -375,7 +386,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
-        train(NetworkSpec(), TrainingOptions(**vars(chosen)))
+        options = TrainingOptions(**vars(chosen))
+        train(NetworkSpec(previous_volume=options.previous_volume), options)
     except AirsideError as error:
         print(f"train_occupancy: error: {error}", file=sys.stderr)
         return 2

@@ -39,6 +39,8 @@ class TrainingOptions:
         small_share: part of the budget after it, spent on images of half the size, which cost a quarter.
         initial: checkpoint of an earlier run, or an exported network such as the one that ships, whose weights
             start this one, wherever names and shapes agree (a changed head starts anew); "": random weights.
+        previous_volume: train a network that takes the previous frame's volume and says velocities; its samples hold
+            earlier frames.
         contract, ray_terms, auxiliary_rays, dynamic_masks, class_balance, rays, rendered_rays: see
             supervision.Supervision.
     """
@@ -66,6 +68,7 @@ class TrainingOptions:
     crop_mix: float = 0.3
     small_share: float = 0.25
     initial: str = ""
+    previous_volume: bool = False
     contract: str = "dense3d"
     ray_terms: str = "query"
     auxiliary_rays: bool = True

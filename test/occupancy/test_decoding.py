@@ -19,10 +19,11 @@ def test_a_peak_becomes_its_box(small_spec):
     heatmap, boxes = empty_maps(small_spec)
     heatmap[1, 10, 4], heatmap[1, 11, 4] = 0.8, 0.5
     put(boxes, 1, 10, 4, offset=(0.25, -0.5), z=1.2, yaw=2.5, cell=(2.5, -3.5))
-    found, class_id, score = decode_centers(heatmap, boxes, small_spec)
+    found, class_id, score, peak = decode_centers(heatmap, boxes, small_spec)
     # Cell (10, 4) has its centre at (2.5, -3.5) on this 1 m grid.
     assert found.shape == (1, 7)
     assert class_id.tolist() == [1]
+    assert peak.tolist() == [[10, 4]]
     assert score[0] == pytest.approx(0.8)
     assert found[0] == pytest.approx([2.75, -4.0, 1.2, 4.0, 2.0, 2.0, 2.5], abs=1e-5)
 
@@ -32,7 +33,7 @@ def test_duplicates_of_one_class_are_dropped_best_kept(small_spec):
     for class_id, x, score, size in ((0, 5, 0.6, 9.0), (0, 7, 0.9, 9.0), (2, 7, 0.5, 0.5), (2, 9, 0.4, 0.5)):
         heatmap[class_id, x, 8] = score
         put(boxes, class_id, x, 8, size=(size, size, 2.0))
-    _found, class_id, score = decode_centers(heatmap, boxes, small_spec)
+    _found, class_id, score, _cell = decode_centers(heatmap, boxes, small_spec)
     assert class_id.tolist() == [0, 2, 2]
     assert score == pytest.approx([0.9, 0.5, 0.4])
 

@@ -1,14 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from surround_cameras import surround_camera
 
 from airside_perception.errors import AirsideError
+from airside_perception.geometry.se3 import pose_from_xyz_yaw
 from airside_perception.inference.engine import TensorSpec
 from airside_perception.occupancy.detector import OccupancyNetworkRunner, is_blank
 from airside_perception.occupancy.heading import encode_heading
-from airside_perception.occupancy.network_io import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES, read_network_spec
+from airside_perception.occupancy.network_io import METADATA_KEY, input_names, output_names, read_network_spec
 from airside_perception.occupancy.network_spec import BOX_CHANNELS, OBJECT_CHANNELS, RANGE_CHANNELS, SURFACE_CHANNELS
 from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
+from airside_perception.occupancy.previous_volume import volume_table
 from airside_perception.records import CameraImage, GridSpec, RigFrame
 
 
@@ -22,15 +26,22 @@ class ScriptedEngine:
         table = (2, spec.lift_point_count)
         shapes = [("cameras", 64, 128, 3), ("cameras", GEOMETRY_CHANNELS, 16, 32), table, table, table, table]
         types = ["uint8", "float32", "int32", "int32", "float32", "float32"]
-        self.input_specs = tuple(map(TensorSpec, INPUT_NAMES, shapes, types))
+        if spec.previous_volume:
+            shapes += [spec.volume_shape, (4, x * y), (4, x * y)]
+            types += ["float32", "int32", "float32"]
+        self.input_specs = tuple(map(TensorSpec, input_names(spec), shapes, types))
         outputs = [(x, y, z), (x, y, z), (3, x, y), (3, BOX_CHANNELS, x, y), ("cameras", 7, 16, 32)]
         outputs += [("cameras", channels, 8, 16) for channels in (OBJECT_CHANNELS, SURFACE_CHANNELS, RANGE_CHANNELS)]
-        self.output_specs = tuple(map(TensorSpec, OUTPUT_NAMES, outputs, ["float32", "int32"] + ["float32"] * 6))
+        outputs += [(3, 2, x, y), spec.volume_shape] if spec.previous_volume else []
+        types = ["float32", "int32"] + ["float32"] * (len(outputs) - 2)
+        self.output_specs = tuple(map(TensorSpec, output_names(spec), outputs, types))
         self.metadata = {METADATA_KEY: spec.to_json(), "occupancy_threshold": "0.6"}
         self.probability = np.zeros((x, y, z), np.float32)
         self.class_id = np.full((x, y, z), 3, np.int32)
         self.heatmap = np.zeros((3, x, y), np.float32)
         self.boxes = np.zeros((3, BOX_CHANNELS, x, y), np.float32)
+        self.velocity = np.zeros((3, 2, x, y), np.float32)
+        self.volume = np.ones(spec.volume_shape, np.float32)
         self.asked = []
 
     def run(self, inputs):
@@ -40,9 +51,19 @@ class ScriptedEngine:
         objects = np.full((len(semantics), OBJECT_CHANNELS, 8, 16), 0.5, np.float32)
         surface = np.full((len(semantics), SURFACE_CHANNELS, 8, 16), 0.25, np.float32)
         ranges = np.full((len(semantics), RANGE_CHANNELS, 8, 16), 2.0, np.float32)
-        answers = (self.probability, self.class_id, self.heatmap, self.boxes, semantics, objects, surface, ranges)
-        told = {spec.name for spec in self.output_specs}
-        return {name: each for name, each in zip(OUTPUT_NAMES, answers, strict=True) if name in told}
+        answers = {
+            "probability": self.probability,
+            "class_id": self.class_id,
+            "heatmap": self.heatmap,
+            "boxes": self.boxes,
+            "semantics": semantics,
+            "objects": objects,
+            "surface": surface,
+            "ranges": ranges,
+            "velocity": self.velocity,
+            "volume": self.volume,
+        }
+        return {spec.name: answers[spec.name] for spec in self.output_specs}
 
 
 @pytest.fixture
@@ -50,9 +71,9 @@ def engine(small_spec):
     return ScriptedEngine(small_spec)
 
 
-def make_frame(cameras, pose=None, value=100):
+def make_frame(cameras, pose=None, value=100, stamp_ns=7):
     images = {c.name: CameraImage(c, np.full((c.height, c.width, 3), value, np.uint8), 0) for c in cameras}
-    return RigFrame(7, images, (), np.eye(4) if pose is None else pose)
+    return RigFrame(stamp_ns, images, (), np.eye(4) if pose is None else pose)
 
 
 def test_voxels_and_detections_come_out_in_the_right_frame(engine, ring):
@@ -75,6 +96,29 @@ def test_voxels_and_detections_come_out_in_the_right_frame(engine, ring):
     assert output.image_objects["camera_3"].shape == (OBJECT_CHANNELS, 8, 16)
     assert output.image_surface["camera_3"].shape == (SURFACE_CHANNELS, 8, 16)
     assert output.image_ranges["camera_3"].shape == (RANGE_CHANNELS, 8, 16)
+
+
+def test_the_previous_volume_goes_from_frame_to_frame(small_spec, ring):
+    engine = ScriptedEngine(replace(small_spec, previous_volume=True))
+    engine.heatmap[1, 12, 8] = 0.9
+    engine.velocity[1, :, 12, 8] = [2.0, 0.5]
+    runner = OccupancyNetworkRunner(engine)
+    (first,) = runner.run(make_frame(ring, stamp_ns=0)).detections
+    assert first.velocity is None, "one frame shows no motion"
+    assert (engine.asked[0]["previous_weight"] == 0).all()
+    turned = pose_from_xyz_yaw(1.0, 0.0, 0.0, np.pi / 2)
+    (second,) = runner.run(make_frame(ring, turned, stamp_ns=200_000_000)).detections
+    assert second.velocity == pytest.approx([-0.5, 2.0]), "over ground, in odom"
+    index, weight = volume_table(small_spec.grid, turned)
+    assert engine.asked[1]["previous_volume"] is engine.volume
+    assert np.array_equal(engine.asked[1]["previous_index"], index)
+    assert engine.asked[1]["previous_weight"] == pytest.approx(weight)
+    runner.reset()
+    (third,) = runner.run(make_frame(ring, stamp_ns=400_000_000)).detections
+    assert third.velocity is None
+    engine.input_specs = engine.input_specs[:6]
+    with pytest.raises(AirsideError, match="expected input 'previous_volume'"):
+        read_network_spec(engine)
 
 
 def test_a_file_that_says_nothing_of_surfaces_and_ranges_still_runs(engine, ring):

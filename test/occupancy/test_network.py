@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ import torch
 from airside_perception.occupancy.lifting import build_lifting_tables
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.pixel_geometry import pixel_geometry
+from airside_perception.occupancy.previous_volume import volume_table
 
 
 @pytest.fixture
@@ -65,9 +68,12 @@ def test_lifting_pulls_the_right_pixel_and_depth(network, small_spec, ring):
     assert open_sight[1, 15, 7] < 1e-3
 
 
-def test_gradients_reach_every_parameter(network, small_spec, ring):
-    network.train()
-    output = network(*network_inputs(ring, small_spec))
-    sum(tensor.square().mean() for tensor in output).backward()
+@pytest.mark.parametrize("remembers", [False, True])
+def test_gradients_reach_every_parameter(small_spec, ring, remembers):
+    network = OccupancyNetwork(replace(small_spec, previous_volume=remembers)).train()
+    table = (torch.from_numpy(array)[None] for array in volume_table(small_spec.grid, np.eye(4)))
+    previous = (torch.rand(1, *small_spec.volume_shape), *table) if remembers else ()
+    output = network(*network_inputs(ring, small_spec), *previous)
+    sum(tensor.square().mean() for tensor in output if tensor is not None).backward()
     missing = [name for name, parameter in network.named_parameters() if parameter.grad is None]
     assert not missing

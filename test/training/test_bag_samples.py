@@ -119,6 +119,19 @@ def test_odometry_stands_in_for_tracks(tmp_path):
     assert then == pytest.approx([-1.6, 0.0, 0.0], abs=1e-6)
 
 
+def test_a_memory_gets_the_frames_before_labelled_or_not(tmp_path):
+    recording = write_recording(tmp_path, labelled=(0, 2))
+    samples = dict(LabelledRecording(recording, replace(SPEC, previous_volume=True)).samples())
+    assert [len(samples[index].earlier) for index in (0, 2)] == [0, 2]
+    older, newer = samples[2].earlier
+    assert older.now_from_then[:3, 3] == pytest.approx([-1.6, 0, 0])
+    assert newer.now_from_then[:3, 3] == pytest.approx([-0.8, 0, 0])
+    drawn = np.stack([_trace(camera, BOX)[0] for camera in older.cameras])
+    wrong = [(np.abs(images.astype(int) - drawn).max(axis=3) > 60).sum() for images in (older.images, newer.images)]
+    assert wrong[0] < 0.2 * wrong[1], "images of the moment that the pose tells of"
+    assert not any(sample.earlier for _, sample in LabelledRecording(recording, SPEC).samples())
+
+
 def test_moving_vehicles_are_marked_in_adjacent_frames(tmp_path):
     recording = write_recording(tmp_path / "drive", speed=2.0)
     sample = dict(LabelledRecording(recording, SPEC).samples())[2]
