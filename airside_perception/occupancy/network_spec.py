@@ -73,12 +73,12 @@ class NetworkSpec:
 
     grid: GridSpec = DEFAULT_GRID
     image_size: tuple[int, int] = (640, 384)
-    lift_heights: tuple[float, ...] = (0.0, 0.7, 1.4, 2.2, 3.4, 5.0, 7.2, 9.8)
+    lift_heights: tuple[float, ...] = (0.0, 0.7, 1.4, 2.2, 3.4, 4.2, 5.0, 5.7, 6.4, 7.2, 8.4, 9.8)
     depth_range: tuple[float, float] = (1.0, 60.0)
     depth_bins: int = 48
     lift_channels: int = 32
     encoder_channels: tuple[int, int, int, int] = (32, 64, 128, 192)
-    encoder_blocks: tuple[int, int, int, int] = (1, 3, 3, 2)
+    encoder_blocks: tuple[int, int, int, int] = (1, 3, 6, 4)
     bev_channels: tuple[int, int, int] = (64, 96, 128)
     object_classes: tuple[str, ...] = field(default=OBJECT_CLASSES)
     semantic_names: tuple[str, ...] = field(default=SEMANTIC_NAMES)

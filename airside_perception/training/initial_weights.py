@@ -15,8 +15,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from airside_perception.errors import AirsideError
+from airside_perception.inference.onnxruntime_engine import OnnxRuntimeEngine
 from airside_perception.occupancy.network import OccupancyNetwork
+from airside_perception.occupancy.network_io import METADATA_KEY
+from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.training.occupancy_batches import Batch
+from airside_perception.training.plane_weights import moved_to_planes
 
 FoldedWeights = dict[str, tuple[Tensor, Tensor | None]]
 """Layer -> kernel and bias, batch norms folded in."""
@@ -33,6 +37,8 @@ def is_exported(path: str | Path) -> bool:
 def load_initial(network: OccupancyNetwork, path: str | Path) -> int:
     """Copy averaged weights of a checkpoint, or those of an exported file, wherever names and shapes agree.
 
+    Lifting planes may lie at other heights, see plane_weights.
+
     An exported file answers as before at once, but has its batch norms folded into convolutions: call
     `settle_norms` with batches before a step is taken.
 
@@ -42,23 +48,34 @@ def load_initial(network: OccupancyNetwork, path: str | Path) -> int:
     Raises:
         AirsideError: missing file, or neither a checkpoint nor an exported network.
     """
-    theirs = _exported_weights(network, path) if is_exported(path) else _averaged_weights(path)
+    theirs, spec = _exported_weights(network, path) if is_exported(path) else _averaged_weights(path)
+    theirs = moved_to_planes(theirs, spec, network)
     ours = network.state_dict()
     matching = {name: each for name, each in theirs.items() if name in ours and each.shape == ours[name].shape}
     network.load_state_dict(matching, strict=False)
     return sum(name not in matching and not name.endswith("num_batches_tracked") for name in ours)
 
 
-def _averaged_weights(path: str | Path) -> dict[str, Tensor]:
+def _averaged_weights(path: str | Path) -> tuple[dict[str, Tensor], NetworkSpec]:
     try:
-        weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["average"]
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        weights, spec = state["average"], NetworkSpec.from_json(state["spec"])
     except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
         raise AirsideError(f"--initial {path}: expected a training checkpoint, cannot read it ({error})") from error
-    return weights
+    return weights, spec
 
 
-def _exported_weights(network: OccupancyNetwork, path: str | Path) -> dict[str, Tensor]:
-    return unfolded_state(network, folded_weights(network, path))
+def _exported_weights(network: OccupancyNetwork, path: str | Path) -> tuple[dict[str, Tensor], NetworkSpec]:
+    return unfolded_state(network, folded_weights(network, path)), exported_spec(path)
+
+
+def exported_spec(path: str | Path) -> NetworkSpec:
+    """What an exported network was built for.
+
+    Raises:
+        AirsideError: not an exported network of this version.
+    """
+    return NetworkSpec.from_json(OnnxRuntimeEngine(path, device="cpu").metadata.get(METADATA_KEY, ""))
 
 
 def folded_weights(network: OccupancyNetwork, path: str | Path) -> FoldedWeights:

@@ -1,6 +1,7 @@
 """Training that starts from a file as users have it: an exported network, its batch norms folded away."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -51,6 +52,30 @@ def test_network_answers_as_the_file_it_started_from(exported):
     expected = load_engine(exported, "onnxruntime", threads=1).run(example_inputs(SPEC, cameras=3, seed=5))
     for name, answer in answers(network).items():
         np.testing.assert_allclose(answer, expected[name], rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_further_lifting_planes_change_nothing_at_first(exported):
+    """A finer network starts from a coarser one's weights: planes at known heights are read as they were."""
+    finer = replace(SPEC, lift_heights=(0.0, 0.5, 1.0, 2.0))
+    coarse, fine, moved = OccupancyNetwork(SPEC), OccupancyNetwork(finer), OccupancyNetwork(finer)
+    load_initial(coarse, exported)
+    assert load_initial(fine, exported) == 0
+    with torch.no_grad():
+        expected, found, other = (
+            network.eval()(*make_batch([drawn_sample(0)], network.spec).network_inputs())
+            for network in (coarse, fine, moved)
+        )
+    assert torch.allclose(found.voxels, expected.voxels, atol=1e-4)
+    assert torch.allclose(found.boxes, expected.boxes, atol=1e-4)
+    assert not torch.allclose(other.voxels, expected.voxels, atol=1e-2)
+    # A plane that is gone takes its share with it.
+    swapped = OccupancyNetwork(replace(SPEC, lift_heights=(1.0, 3.0)))
+    load_initial(swapped, exported)
+    kernel, original = (each.decoder.enter[0][0].weight for each in (swapped, coarse))
+    each = SPEC.lift_channels + 2
+    assert torch.equal(kernel[:, :each], original[:, each : 2 * each])
+    assert not kernel[:, each : 2 * each].any()
+    assert torch.equal(kernel[:, 2 * each :], original[:, 2 * each :])
 
 
 def test_settled_norms_know_what_they_see_and_answers_stay(exported):
