@@ -40,7 +40,10 @@ def displaced(things=THINGS):
     return tuple(detection(t, dy=errors[t.class_name][0], dyaw=errors[t.class_name][1]) for t in things)
 
 
-def test_errors_shrink(refiner, scene):
+def test_errors_shrink(prior, library, scene):
+    # The network's own boxes are not that far off across the line of sight; an outside detector's may be.
+    refiner = Refiner(load_config().refine, prior, OUTSIDE_SPREAD)
+    refiner.shape_library = library
     estimates = refiner.refine(scene[0], displaced(), [], scene[1])
     for thing, start, estimate in zip(THINGS, displaced(), estimates, strict=True):
         assert estimate.refined
