@@ -49,7 +49,7 @@ NETWORK_SPREAD = _with_votes(
         ),
         "gse": ClassSpread(0.15, 0.0209, 0.12, 0.0069, 0.8, (0.155, 0.105, 0.125), (0.08, 0.62), doubt=(1.9, 2.7, 1.7)),
         "person": ClassSpread(
-            0.10, 0.0141, 0.06, 0.0012, 1.4, (0.181, 0.083, 0.04), (0.16, 0.13), doubt=(2.5, 2.2, 2.4)
+            0.10, 0.0141, 0.06, 0.0012, 1.4, (0.181, 0.083, 0.04), (0.16, 0.13), doubt=(2.5, 2.2, 2.4), lead=0.5
         ),
     },
     votes={
@@ -62,7 +62,8 @@ NETWORK_SPREAD = _with_votes(
 evaluation.refiner_errors; votes are widened until their share beside a detection is the one that errs least, but is at
 most half for sizes of aircraft: the few families of `val` say little of what others get wrong. The network's map holds
 the votes already: beside its boxes they count for less than the errors that they tell. There were too few aircraft to
-measure their doubt: it is a guess; votes and outlines put them nearer than they are, together, so their boxes lead."""
+measure their doubt: it is a guess; votes and outlines put them nearer than they are, together, so their boxes
+lead, and so do those of people, along whose line of sight outlines and votes err more than boxes."""
 
 OUTSIDE_SPREAD = _with_network(
     _with_votes(
