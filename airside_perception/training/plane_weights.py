@@ -14,7 +14,8 @@ from airside_perception.occupancy.network_spec import NetworkSpec
 def moved_to_planes(weights: Mapping[str, Tensor], theirs: NetworkSpec, network: OccupancyNetwork) -> dict[str, Tensor]:
     """Weights that read each plane of `network` as the plane of that height was read; new planes count for nothing yet.
 
-    A network that only gets further planes answers as before, and learns what the new ones are worth.
+    A network that only gets further planes answers as before, and learns what the new ones are worth. Kernels that
+    differ in more than the number of planes stay as they are.
 
     Args:
         weights: tensors by name, of a network of the spec `theirs`.
@@ -30,8 +31,10 @@ def moved_to_planes(weights: Mapping[str, Tensor], theirs: NetworkSpec, network:
         ("decoder.enter.0.0.weight", ours.lift_channels + 2),
         ("decoder.votes.weight", len(ours.object_classes)),
     ):
-        if name in weights:
-            moved[name] = _by_height(weights[name], state[name], each, theirs.lift_heights, ours.lift_heights)
+        further = (len(ours.lift_heights) - len(theirs.lift_heights)) * each
+        kernel, like = weights.get(name), state[name]
+        if kernel is not None and like.shape == (kernel.shape[0], kernel.shape[1] + further, *kernel.shape[2:]):
+            moved[name] = _by_height(kernel, like, each, theirs.lift_heights, ours.lift_heights)
     return moved
 
 

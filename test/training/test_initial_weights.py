@@ -68,6 +68,10 @@ def test_further_lifting_planes_change_nothing_at_first(exported):
     assert torch.allclose(found.voxels, expected.voxels, atol=1e-4)
     assert torch.allclose(found.boxes, expected.boxes, atol=1e-4)
     assert not torch.allclose(other.voxels, expected.voxels, atol=1e-2)
+    # A decoder of another width, too, starts anew, and whatever fits is taken over.
+    wider = OccupancyNetwork(replace(finer, bev_channels=(24, 16, 16)))
+    assert load_initial(wider, exported) > 0
+    assert torch.equal(wider.encoder.stem[0].weight, fine.encoder.stem[0].weight)
     # A plane that is gone takes its share with it.
     swapped = OccupancyNetwork(replace(SPEC, lift_heights=(1.0, 3.0)))
     load_initial(swapped, exported)
