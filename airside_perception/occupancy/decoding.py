@@ -32,6 +32,10 @@ class Centers(NamedTuple):
     score: np.ndarray
     cell: np.ndarray
 
+    def at_cells(self, maps: np.ndarray) -> np.ndarray:
+        """(M, C) values of maps per class, (K, C, X, Y), at the peaks."""
+        return np.asarray(maps[self.class_id, :, self.cell[:, 0], self.cell[:, 1]], np.float64)
+
 
 def decode_centers(
     heatmap: np.ndarray, boxes: np.ndarray, spec: NetworkSpec, threshold: float = 0.1, limit: int = 100

@@ -144,9 +144,7 @@ class OccupancyNetworkRunner:
     ) -> tuple[Detection3D, ...]:
         found = decode_centers(heatmap, boxes, self.spec, self.score_threshold)
         in_odom = transform_boxes(odom_from_base, found.boxes) if len(found.boxes) else found.boxes
-        moving = None
-        if velocity is not None:
-            moving = velocity[found.class_id, :, found.cell[:, 0], found.cell[:, 1]] @ odom_from_base[:2, :2].T
+        moving = None if velocity is None else found.at_cells(velocity) @ odom_from_base[:2, :2].T
         return tuple(
             Detection3D(
                 class_name=self.spec.object_classes[found.class_id[index]],
@@ -154,7 +152,7 @@ class OccupancyNetworkRunner:
                 size=box[3:6],
                 yaw=float(box[6]),
                 score=float(found.score[index]),
-                velocity=None if moving is None else moving[index].astype(np.float64),
+                velocity=None if moving is None else moving[index],
             )
             for index, box in enumerate(in_odom)
         )

@@ -13,6 +13,7 @@ from airside_perception.occupancy.heading import decode_heading
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.occupancy.visibility import camera_rays, camera_visibility
+from airside_perception.training.adjacent_frames import MOVING_SPEED
 from airside_perception.training.label_rays import draw_rays
 from airside_perception.training.occupancy_batches import make_batch, remembered
 from airside_perception.training.occupancy_data import TrainingSample
@@ -46,6 +47,7 @@ class ValidationScores:
         self.truths = np.zeros(len(object_classes), np.int64)
         self.reliability, self.published = Reliability(), Reliability()
         self.errors: list[np.ndarray] = []
+        self.velocity_errors: list[np.ndarray] = []
         self.cell_errors: list[np.ndarray] = []
         self.surface_errors: list[np.ndarray] = []
         self.range_errors: list[np.ndarray] = []
@@ -102,29 +104,46 @@ class ValidationScores:
         error = np.abs(guess[:, [0, 2]] - truth).transpose(0, 2, 3, 1)
         self.range_errors.append(error[weight > 0])
 
-    def add_boxes(self, boxes: np.ndarray, class_id: np.ndarray, sample: TrainingSample, max_range: float) -> None:
-        """Match detections (best first) to boxes within `max_range` metres, greedily, each once."""
+    def add_boxes(
+        self,
+        boxes: np.ndarray,
+        class_id: np.ndarray,
+        sample: TrainingSample,
+        max_range: float,
+        velocity: np.ndarray | None = None,
+    ) -> None:
+        """Match detections (best first) to boxes within `max_range` metres, greedily, each once.
+
+        `velocity` is (N, 2) m/s where the network tells it.
+        """
+        told = np.full((len(boxes), 2), np.nan) if velocity is None else velocity
         for index in range(len(self.object_classes)):
             near = np.hypot(sample.boxes[:, 0], sample.boxes[:, 1]) < max_range
             ours = sample.box_class == index
-            truth = sample.boxes[near & ours & (sample.box_visibility >= LEAST_VISIBILITY)]
-            found = boxes[(class_id == index) & (np.hypot(boxes[:, 0], boxes[:, 1]) < max_range)]
+            wanted = near & ours & (sample.box_visibility >= LEAST_VISIBILITY)
+            truth, motion = sample.boxes[wanted], sample.box_velocity[wanted]
+            chosen = (class_id == index) & (np.hypot(boxes[:, 0], boxes[:, 1]) < max_range)
+            found = boxes[chosen]
             free = np.ones(len(truth), bool)
-            for box in found:
+            for box, speed in zip(found, told[chosen], strict=True):
                 distance = np.where(free, np.hypot(*(truth[:, :2] - box[:2]).T), np.inf)
                 if len(distance) and distance.min() < MATCH_DISTANCE:
                     best = int(distance.argmin())
                     free[best] = False
                     turn = (box[6] - truth[best, 6] + np.pi) % (2 * np.pi) - np.pi
-                    self.errors.append(
-                        np.array([index, distance[best], abs(turn), np.abs(box[3:6] - truth[best, 3:6]).max()])
-                    )
+                    self.errors.append(np.array([index, distance[best], abs(turn)]))
+                    if np.hypot(*motion[best]) > MOVING_SPEED:
+                        self.velocity_errors.append(np.array([index, *(speed - motion[best]), *motion[best]]))
             self.matched[index] += int((~free).sum())
             self.predicted[index] += len(found)
             self.truths[index] += len(truth)
 
     def summary(self) -> dict[str, float]:
-        """Named figures; ratios 0..1, NaN where nothing could be measured."""
+        """Named figures; ratios 0..1, NaN where nothing could be measured.
+
+        Of classes of which moving objects were found, networks that tell velocities have "velocity_CLASS", the median
+        error in m/s, beside "speed_CLASS", what standing still would err by.
+        """
         voxel_scores = [intersection_over_union(matrix)[1:] for matrix in self.voxels]
         means = [float(np.nanmean(score)) if np.isfinite(score).any() else float("nan") for score in voxel_scores]
         best = int(np.nanargmax(means)) if np.isfinite(means).any() else 2
@@ -145,13 +164,18 @@ class ValidationScores:
         if self.range_errors:
             ranges = np.median(np.concatenate(self.range_errors), axis=0)
             result["cell_range"], result["cell_ground"] = float(ranges[0]), float(ranges[1])
-        errors = np.array(self.errors).reshape(-1, 4)
+        errors = np.array(self.errors).reshape(-1, 3)
+        moving = np.array(self.velocity_errors).reshape(-1, 5)
         for index, name in enumerate(self.object_classes):
             result[f"recall_{name}"] = _ratio(self.matched[index], self.truths[index])
             result[f"precision_{name}"] = _ratio(self.matched[index], self.predicted[index])
             own = errors[errors[:, 0] == index]
             result[f"distance_{name}"] = float(np.median(own[:, 1])) if len(own) else float("nan")
             result[f"yaw_deg_{name}"] = float(np.degrees(np.median(own[:, 2]))) if len(own) else float("nan")
+            own = moving[(moving[:, 0] == index) & np.isfinite(moving).all(axis=1)]
+            if len(own):
+                result[f"velocity_{name}"] = float(np.median(np.hypot(own[:, 1], own[:, 2])))
+                result[f"speed_{name}"] = float(np.median(np.hypot(own[:, 3], own[:, 4])))
         return result
 
 
@@ -218,5 +242,6 @@ def validate(
         scores.add_ranges(output.ranges.numpy(), batch.ranges.cpu().numpy(), weight)
         scores.add_pixels(output.semantics.argmax(1).numpy(), sample.semantic)
         found = decode_centers(torch.sigmoid(output.heatmap[0]).numpy(), output.boxes[0].numpy(), spec, score_threshold)
-        scores.add_boxes(found.boxes, found.class_id, sample, max_range)
+        velocity = None if output.velocity is None else found.at_cells(output.velocity[0].numpy())
+        scores.add_boxes(found.boxes, found.class_id, sample, max_range, velocity)
     return scores.summary()

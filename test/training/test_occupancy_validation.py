@@ -48,3 +48,25 @@ def test_every_network_gets_a_free_threshold(labelled):
     figures = validate(OccupancyNetwork(SPEC), [sample])
     assert 0.0 <= figures["free_threshold"] <= 1.0
     assert np.isfinite(figures["cell_place"])
+
+
+def test_velocities_are_judged_by_those_that_move():
+    scores = ValidationScores(len(SEMANTIC_NAMES), OBJECT_CLASSES)
+    boxes = np.zeros((3, 7))
+    boxes[:, 0] = [5.0, 15.0, 25.0]
+    boxes[:, 3:6] = 1.0
+    sample = replace(
+        drawn_sample(0),
+        boxes=boxes,
+        box_class=np.array([1, 1, 1]),
+        box_visibility=np.ones(3, np.float32),
+        box_velocity=np.array([[3.0, 4.0], [0.1, 0.0], [0.0, -2.0]], np.float32),
+        box_kind=np.zeros(3, np.int64),
+    )
+    told = np.array([[3.0, 3.0], [7.0, 7.0], [0.0, -2.0]])
+    scores.add_boxes(boxes, np.ones(3, int), sample, 40.0, told)
+    scores.add_pixels(np.ones(4, int), np.ones(4, int))
+    figures = scores.summary()
+    assert figures["velocity_gse"] == pytest.approx(0.5)
+    assert figures["speed_gse"] == pytest.approx(3.5)
+    assert "velocity_person" not in figures
