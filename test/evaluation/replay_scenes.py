@@ -8,17 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from untrained_network import write_untrained_network
 
 from airside_perception.bags import ApronBagWriter
 from airside_perception.config import Config, load_config
 from airside_perception.geometry import Camera, Rig, make_transform, pose_from_xyz_yaw
-from airside_perception.occupancy.network import OccupancyNetwork
-from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.prior import ClassPrior, ObjectPrior
 from airside_perception.prior.shape_decoder import ShapeDecoder
 from airside_perception.prior.texture_decoder import TextureDecoder
 from airside_perception.records import GridSpec
-from airside_perception.training.export import export_network
 
 FIRST_NS, PERIOD_NS, FRAMES = 1_000_000_000_000, 100_000_000, 12
 GRID = GridSpec((-8.0, -8.0, -1.0), (1.0, 1.0, 1.0), (16, 16, 4))
@@ -146,28 +144,8 @@ def write_prior(path: Path) -> Path:
 
 
 def write_network(path: Path) -> Path:
-    """An untrained network for GRID: what it says means nothing, but every stage runs."""
-    torch.manual_seed(0)
-    spec = NetworkSpec(
-        grid=GRID,
-        image_size=(96, 64),
-        lift_heights=(0.0, 1.0),
-        depth_bins=12,
-        depth_range=(1.0, 20.0),
-        lift_channels=8,
-        encoder_channels=(8, 16, 16, 16),
-        encoder_blocks=(1, 1, 1, 1),
-        bev_channels=(16, 16, 16),
-    )
-    network = OccupancyNetwork(spec).eval()
-    with torch.no_grad():
-        for name, weights in network.named_parameters():
-            if weights.dim() > 1:
-                weights.normal_(0.0, 1.5 / weights[0].numel() ** 0.5)
-            elif name.endswith("bias"):
-                weights.zero_()
-    export_network(network, path)
-    return path
+    """An untrained network for GRID."""
+    return write_untrained_network(path, GRID, (96, 64))
 
 
 def plain_config(**options: object) -> Config:

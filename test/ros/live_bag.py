@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from ros_scenes import STAMP_NS, make_rig
+from untrained_network import write_untrained_network
 
 from airside_perception.bags import ApronBagWriter
 from airside_perception.geometry import Rig, pose_from_xyz_yaw
-from airside_perception.occupancy.network import OccupancyNetwork
-from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.records import GridSpec
-from airside_perception.training.export import export_network
 
 PERIOD_NS = 100_000_000
 GRID = GridSpec((-8.0, -8.0, -1.0), (1.0, 1.0, 1.0), (16, 16, 4))
@@ -44,7 +41,7 @@ def write_case(folder: Path, frames: int = 20) -> LiveCase:
     write_bag(folder / "bag", rig, stamps)
     rig.save(folder / "rig.yaml")
     write_detections(folder / "detections.json", stamps)
-    write_network(folder / "network.onnx")
+    write_untrained_network(folder / "network.onnx", GRID, (128, 64))
     options: dict[str, object] = {
         "rig.file": str(folder / "rig.yaml"),
         "network.engine": str(folder / "network.onnx"),
@@ -88,28 +85,3 @@ def write_detections(path: Path, stamps: tuple[int, ...]) -> None:
         for stamp_ns in stamps
     }
     path.write_text(json.dumps(content))
-
-
-def write_network(path: Path) -> None:
-    """An untrained network: its voxels mean nothing, but they are the same live and offline."""
-    torch.manual_seed(0)
-    spec = NetworkSpec(
-        grid=GRID,
-        image_size=(128, 64),
-        lift_heights=(0.0, 1.0),
-        depth_bins=12,
-        depth_range=(1.0, 20.0),
-        lift_channels=8,
-        encoder_channels=(8, 16, 16, 16),
-        encoder_blocks=(1, 1, 1, 1),
-        bev_channels=(16, 16, 16),
-    )
-    network = OccupancyNetwork(spec).eval()
-    # Fresh weights say "free" everywhere; coarse ones give voxels of every class.
-    with torch.no_grad():
-        for name, weights in network.named_parameters():
-            if weights.dim() > 1:
-                weights.normal_(0.0, 1.5 / weights[0].numel() ** 0.5)
-            elif name.endswith("bias"):
-                weights.zero_()
-    export_network(network, path)

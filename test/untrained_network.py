@@ -1,0 +1,38 @@
+"""A small untrained network as a file: what it says means nothing, but every stage runs, live as offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from airside_perception.occupancy.network import OccupancyNetwork
+from airside_perception.occupancy.network_spec import NetworkSpec
+from airside_perception.records import GridSpec
+from airside_perception.training.export import export_network
+
+
+def write_untrained_network(path: Path, grid: GridSpec, image_size: tuple[int, int]) -> Path:
+    """Export a network for `grid` and images of (width, height), with coarse random weights."""
+    torch.manual_seed(0)
+    spec = NetworkSpec(
+        grid=grid,
+        image_size=image_size,
+        lift_heights=(0.0, 1.0),
+        depth_bins=12,
+        depth_range=(1.0, 20.0),
+        lift_channels=8,
+        encoder_channels=(8, 16, 16, 16),
+        encoder_blocks=(1, 1, 1, 1),
+        bev_channels=(16, 16, 16),
+    )
+    network = OccupancyNetwork(spec).eval()
+    # Fresh weights say "free" everywhere; coarse ones give voxels of every class.
+    with torch.no_grad():
+        for name, weights in network.named_parameters():
+            if weights.dim() > 1:
+                weights.normal_(0.0, 1.5 / weights[0].numel() ** 0.5)
+            elif name.endswith("bias"):
+                weights.zero_()
+    export_network(network, path)
+    return path
