@@ -231,6 +231,7 @@ class ObjectEstimate:
         reasons: reason codes that already arose in refinement ("truncated", "detector_only", ...).
         track_hint: id of the track whose prediction started the refinement, or None.
         heading_odds: nats by which this frame alone prefers the box's heading to its opposite; NaN when unknown.
+        velocity_std: m/s, of each component of `velocity`, with which it corrects tracks; NaN: it only starts them.
     """
 
     class_name: str
@@ -249,6 +250,7 @@ class ObjectEstimate:
     reasons: tuple[str, ...] = ()
     track_hint: str | None = None
     heading_odds: float = float("nan")
+    velocity_std: float = float("nan")
 
     def __post_init__(self) -> None:
         _check_class("ObjectEstimate", self.class_name)

@@ -31,6 +31,7 @@ def box_only(
         covariance=covariance,
         score=detection.score,
         velocity=detection.velocity,
+        velocity_std=spread.velocity,
         reasons=reasons,
         track_hint=track.track_id if track is not None else None,
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from airside_perception.geometry.boxes import ground_distance
-from airside_perception.records import Detection3D
+from airside_perception.records import Detection3D, ObjectEstimate
+from airside_perception.refine.class_spread import ClassSpread
 
 GATE = {"aircraft": 6.0, "gse": 1.5, "person": 0.8}
 """Metres between a detection from elsewhere and the network's of the same object; GATE_PER_METRE comes on top.
@@ -17,9 +20,23 @@ Wider, and in a train or a crowd the box of a neighbour that nobody else detecte
 GATE_PER_METRE = 0.04
 
 
+class NetworkBoxes(NamedTuple):
+    """What the network says of N objects.
+
+    Attributes:
+        boxes: (N, 7) odom; zeros where it has none.
+        found: (N,) bool, where it has one.
+        velocity: (N, 2) m/s in odom; NaN where it doesn't tell.
+    """
+
+    boxes: np.ndarray
+    found: np.ndarray
+    velocity: np.ndarray
+
+
 def match_network_boxes(
     boxes: np.ndarray, class_names: Sequence[str], network: Sequence[Detection3D], viewpoint: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> NetworkBoxes:
     """The network's box of every object, one to one, nearest on the whole.
 
     Args:
@@ -29,11 +46,11 @@ def match_network_boxes(
         viewpoint: (3,) odom position of the vehicle.
 
     Returns:
-        (N, 7) boxes and (N,) bool, False where the network has none near enough (its box is zeros then).
+        The network's boxes; none where it has none near enough.
     """
-    found, known = np.zeros((len(boxes), 7)), np.zeros(len(boxes), bool)
+    found = NetworkBoxes(np.zeros((len(boxes), 7)), np.zeros(len(boxes), bool), np.full((len(boxes), 2), np.nan))
     if not len(boxes) or not network:
-        return found, known
+        return found
     theirs = np.stack([each.box for each in network])
     distance = ground_distance(boxes, theirs)
     away = np.linalg.norm(boxes[:, :2] - viewpoint[:2], axis=1)
@@ -42,5 +59,27 @@ def match_network_boxes(
     cost = np.where(same & (distance < gates[:, None]), distance / gates[:, None], 1e3)
     for i, j in zip(*linear_sum_assignment(cost), strict=True):
         if cost[i, j] < 1e3:
-            found[i], known[i] = theirs[j], True
-    return found, known
+            found.boxes[i], found.found[i] = theirs[j], True
+            told = network[j].velocity
+            found.velocity[i] = np.nan if told is None else told
+    return found
+
+
+def with_velocities(
+    estimates: Sequence[ObjectEstimate], network: NetworkBoxes, spreads: Mapping[str, ClassSpread]
+) -> list[ObjectEstimate]:
+    """Estimates whose detector tells no velocity with the network's, where it has one.
+
+    Args:
+        estimates: N estimates.
+        network: of the same objects.
+        spreads: errors of the detector by class, those of the network beside it.
+    """
+    told = np.isfinite(network.velocity).all(axis=1)
+    result = []
+    for estimate, known, velocity in zip(estimates, told, network.velocity, strict=True):
+        spread = spreads[estimate.class_name].network
+        if known and spread is not None and estimate.velocity is None:
+            estimate = replace(estimate, velocity=velocity, velocity_std=spread.velocity)
+        result.append(estimate)
+    return result

@@ -11,6 +11,7 @@ from airside_perception.geometry.se3 import wrap_angle
 from airside_perception.refine.class_spread import ClassSpread
 from airside_perception.refine.evidence import box_evidence, combine
 from airside_perception.refine.image_votes import ImageVotes
+from airside_perception.refine.network_boxes import NetworkBoxes
 from airside_perception.refine.residuals import Poses
 
 _LENGTHS = ("radial", "radial_per_m", "lateral", "lateral_per_m", "yaw")
@@ -160,7 +161,7 @@ def pose_prior(
     viewpoint: np.ndarray,
     spreads: Mapping[str, ClassSpread],
     votes: ImageVotes | None = None,
-    network_boxes: tuple[np.ndarray, np.ndarray] | None = None,
+    network_boxes: NetworkBoxes | None = None,
 ) -> PosePrior:
     """Belief from detections and, where there are any, votes of the image and boxes of the network.
 
@@ -170,8 +171,7 @@ def pose_prior(
         viewpoint: (3,) odom position of the vehicle; radial errors point away from it.
         spreads: errors of the detections by class.
         votes: gathered for the same N objects.
-        network_boxes: (N, 7) boxes of the same objects by the network and (N,) bool where it has them; for
-            detections from elsewhere.
+        network_boxes: what the network says of the same objects, for detections from elsewhere.
     """
     of_class = [spreads[name] for name in class_names]
     first = box_evidence(detected.ground[:, :2], detected.log_size, [s.leading() for s in of_class], viewpoint)
@@ -181,8 +181,8 @@ def pose_prior(
         told = [(s.votes or s).with_told_range(std) for s, std in zip(of_class, votes.range_std, strict=True)]
         others.append(box_evidence(votes.center, votes.log_size, told, viewpoint, known))
     if network_boxes is not None:
-        boxes, found = network_boxes
-        known = np.array([spread.network is not None for spread in of_class]) & found
+        boxes = network_boxes.boxes
+        known = np.array([spread.network is not None for spread in of_class]) & network_boxes.found
         size = np.log(np.where(known[:, None], boxes[:, 3:6], 1.0))
         others.append(box_evidence(boxes[:, :2], size, [s.network or s for s in of_class], viewpoint, known))
     mean, certain = combine(first, others)

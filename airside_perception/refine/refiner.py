@@ -21,7 +21,7 @@ from airside_perception.refine.expected_visibility import OCCLUDED_BELOW
 from airside_perception.refine.gauss_newton import Solution, solve
 from airside_perception.refine.heading_belief import frame_beliefs, front_odds, with_tracks
 from airside_perception.refine.image_votes import gather_votes
-from airside_perception.refine.network_boxes import match_network_boxes
+from airside_perception.refine.network_boxes import match_network_boxes, with_velocities
 from airside_perception.refine.occlusion import explain_overlaps
 from airside_perception.refine.ownership import Ownership
 from airside_perception.refine.photometric import ColorResiduals
@@ -177,7 +177,7 @@ class Refiner:
             self._compare_inside(batch, starts)
             solution = solve(batch, poses, prior, self.config.iterations, self.config.damping, deadline_s)
             look = fit_look(batch, solution.poses, len(starts))
-        return [
+        estimates = [
             replace(
                 self._estimate(i, start, shapes[i], solution, views, visible, occluder, look, bool(ambiguous[i])),
                 heading_odds=front_odds(seen_headings[i], solution.poses.yaw[i]),
@@ -186,6 +186,7 @@ class Refiner:
             else box_only(start.detection, frame, ("detector_only",), self.spreads, start.track)
             for i, start in enumerate(starts)
         ]
+        return estimates if second is None else with_velocities(estimates, second, self.spreads)
 
     def _compare_inside(self, batch: SilhouetteBatch, starts: list[Start]) -> None:
         """Have the batch compare what lies inside of the outlines, as far as the options ask for it."""
@@ -228,6 +229,7 @@ class Refiner:
             covariance=_box_covariance(solution.covariance[index], box, self.spreads[start.detection.class_name].doubt),
             score=start.detection.score,
             velocity=start.detection.velocity,
+            velocity_std=self.spreads[start.detection.class_name].velocity,
             shape_code=code.astype(np.float32),
             texture_code=(shape.texture_code + look.texture[index]).astype(np.float32),
             refined=True,

@@ -35,6 +35,9 @@ SMALLEST_SIZE = 0.05
 NIS_LIMIT = 24.3
 """99.9 % point of chi-square with 7 degrees of freedom; beyond it a measurement's noise is inflated."""
 
+VELOCITY_NIS_LIMIT = 13.8
+"""The same with 2 degrees of freedom, for measured velocities."""
+
 _LARGEST_SURPRISE = 5.0
 """One measurement shifts the odds between the modes by so many nats at most: outliers are no motion."""
 
@@ -121,7 +124,11 @@ def predict(filters: Sequence[ModeFilter], dt: float, parameters: MotionParamete
 
 
 def correct(
-    filters: Sequence[ModeFilter], boxes: np.ndarray, covariances: np.ndarray, parameters: MotionParameters
+    filters: Sequence[ModeFilter],
+    boxes: np.ndarray,
+    covariances: np.ndarray,
+    parameters: MotionParameters,
+    velocities: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Update each filter with its own measured box, in place.
 
@@ -133,6 +140,8 @@ def correct(
         boxes: (N, 7) measured boxes.
         covariances: (N, 7, 7) of the boxes, see `safe_covariances`.
         parameters: rows as `filters`.
+        velocities: (N, 2) measured velocities, m/s, and (N,) standard deviations of their components; NaN where
+            there are none. None: nobody's was measured.
 
     Returns:
         (N,) bool, True where the measured heading was turned by pi.
@@ -150,6 +159,11 @@ def correct(
         np.repeat(covariances, 2, axis=0),
         np.repeat(parameters.sideways_std, 2),
     )
+    if velocities is not None:
+        told, std = (np.repeat(each, 2, axis=0) for each in velocities)
+        rows = np.flatnonzero(np.isfinite(told).all(axis=1) & (std > 0.0))
+        updated[rows], narrowed[rows], more = _with_velocity(updated[rows], narrowed[rows], told[rows], std[rows])
+        surprise[rows] += more
     states, spreads = updated.reshape(states.shape), narrowed.reshape(spreads.shape)
     surprise = surprise.reshape(probabilities.shape)
     likelihood = np.exp(-np.minimum(surprise - surprise.min(axis=1, keepdims=True), _LARGEST_SURPRISE))
@@ -215,12 +229,12 @@ def _updated(
     """Kalman updates, one a row: modes of a track are updated like tracks of their own.
 
     Returns:
-        (N, 10) states, (N, 10, 10) covariances, (N,) negative log-likelihoods of the measured positions, nats.
+        (N, 10) states, (N, 10, 10) covariances, (N,) negative log-likelihoods of what was measured of places, nats.
     """
     innovation = boxes - states[:, :BOX_SIZE]
     innovation[:, YAW] = wrap_angle(innovation[:, YAW])
-    surprise = _position_surprise(innovation, priors, noise)
-    inflation = _inflation(innovation, priors[:, :BOX_SIZE, :BOX_SIZE], noise)
+    surprise = _surprise(innovation[:, :2], priors[:, :2, :2] + noise[:, :2, :2])
+    inflation = _inflation(innovation, priors[:, :BOX_SIZE, :BOX_SIZE] + noise, NIS_LIMIT)
     observation, sideways = _observation(states)
     full = np.zeros((len(states), _MEASUREMENT_SIZE, _MEASUREMENT_SIZE))
     full[:, :BOX_SIZE, :BOX_SIZE] = noise * inflation[:, None, None]
@@ -238,11 +252,29 @@ def _updated(
     return updated, covariance, surprise
 
 
-def _position_surprise(innovation: np.ndarray, priors: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """(N,) negative log-likelihood of x and y, up to a constant."""
-    spread = priors[:, :2, :2] + noise[:, :2, :2]
-    solved = np.linalg.solve(spread, innovation[:, :2, None])[..., 0]
-    return 0.5 * (np.einsum("ni,ni->n", innovation[:, :2], solved) + np.log(np.linalg.det(spread)))
+def _with_velocity(
+    states: np.ndarray, priors: np.ndarray, velocities: np.ndarray, std: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kalman updates by measured velocities (N, 2) alone; results as of `_updated`."""
+    moving = slice(VX, VY + 1)
+    innovation = velocities - states[:, moving]
+    noise = std[:, None, None] ** 2 * np.eye(2)
+    surprise = _surprise(innovation, priors[:, moving, moving] + noise)
+    noise = noise * _inflation(innovation, priors[:, moving, moving] + noise, VELOCITY_NIS_LIMIT)[:, None, None]
+    cross = priors[:, :, moving]
+    gain = np.swapaxes(np.linalg.solve(priors[:, moving, moving] + noise, np.swapaxes(cross, -1, -2)), -1, -2)
+    updated = states + np.einsum("nij,nj->ni", gain, innovation)
+    updated[:, YAW] = wrap_angle(updated[:, YAW])
+    np.maximum(updated[:, 3:6], SMALLEST_SIZE, out=updated[:, 3:6])
+    left = np.eye(STATE_SIZE) - gain @ np.eye(STATE_SIZE)[moving]
+    covariance = left @ priors @ np.swapaxes(left, -1, -2) + gain @ noise @ np.swapaxes(gain, -1, -2)
+    return updated, covariance, surprise
+
+
+def _surprise(innovation: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """(N,) negative log-likelihood of (N, 2) differences whose covariances are (N, 2, 2), up to a constant."""
+    solved = np.linalg.solve(spread, innovation[..., None])[..., 0]
+    return np.asarray(0.5 * (np.einsum("ni,ni->n", innovation, solved) + np.log(np.linalg.det(spread))))
 
 
 def _observation(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -256,11 +288,11 @@ def _observation(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return matrix, cosine * vy - sine * vx
 
 
-def _inflation(innovation: np.ndarray, prior: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def _inflation(innovation: np.ndarray, spread: np.ndarray, limit: float) -> np.ndarray:
     """(N,) factors >= 1 on measurement noise: measurements that fit badly count less (M-estimation)."""
-    solved = np.linalg.solve(prior + noise, innovation[..., None])[..., 0]
+    solved = np.linalg.solve(spread, innovation[..., None])[..., 0]
     squared = np.einsum("ni,ni->n", innovation, solved)
-    return np.maximum(squared / NIS_LIMIT, 1.0)
+    return np.maximum(squared / limit, 1.0)
 
 
 def safe_covariances(covariances: np.ndarray, scale: float, fallback_std: np.ndarray) -> np.ndarray:

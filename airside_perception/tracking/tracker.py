@@ -253,7 +253,8 @@ class Tracker:
         tracklets = [tracklet for tracklet, _, _ in matches]
         boxes = np.array([estimate.box for _, _, estimate in matches], np.float64).reshape(-1, BOX_SIZE)
         filters = [tracklet.kalman for tracklet in tracklets]
-        flipped = mode_filter.correct(filters, boxes, repeats * noise, self._parameters(tracklets))
+        velocities = _velocities([estimate for _, _, estimate in matches], repeats)
+        flipped = mode_filter.correct(filters, boxes, repeats * noise, self._parameters(tracklets), velocities)
         fuse_codes([(tracklet, estimate) for tracklet, _, estimate in matches])
         # The lasting part of the errors changes with distance and view.
         lasting = np.array([tracklet.lasting for tracklet in tracklets]).reshape(noise.shape)
@@ -365,6 +366,13 @@ def _first_state(
         if velocity is not None:
             return mode_filter.new_filter(estimate.box, noise, velocity, config, _ROW_PARKED)
     return mode_filter.new_filter(estimate.box, noise, estimate.velocity, config)
+
+
+def _velocities(estimates: Sequence[ObjectEstimate], repeats: float) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 2) velocities and (N,) standard deviations, variances times `repeats`; NaN where nobody told them."""
+    told = [np.full(2, np.nan) if e.velocity is None else np.asarray(e.velocity, np.float64) for e in estimates]
+    stds = np.array([e.velocity_std for e in estimates], np.float64)
+    return np.array(told).reshape(-1, 2), math.sqrt(repeats) * stds
 
 
 def _boxes(objects: Sequence[Tracklet | ObjectEstimate]) -> np.ndarray:

@@ -44,6 +44,32 @@ def test_correction_equals_filterpys_extended_filter():
     np.testing.assert_allclose(ours.covariances[MOVING], reference.P, atol=1e-12)
 
 
+def test_measured_velocities_correct_as_filterpys_extended_filter_does():
+    ours, box, noise = new_gse(yaw=0.4, speed=2.0), np.array([0.2, -0.1, 1.05, 4.1, 1.9, 2.0, 0.5]), 0.09 * np.eye(7)
+    told, without = np.array([[2.5, 0.3]]), new_gse(yaw=0.4, speed=2.0)
+    mode_filter.correct([without], box[None], noise[None], GSE)
+    mode_filter.correct([ours], box[None], noise[None], GSE, (told, np.array([0.4])))
+    reference = ExtendedKalmanFilter(motion.STATE_SIZE, 2)
+    reference.x, reference.P = without.states[MOVING].copy(), without.covariances[MOVING].copy()
+    pick = np.eye(motion.STATE_SIZE)[[motion.VX, motion.VY]]
+    reference.update(told[0], lambda x: pick, lambda x: pick @ x, R=0.16 * np.eye(2))
+    np.testing.assert_allclose(ours.states[MOVING], reference.x, atol=1e-12)
+    np.testing.assert_allclose(ours.covariances[MOVING], reference.P, atol=1e-12)
+
+
+def test_a_measured_velocity_tells_what_moves_from_what_is_parked():
+    box, noise = np.array([0.0, 0.0, 1.0, 4.0, 2.0, 2.0, 0.0]), 0.25 * np.eye(7)
+    parked = {}
+    for name, velocity in (("stands", (0.0, 0.0)), ("drives", (3.0, 0.0)), ("untold", (np.nan, np.nan))):
+        kalman = mode_filter.new_filter(box, noise, None, CONFIG.gse)
+        mode_filter.predict([kalman], 0.2, GSE)
+        told = np.array([velocity]), np.array([0.5])
+        mode_filter.correct([kalman], box[None], noise[None], GSE, told)
+        parked[name] = kalman.probabilities[PARKED]
+    assert parked["stands"] > parked["untold"] + 0.1
+    assert parked["drives"] < 0.05
+
+
 def test_yaw_is_averaged_across_the_wrap():
     kalman = new_gse(yaw=np.pi - 0.05)
     measured = np.array([[0, 0, 1, 4, 2, 2, -np.pi + 0.05]])
