@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from airside_perception.occupancy.image_encoder import ConvUnit, ResidualBlock, TopDown, residual_stage
-from airside_perception.occupancy.network_spec import BOX_CHANNELS, VELOCITY_CHANNELS, NetworkSpec
+from airside_perception.occupancy.network_spec import BOX_CHANNELS, DISPLACEMENT_CHANNELS, NetworkSpec
 
 TYPICAL_LOG_SIZE = {"aircraft": (30.0, 28.0, 9.5), "gse": (4.5, 2.0, 2.0), "person": (0.55, 0.55, 1.75)}
 """Start of the size regression (metres): medians of the apron, see config docs; unknown classes start at 1 m."""
@@ -26,14 +26,14 @@ class DecodedVolume(NamedTuple):
         voxels: (B, 7, Z, X, Y) logits: channel 0 density, then the classes from "ground" on.
         heatmap: (B, classes, X, Y) logits.
         boxes: (B, classes, 10, X, Y), see network_spec.BOX_CHANNELS.
-        velocity: (B, classes, 2, X, Y), see network_spec.VELOCITY_CHANNELS; None without a previous volume.
+        displacement: (B, classes, 2, X, Y), see network_spec.DISPLACEMENT_CHANNELS; None without a previous volume.
         volume: (B, C, X, Y) features that all of these are read from; the next frame's previous volume.
     """
 
     voxels: Tensor
     heatmap: Tensor
     boxes: Tensor
-    velocity: Tensor | None
+    displacement: Tensor | None
     volume: Tensor
 
 
@@ -101,10 +101,10 @@ class BevDecoder(nn.Module):
         semantic = len(spec.semantic_names)  # density takes the place of "free"
         self.voxel_head = nn.Sequential(ConvUnit(fine, fine), nn.Conv2d(fine, semantic * self.depth_of_grid, 1))
         self.center_head = nn.Sequential(ConvUnit(fine, fine), nn.Conv2d(fine, self.classes * (1 + BOX_CHANNELS), 1))
-        self.velocity_head = None
+        self.displacement_head = None
         if spec.previous_volume:
-            velocities = nn.Conv2d(fine, self.classes * VELOCITY_CHANNELS, 1)
-            self.velocity_head = nn.Sequential(ConvUnit(fine, fine), velocities)
+            steps = nn.Conv2d(fine, self.classes * DISPLACEMENT_CHANNELS, 1)
+            self.displacement_head = nn.Sequential(ConvUnit(fine, fine), steps)
         self._start_at_priors(spec, semantic)
 
     def _start_at_priors(self, spec: NetworkSpec, semantic: int) -> None:
@@ -143,7 +143,7 @@ class BevDecoder(nn.Module):
         batch, _, size_x, size_y = x.shape
         voxels = self.voxel_head(x).reshape(batch, -1, self.depth_of_grid, size_x, size_y)
         centers = self.center_head(x).reshape(batch, self.classes, 1 + BOX_CHANNELS, size_x, size_y)
-        velocity = None
-        if self.velocity_head is not None:
-            velocity = self.velocity_head(x).reshape(batch, self.classes, VELOCITY_CHANNELS, size_x, size_y)
-        return DecodedVolume(voxels, centers[:, :, 0], centers[:, :, 1:], velocity, x)
+        displacement = None
+        if self.displacement_head is not None:
+            displacement = self.displacement_head(x).reshape(batch, self.classes, DISPLACEMENT_CHANNELS, size_x, size_y)
+        return DecodedVolume(voxels, centers[:, :, 0], centers[:, :, 1:], displacement, x)

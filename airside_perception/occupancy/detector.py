@@ -97,8 +97,9 @@ class OccupancyNetworkRunner:
             answer = self.engine.run(inputs)
         else:
             answer = self.engine.run(inputs | self._previous.inputs(frame.stamp_ns, frame.odom_from_base))
-            # One frame shows no motion: what is said of velocities then is the mean of all that may be.
-            velocity = answer["velocity"] if self._previous.known_at(frame.stamp_ns) else None
+            # One frame shows no motion: what is said of it then is the mean of all that may be.
+            if self._previous.known_at(frame.stamp_ns):
+                velocity = answer["displacement"] / self._previous.gap_s(frame.stamp_ns)
             self._previous.keep(answer["volume"], frame.stamp_ns, frame.odom_from_base)
         probability = self._calibration.apply(answer["probability"])
         occupied = probability > self.occupancy_threshold

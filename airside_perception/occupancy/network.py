@@ -39,7 +39,7 @@ class RawOutput(NamedTuple):
         surface: (N, 4, H/8, W/8), see network_spec.SURFACE_CHANNELS; meaningful where an object is seen.
         ranges: (N, 4, H/8, W/8), see network_spec.RANGE_CHANNELS; meaningful where an object is seen.
         object_features: (N, C, H/8, W/8), what the three before are read from; training asks it more.
-        velocity: (B, classes, 2, X, Y), see network_spec.VELOCITY_CHANNELS; None without a previous volume.
+        displacement: (B, classes, 2, X, Y), see network_spec.DISPLACEMENT_CHANNELS; None without a previous volume.
         volume: (B, C, X, Y), what a network with a previous volume wants to be given with the next frame.
     """
 
@@ -52,7 +52,7 @@ class RawOutput(NamedTuple):
     surface: Tensor
     ranges: Tensor
     object_features: Tensor
-    velocity: Tensor | None
+    displacement: Tensor | None
     volume: Tensor
 
     def on_cpu(self) -> RawOutput:
@@ -126,8 +126,8 @@ class OccupancyNetwork(nn.Module):
         previous = None
         if previous_volume is not None and previous_index is not None and previous_weight is not None:
             previous = previous_volume.to(bev.dtype), previous_index, previous_weight.to(bev.dtype)
-        voxels, heatmap, boxes, velocity, volume = self.decoder(bev, centers, previous)
-        return RawOutput(voxels, heatmap, boxes, *answer, velocity, volume)
+        voxels, heatmap, boxes, displacement, volume = self.decoder(bev, centers, previous)
+        return RawOutput(voxels, heatmap, boxes, *answer, displacement, volume)
 
     def look(self, images: Tensor, geometry: Tensor) -> tuple[ImageOutput, Tensor]:
         """The image part alone; arguments as in `forward`. Returns its logits and the features at stride 4."""

@@ -7,10 +7,10 @@ from airside_perception.inference.engine import Engine, TensorSpec
 from airside_perception.occupancy.network_spec import (
     BOX_CHANNELS,
     CAMERA_SLOTS,
+    DISPLACEMENT_CHANNELS,
     OBJECT_CHANNELS,
     RANGE_CHANNELS,
     SURFACE_CHANNELS,
-    VELOCITY_CHANNELS,
     VOLUME_CORNERS,
     NetworkSpec,
 )
@@ -23,7 +23,7 @@ INPUT_NAMES = ("images", "geometry", "feature_index", "depth_index", "depth_frac
 OUTPUT_NAMES = ("probability", "class_id", "heatmap", "boxes", "semantics", "objects", "surface", "ranges")
 
 PREVIOUS_INPUTS = ("previous_volume", "previous_index", "previous_weight")
-PREVIOUS_OUTPUTS = ("velocity", "volume")
+PREVIOUS_OUTPUTS = ("displacement", "volume")
 """Further ones of networks that take the previous frame's volume, see occupancy.previous_volume."""
 
 OPTIONAL_OUTPUTS = ("surface", "ranges")
@@ -78,7 +78,7 @@ def _outputs(spec: NetworkSpec) -> dict[str, tuple[int | None, ...]]:
     maps = ((x, y, z), (x, y, z), (classes, x, y), (classes, BOX_CHANNELS, x, y))
     shapes: tuple[tuple[int | None, ...], ...] = (*maps, semantics, objects, surface, ranges)
     if spec.previous_volume:
-        shapes = (*shapes, (classes, VELOCITY_CHANNELS, x, y), spec.volume_shape)
+        shapes = (*shapes, (classes, DISPLACEMENT_CHANNELS, x, y), spec.volume_shape)
     return dict(zip(output_names(spec), shapes, strict=True))
 
 

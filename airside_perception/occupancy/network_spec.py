@@ -43,8 +43,9 @@ RANGE_CHANNELS = 4
 """Predicted per image cell that shows an object: log horizontal distance from camera to centre, the log of its error;
 the cells by which the ground under the centre lies below the cell, the log of its error (object_range)."""
 
-VELOCITY_CHANNELS = 2
-"""Predicted per class and cell by networks with a previous volume: m/s over ground along x and y of base_link."""
+DISPLACEMENT_CHANNELS = 2
+"""Predicted per class and cell by networks with a previous volume: metres over ground along x and y of base_link that
+an object went since that volume's frame. Velocities would ask the network to know the time between frames."""
 
 VOLUME_CORNERS = 4
 """Cells of the previous volume that each column draws from."""

@@ -67,6 +67,10 @@ class PreviousVolume:
         """Whether there is a volume for a frame of this instant: one from shortly before it."""
         return self._stamp_ns is not None and 0 < stamp_ns - self._stamp_ns <= LONGEST_GAP_S * 1e9
 
+    def gap_s(self, stamp_ns: int) -> float:
+        """Seconds from the remembered frame to one of this instant; infinite where nothing is remembered."""
+        return np.inf if self._stamp_ns is None else (stamp_ns - self._stamp_ns) * 1e-9
+
     def inputs(self, stamp_ns: int, odom_from_base: np.ndarray) -> dict[str, np.ndarray]:
         """The network's inputs for a frame; all weights are 0 where nothing is known.
 

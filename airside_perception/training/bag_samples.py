@@ -168,7 +168,7 @@ class LabelledRecording:
             stamp_ns = each.stamp_ns
             images, cameras = self._sized(each.images)
             motion = invert_transform(frame.odom_from_base) @ each.odom_from_base
-            earlier.insert(0, EarlierFrame(images, cameras, motion))
+            earlier.insert(0, EarlierFrame(images, cameras, motion, (frame.stamp_ns - stamp_ns) * 1e-9))
         return tuple(earlier)
 
     def _sized(self, images: Mapping[str, CameraImage]) -> tuple[np.ndarray, tuple[Camera, ...]]:

@@ -22,11 +22,13 @@ class EarlierFrame:
         images: (N, H, W, 3) uint8 RGB.
         cameras: N cameras, posed in base_link of that instant.
         now_from_then: (4, 4) base_link of that instant -> base_link of the sample.
+        age_s: seconds from that instant to the sample; NaN where nobody knows.
     """
 
     images: np.ndarray
     cameras: tuple[Camera, ...]
     now_from_then: np.ndarray
+    age_s: float = float("nan")
 
     def __post_init__(self) -> None:
         if len(self.cameras) != len(self.images):
@@ -43,7 +45,8 @@ class EarlierFrame:
         """Images flipped left to right, with the cameras that belong to them."""
         reflection = np.diag([1.0, -1.0, 1.0, 1.0])
         flipped = np.ascontiguousarray(self.images[:, :, ::-1])
-        return EarlierFrame(flipped, tuple(cameras), reflection @ self.now_from_then @ reflection)
+        motion = reflection @ self.now_from_then @ reflection
+        return replace(self, images=flipped, cameras=tuple(cameras), now_from_then=motion)
 
     def turned(self, rotation: np.ndarray) -> EarlierFrame:
         """The same frame in a base_link that is turned at all instants; `rotation`: (4, 4) new_from_old."""

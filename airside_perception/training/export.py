@@ -80,7 +80,7 @@ class ExportedNetwork(nn.Module):
         class_id = (voxels[1:].argmax(0) + 1).permute(1, 2, 0).to(torch.int32)
         heatmap, semantics = torch.sigmoid(raw.heatmap[0]), raw.semantics.softmax(1)
         answers = (probability, class_id, heatmap, raw.boxes[0], semantics, raw.objects, raw.surface, raw.ranges)
-        return answers if raw.velocity is None else (*answers, raw.velocity[0], raw.volume[0])
+        return answers if raw.displacement is None else (*answers, raw.displacement[0], raw.volume[0])
 
 
 def load_checkpoint(path: str | Path) -> tuple[OccupancyNetwork, dict[str, float]]:

@@ -71,7 +71,8 @@ class Batch(RigInputs):
     """B samples with their targets; shapes as in CenterTargets and TrainingSample.
 
     `occupancy` and `observed` are what the supervision contract says of the voxels: labels, or the votes of rays.
-    `earlier` holds the frames before, oldest first, for networks with a previous volume.
+    `displacement` is what boxes moved since the frame before, metres, NaN where nobody knows. `earlier` holds the
+    frames before, oldest first, for networks with a previous volume.
     """
 
     depth: Tensor
@@ -82,7 +83,7 @@ class Batch(RigInputs):
     heatmap_mask: Tensor
     boxes: Tensor
     box_weight: Tensor
-    velocity: Tensor
+    displacement: Tensor
     objects: Tensor
     surface: Tensor
     ranges: Tensor
@@ -130,7 +131,9 @@ def make_batch(
     return Batch(
         **_rig_inputs(samples, tables, spec),
         earlier=_earlier_batches(samples, spec) if spec.previous_volume else (),
-        velocity=stack([center.velocity for center in centers]),
+        displacement=stack(
+            [center.velocity * _newest_age(sample) for center, sample in zip(centers, samples, strict=True)]
+        ),
         depth=join([depth_target(sample.depth) for sample in samples]),
         semantic=join([sample.semantic for sample in samples]),
         occupancy=stack([label for label, _ in voxels]),
@@ -174,6 +177,11 @@ def _rig_inputs(
         "depth_fraction": stack([table.depth_fraction for table in tables]),
         "slot_weight": stack([table.slot_weight for table in tables]),
     }
+
+
+def _newest_age(sample: TrainingSample) -> np.float32:
+    """Seconds from the frame before the sample to it; NaN where there is none, or nobody knows."""
+    return np.float32(sample.earlier[-1].age_s if sample.earlier else np.nan)
 
 
 def _earlier_batches(samples: Sequence[TrainingSample], spec: NetworkSpec) -> tuple[EarlierBatch, ...]:

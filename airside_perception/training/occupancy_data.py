@@ -216,6 +216,7 @@ def _earlier_to_arrays(frames: tuple[EarlierFrame, ...], quality: int) -> dict[s
     return {
         "earlier_cameras": _json_bytes([[_camera_to_dict(camera) for camera in frame.cameras] for frame in frames]),
         "earlier_poses": np.stack([frame.now_from_then for frame in frames]),
+        "earlier_ages_s": np.array([frame.age_s for frame in frames]),
         "earlier_jpeg": jpeg,
         "earlier_jpeg_sizes": sizes,
     }
@@ -226,9 +227,11 @@ def _earlier_from_arrays(fields: dict[str, np.ndarray]) -> tuple[EarlierFrame, .
         return ()
     images = _decode_jpegs(fields["earlier_jpeg"], fields["earlier_jpeg_sizes"])
     frames, first = [], 0
-    for entries, pose in zip(json.loads(fields["earlier_cameras"].tobytes()), fields["earlier_poses"], strict=True):
+    poses = fields["earlier_poses"]
+    ages = fields.get("earlier_ages_s", np.full(len(poses), np.nan))
+    for entries, pose, age_s in zip(json.loads(fields["earlier_cameras"].tobytes()), poses, ages, strict=True):
         cameras = tuple(_camera_from_dict(entry) for entry in entries)
-        frames.append(EarlierFrame(images[first : first + len(entries)], cameras, pose))
+        frames.append(EarlierFrame(images[first : first + len(entries)], cameras, pose, float(age_s)))
         first += len(entries)
     return tuple(frames)
 

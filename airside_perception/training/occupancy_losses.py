@@ -25,7 +25,7 @@ LOSS_WEIGHTS = {
     "depth": 1.0,
     "heatmap": 1.0,
     "box": 0.5,
-    "velocity": 0.5,
+    "displacement": 1.0,
     "object": 0.5,
     "surface": 0.2,
     "range": 0.5,
@@ -95,8 +95,8 @@ class OccupancyLoss(nn.Module):
             "box": box_loss(output.boxes.float(), batch.boxes, batch.box_weight, BOX_HEADING),
         }
         # One frame shows no motion: nothing is asked of velocities without earlier ones.
-        if output.velocity is not None and batch.earlier:
-            terms["velocity"] = velocity_loss(output.velocity.float(), batch.velocity, batch.box_weight)
+        if output.displacement is not None and batch.earlier:
+            terms["displacement"] = displacement_loss(output.displacement.float(), batch.displacement, batch.box_weight)
         return self._weighted(terms)
 
     def of_images(self, output: ImageOutput, batch: CropBatch) -> tuple[Tensor, dict[str, float]]:
@@ -221,14 +221,14 @@ def box_loss(predicted: Tensor, target: Tensor, weight: Tensor, heading: slice) 
     return (error * row_weight).sum() / row_weight.sum().clamp(min=1.0)
 
 
-def velocity_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Smooth absolute error of velocities, m/s.
+def displacement_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Smooth absolute error of what objects moved, metres.
 
     Args:
-        predicted, target: (B, classes, 2, X, Y).
+        predicted, target: (B, classes, 2, X, Y); targets that are NaN ask for nothing.
         weight: (B, classes, X, Y), above 0 where there is a truth.
     """
-    chosen = weight > 0
+    chosen = (weight > 0) & torch.isfinite(target).all(dim=2)
     rows, truth = (each.permute(0, 1, 3, 4, 2)[chosen] for each in (predicted, target))
     error = functional.smooth_l1_loss(rows, truth, reduction="none", beta=0.1).sum(1)
     return (error * weight[chosen]).sum() / weight[chosen].sum().clamp(min=1.0)

@@ -10,8 +10,8 @@ from airside_perception.occupancy.heading import encode_heading
 from airside_perception.occupancy.network_spec import (
     BOX_CHANNELS,
     DEPTH_STRIDE,
+    DISPLACEMENT_CHANNELS,
     LIFT_STRIDE,
-    VELOCITY_CHANNELS,
     NetworkSpec,
 )
 from airside_perception.training.occupancy_data import TrainingSample
@@ -30,7 +30,7 @@ class CenterTargets:
         boxes: (K, 10, X, Y) float32 in the layout of network_spec.BOX_CHANNELS; offsets in cells
             from the cell's centre, z in metres.
         box_weight: (K, X, Y) float32, above 0 where a box is regressed.
-        velocity: (K, 2, X, Y) float32 in the layout of network_spec.VELOCITY_CHANNELS, where a box is regressed.
+        velocity: (K, 2, X, Y) float32 m/s along x and y of base_link, where a box is regressed.
     """
 
     heatmap: np.ndarray
@@ -86,7 +86,7 @@ def center_targets(sample: TrainingSample, spec: NetworkSpec, covered_columns: n
         np.broadcast_to(covered_columns, (classes, size_x, size_y)).copy(),
         np.zeros((classes, BOX_CHANNELS, size_x, size_y), np.float32),
         np.zeros((classes, size_x, size_y), np.float32),
-        np.zeros((classes, VELOCITY_CHANNELS, size_x, size_y), np.float32),
+        np.zeros((classes, DISPLACEMENT_CHANNELS, size_x, size_y), np.float32),
     )
     cells = (sample.boxes[:, :2] - np.asarray(spec.grid.origin[:2])) / np.asarray(spec.grid.voxel_size[:2]) - 0.5
     for box, velocity, cell, class_id, visibility in zip(

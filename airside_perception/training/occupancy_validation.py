@@ -242,6 +242,8 @@ def validate(
         scores.add_ranges(output.ranges.numpy(), batch.ranges.cpu().numpy(), weight)
         scores.add_pixels(output.semantics.argmax(1).numpy(), sample.semantic)
         found = decode_centers(torch.sigmoid(output.heatmap[0]).numpy(), output.boxes[0].numpy(), spec, score_threshold)
-        velocity = None if output.velocity is None else found.at_cells(output.velocity[0].numpy())
+        velocity = None
+        if output.displacement is not None and sample.earlier:
+            velocity = found.at_cells(output.displacement[0].numpy()) / sample.earlier[-1].age_s
         scores.add_boxes(found.boxes, found.class_id, sample, max_range, velocity)
     return scores.summary()

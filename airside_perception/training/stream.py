@@ -99,19 +99,25 @@ def training_samples(
         occupancy = frame.occupancy
         adjacent = tuple(_adjacent(backend, scene, rig, frame, time_s + shift, rng) for shift in adjacent_s)
         gap_s = float(np.exp(rng.uniform(*np.log(EARLIER_GAP_S)))) if earlier_frames else 0.0
-        moments = [time_s - gap_s * back for back in range(earlier_frames, 0, -1)]
-        earlier = tuple(_earlier(backend, scene, rig, frame, moment, rng) for moment in moments)
+        ages_s = [gap_s * back for back in range(earlier_frames, 0, -1)]
+        earlier = tuple(_earlier(backend, scene, rig, frame, time_s, age_s, rng) for age_s in ages_s)
         yield replace(_to_sample(rig, frame), adjacent=adjacent, earlier=earlier)
 
 
 def _earlier(
-    backend: RasterBackend, scene: Scene, rig: Rig, now: LabelledFrame, time_s: float, rng: np.random.Generator
+    backend: RasterBackend,
+    scene: Scene,
+    rig: Rig,
+    now: LabelledFrame,
+    time_s: float,
+    age_s: float,
+    rng: np.random.Generator,
 ) -> EarlierFrame:
-    """Images of another moment through the same rig in the same light."""
-    then = render_frame(backend, scene, rig, time_s, rng, None)
+    """Images of `age_s` before `time_s`, the moment of `now`, through the same rig in the same light."""
+    then = render_frame(backend, scene, rig, time_s - age_s, rng, None)
     images = np.stack([then.layers[name].rgb for name in rig.names])
     motion = invert_transform(now.odom_from_base) @ then.odom_from_base
-    return EarlierFrame(images, tuple(rig.cameras.values()), motion)
+    return EarlierFrame(images, tuple(rig.cameras.values()), motion, age_s)
 
 
 def _adjacent(

@@ -40,7 +40,7 @@ class ScriptedEngine:
         self.class_id = np.full((x, y, z), 3, np.int32)
         self.heatmap = np.zeros((3, x, y), np.float32)
         self.boxes = np.zeros((3, BOX_CHANNELS, x, y), np.float32)
-        self.velocity = np.zeros((3, 2, x, y), np.float32)
+        self.displacement = np.zeros((3, 2, x, y), np.float32)
         self.volume = np.ones(spec.volume_shape, np.float32)
         self.asked = []
 
@@ -60,7 +60,7 @@ class ScriptedEngine:
             "objects": objects,
             "surface": surface,
             "ranges": ranges,
-            "velocity": self.velocity,
+            "displacement": self.displacement,
             "volume": self.volume,
         }
         return {spec.name: answers[spec.name] for spec in self.output_specs}
@@ -101,14 +101,14 @@ def test_voxels_and_detections_come_out_in_the_right_frame(engine, ring):
 def test_the_previous_volume_goes_from_frame_to_frame(small_spec, ring):
     engine = ScriptedEngine(replace(small_spec, previous_volume=True))
     engine.heatmap[1, 12, 8] = 0.9
-    engine.velocity[1, :, 12, 8] = [2.0, 0.5]
+    engine.displacement[1, :, 12, 8] = [0.4, 0.1]
     runner = OccupancyNetworkRunner(engine)
     (first,) = runner.run(make_frame(ring, stamp_ns=0)).detections
     assert first.velocity is None, "one frame shows no motion"
     assert (engine.asked[0]["previous_weight"] == 0).all()
     turned = pose_from_xyz_yaw(1.0, 0.0, 0.0, np.pi / 2)
     (second,) = runner.run(make_frame(ring, turned, stamp_ns=200_000_000)).detections
-    assert second.velocity == pytest.approx([-0.5, 2.0]), "over ground, in odom"
+    assert second.velocity == pytest.approx([-0.5, 2.0]), "0.2 s later, over ground, in odom"
     index, weight = volume_table(small_spec.grid, turned)
     assert engine.asked[1]["previous_volume"] is engine.volume
     assert np.array_equal(engine.asked[1]["previous_index"], index)

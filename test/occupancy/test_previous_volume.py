@@ -104,7 +104,7 @@ def test_weights_of_single_frames_answer_as_before(spec, small_spec):
     single = OccupancyNetwork(small_spec).eval()
     remembering = OccupancyNetwork(spec).eval()
     missing = remembering.load_state_dict(single.state_dict(), strict=False).missing_keys
-    assert {name.split(".")[1] for name in missing} == {"previous", "velocity_head"}
+    assert {name.split(".")[1] for name in missing} == {"previous", "displacement_head"}
     cameras = [surround_camera(0.5 * np.pi * index, f"camera_{index}") for index in range(4)]
     images = torch.randint(0, 256, (4, 3, 64, 128), dtype=torch.uint8)
     tables = (torch.from_numpy(array)[None] for array in vars(build_lifting_tables(cameras, spec)).values())
@@ -115,8 +115,8 @@ def test_weights_of_single_frames_answer_as_before(spec, small_spec):
         expected, first, second = single(*inputs), remembering(*inputs), remembering(*inputs, *previous)
         assert torch.equal(expected.voxels, first.voxels)
         assert torch.equal(expected.boxes, second.boxes)
-        assert expected.velocity is None
-        assert second.velocity.shape == (1, 3, 2, 16, 16)
+        assert expected.displacement is None
+        assert second.displacement.shape == (1, 3, 2, 16, 16)
         assert second.volume.shape == (1, *spec.volume_shape)
         remembering.decoder.previous.join.weight.data.normal_(0.0, 0.1)
         assert not torch.allclose(remembering(*inputs, *previous).voxels, expected.voxels)

@@ -125,6 +125,7 @@ def test_a_memory_gets_the_frames_before_labelled_or_not(tmp_path):
     assert [len(samples[index].earlier) for index in (0, 2)] == [0, 2]
     older, newer = samples[2].earlier
     assert older.now_from_then[:3, 3] == pytest.approx([-1.6, 0, 0])
+    assert older.age_s == pytest.approx(2 * newer.age_s)
     assert newer.now_from_then[:3, 3] == pytest.approx([-0.8, 0, 0])
     drawn = np.stack([_trace(camera, BOX)[0] for camera in older.cameras])
     wrong = [(np.abs(images.astype(int) - drawn).max(axis=3) > 60).sum() for images in (older.images, newer.images)]

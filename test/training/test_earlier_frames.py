@@ -30,10 +30,11 @@ MEMORY = replace(SPEC, previous_volume=True)
 def with_earlier(sample, motion, velocity=(0.0, 0.0), gap_s=0.5):
     """The sample with one frame from `gap_s` before; `motion`: (4, 4) now_from_then of the vehicle."""
     then = sample.boxes.copy()
-    then[:, :2] = transform_points(invert_transform(motion), then[:, :3] - [*(gap_s * np.array(velocity)), 0.0])[:, :2]
+    step = np.nan_to_num(gap_s) * np.array([*velocity, 0.0])
+    then[:, :2] = transform_points(invert_transform(motion), then[:, :3] - step)[:, :2]
     then[:, 6] -= np.arctan2(motion[1, 0], motion[0, 0])
     images = np.stack([_trace(camera, then)[0] for camera in sample.cameras])
-    frame = EarlierFrame(images, sample.cameras, motion)
+    frame = EarlierFrame(images, sample.cameras, motion, gap_s)
     return replace(sample, earlier=(frame,), box_velocity=np.array([velocity], np.float32))
 
 
@@ -51,6 +52,7 @@ def test_earlier_frames_survive_the_disk(tmp_path):
     loaded = load_sample(tmp_path / "s.npz").earlier
     assert [len(frame.cameras) for frame in loaded] == [3, 4]
     assert loaded[1].now_from_then == pytest.approx(sample.earlier[0].now_from_then)
+    assert loaded[1].age_s == 0.5
     assert np.abs(loaded[1].images.astype(int) - sample.earlier[0].images).mean() < 2
     assert loaded[0].cameras[2].base_from_camera == pytest.approx(sample.cameras[2].base_from_camera)
     assert load_sample(_saved(tmp_path / "t.npz", drawn_sample(1))).earlier == ()
@@ -108,7 +110,7 @@ def expected_on(batch):
     return batch.next_index, batch.next_weight
 
 
-def test_a_memory_teaches_velocity_and_a_single_frame_cannot():
+def test_a_memory_teaches_motion_and_a_single_frame_cannot():
     """Two samples that look alike and moved to and fro: only the frame before tells them apart."""
     motion = pose_from_xyz_yaw(0.4, 0.0, 0.0, 0.05)
     velocities = (2.0, -1.0), (-2.0, 1.0)
@@ -116,23 +118,25 @@ def test_a_memory_teaches_velocity_and_a_single_frame_cannot():
     assert torch.equal(batch.images[:4], batch.images[4:])
     options = TrainingOptions(pool="", out="", threads=1, device="cpu", learning_rate=8e-3, max_steps=60)
     trainer = OccupancyTrainer(MEMORY, options)
-    losses = [trainer.step(batch)["velocity"] for _ in range(60)]
+    losses = [trainer.step(batch)["displacement"] for _ in range(60)]
     assert losses[-1] < 0.3 * losses[0]
     network = trainer.network.eval()
     rows = (batch.box_weight[:, 1] == batch.box_weight[:, 1].max()).nonzero()
     with torch.no_grad():
-        told = network(*batch.network_inputs(), *remembered(network, batch)).velocity[:, 1]
-        blind = network(*batch.network_inputs()).velocity[:, 1]
+        told = network(*batch.network_inputs(), *remembered(network, batch)).displacement[:, 1]
+        blind = network(*batch.network_inputs()).displacement[:, 1]
     for sample, x, y in rows.tolist():
-        assert told[sample, :, x, y].tolist() == pytest.approx(velocities[sample], abs=0.8)
+        assert told[sample, :, x, y].tolist() == pytest.approx(0.5 * np.array(velocities[sample]), abs=0.4)
         assert blind[0, :, x, y].tolist() == pytest.approx(blind[1, :, x, y].tolist(), abs=1e-4)
 
 
-def test_velocities_are_only_asked_for_with_a_memory():
+def test_motion_is_only_asked_for_with_a_memory_of_known_age():
     trainer = OccupancyTrainer(MEMORY, TrainingOptions(pool="", out="", threads=1, device="cpu", max_steps=2))
-    assert "velocity" not in trainer.step(make_batch([drawn_sample(0)], MEMORY))
+    assert "displacement" not in trainer.step(make_batch([drawn_sample(0)], MEMORY))
+    undated = with_earlier(drawn_sample(0), np.eye(4), (2.0, 0.0), gap_s=float("nan"))
+    assert trainer.step(make_batch([undated], MEMORY))["displacement"] == 0.0
     plain = OccupancyTrainer(SPEC, TrainingOptions(pool="", out="", threads=1, device="cpu", max_steps=2))
-    assert "velocity" not in plain.step(make_batch([with_earlier(drawn_sample(0), np.eye(4))], SPEC))
+    assert "displacement" not in plain.step(make_batch([with_earlier(drawn_sample(0), np.eye(4))], SPEC))
 
 
 def test_a_network_with_a_memory_is_exported_and_remembers(tmp_path):
