@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -56,13 +57,36 @@ def load_initial(network: OccupancyNetwork, path: str | Path) -> int:
     return sum(name not in matching and not name.endswith("num_batches_tracked") for name in ours)
 
 
-def _averaged_weights(path: str | Path) -> tuple[dict[str, Tensor], NetworkSpec]:
+def load_initial_loss(loss: nn.Module, path: str | Path) -> bool:
+    """Copy what the losses of a checkpoint learned beside its network; returns whether that is all they learn.
+
+    Exported files hold nothing of it.
+
+    Raises:
+        AirsideError: as `load_initial`.
+    """
+    if is_exported(path):
+        return False
+    theirs, ours = _read_checkpoint(path).get("loss", {}), loss.state_dict()
+    if any(name not in theirs or theirs[name].shape != each.shape for name, each in ours.items()):
+        return False
+    loss.load_state_dict({name: theirs[name] for name in ours})
+    return True
+
+
+def _read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        weights, spec = state["average"], NetworkSpec.from_json(state["spec"])
-    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if missing := {"average", "spec"} - set(state):
+            raise KeyError(f"no {' and no '.join(sorted(missing))}")
+    except (OSError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
         raise AirsideError(f"--initial {path}: expected a training checkpoint, cannot read it ({error})") from error
-    return weights, spec
+    return state
+
+
+def _averaged_weights(path: str | Path) -> tuple[dict[str, Tensor], NetworkSpec]:
+    state = _read_checkpoint(path)
+    return state["average"], NetworkSpec.from_json(state["spec"])
 
 
 def _exported_weights(network: OccupancyNetwork, path: str | Path) -> tuple[dict[str, Tensor], NetworkSpec]:

@@ -23,7 +23,13 @@ from airside_perception.errors import AirsideError
 from airside_perception.occupancy.network import ImageOutput, OccupancyNetwork, RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.training.earlier_frames import EARLIER_FRAMES
-from airside_perception.training.initial_weights import check_complete, is_exported, load_initial, settle_norms
+from airside_perception.training.initial_weights import (
+    check_complete,
+    is_exported,
+    load_initial,
+    load_initial_loss,
+    settle_norms,
+)
 from airside_perception.training.object_kinds import object_kinds
 from airside_perception.training.occupancy_batches import Batch, remembered, stream_batches
 from airside_perception.training.occupancy_crops import CropBatch
@@ -75,6 +81,7 @@ class OccupancyTrainer:
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.supervision = options.supervision
         self.loss = OccupancyLoss(spec, supervision=self.supervision).to(self.device)
+        self._heads_anew = bool(options.initial) and not load_initial_loss(self.loss, options.initial)
         self.workers.start_alike([*self.loss.parameters(), *self.loss.buffers()])
         self._learned = [*network.parameters(), *self.loss.parameters()]
         self.optimizer = NetworkOptimizer(self._learned, options.optimizer, options.learning_rate, options.weight_decay)
@@ -149,7 +156,7 @@ class OccupancyTrainer:
     @property
     def network_waits(self) -> bool:
         """Whether only heads learn that exported files may lack."""
-        return bool(self.options.initial) and self.steps < HEAD_STEPS and self.progress < HEAD_SHARE
+        return self._heads_anew and self.steps < HEAD_STEPS and self.progress < HEAD_SHARE
 
     def _losses(self, batch: Batch | CropBatch) -> tuple[torch.Tensor, dict[str, float]]:
         if isinstance(batch, CropBatch):

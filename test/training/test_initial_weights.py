@@ -137,6 +137,20 @@ def test_heads_learn_alone_before_trained_weights_move(exported):
     assert min(moved) > 0
 
 
+def test_a_checkpoint_that_knows_all_heads_goes_on_at_once(tmp_path):
+    options = TrainingOptions(pool="", out="", threads=1, device="cpu", max_steps=40, crop_share=0.0)
+    first = OccupancyTrainer(SPEC, options)
+    first.step(make_batch([drawn_sample(0)], SPEC))
+    first.save(tmp_path / "checkpoint.pt", {})
+    second = OccupancyTrainer(SPEC, replace(options, initial=str(tmp_path / "checkpoint.pt"), seed=1))
+    assert not second.network_waits
+    for name, each in second.loss.state_dict().items():
+        torch.testing.assert_close(each, first.loss.state_dict()[name], msg=name)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    torch.save({**state, "loss": {}}, tmp_path / "older.pt")
+    assert OccupancyTrainer(SPEC, replace(options, initial=str(tmp_path / "older.pt"))).network_waits
+
+
 def test_training_from_an_exported_file_settles_its_norms(exported, tmp_path):
     for split in ("train", "val"):
         (tmp_path / "pool" / split).mkdir(parents=True)
