@@ -52,7 +52,11 @@ class Scores:
         self.detections: list[tuple[dict[int, tuple[Detection3D, ...]], Any]] = []
 
     def add_sequence(self, path: Path, runner: OccupancyNetworkRunner) -> None:
-        """All frames of a sequence that have voxel labels; frames after the last of them are not read."""
+        """All frames of a sequence that have voxel labels; frames after the last of them are not read.
+
+        A network with a memory sees the frames between them, too.
+        """
+        runner.reset()
         with SequenceFrames(path, Config()) as frames:
             if frames.ground_truth_path is None:
                 raise AirsideError(f"{path}: expected ground truth, found none")
@@ -63,6 +67,8 @@ class Scores:
                 index = truth.index_of(frame.stamp_ns)
                 if index is not None and index in labelled:
                     self._add_frame(frame, index, truth, runner, detections)
+                elif runner.spec.previous_volume and frame.images:
+                    runner.run(frame)
                 if index is not None and index >= max(labelled, default=-1):
                     break
         kept = [entry for entry in truth.tracks["frames"] if entry["stamp_ns"] in detections]
