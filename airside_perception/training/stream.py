@@ -33,8 +33,8 @@ FRAMES_PER_SCENE, FRAMES_PER_INSTANT = 24, 3
 """Building a scene costs as much as three frames. To keep its frames unlike each other, the vehicle is on the scene's
 own route at half of the instants only, and anywhere else at the others."""
 
-EARLIER_GAP_S = (0.08, 0.7)
-"""Seconds between the frames of a memory: vehicles run at 2 to 10 Hz."""
+EARLIER_GAP_S = (0.08, 1.0)
+"""Seconds between the frames of a memory: vehicles run at 10 Hz, and at 1 Hz on a busy CPU."""
 
 SMOOTH_SHARE = 0.75
 """Frames with smooth edges, as lenses and path tracers have them; the others show the steps of the pixel grid."""
