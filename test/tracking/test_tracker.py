@@ -28,6 +28,23 @@ def test_one_moving_vehicle_is_one_track_with_the_right_velocity():
     assert 0.0 <= track.match_cost["total"] < 0.1
 
 
+def test_told_velocities_are_believed_as_far_as_their_errors_go():
+    """What stood for two seconds drives off: the detector says so at once, positions only after a while."""
+    rng = np.random.default_rng(3)
+    places = [0.0] * 20 + [0.3 * k for k in range(1, 4)]
+    measured = [(x + rng.normal(0, 0.3), rng.normal(0, 0.3)) for x in places]
+    speeds = {}
+    for name, std in (("told", 0.4), ("doubted", 4.0), ("for births only", float("nan"))):
+        frames = []
+        for k, (x, y) in enumerate(measured):
+            velocity = np.array([3.0 if k >= 20 else 0.0, 0.0])
+            frames.append([replace(estimate("gse", x, y, std=0.3), velocity=velocity, velocity_std=std)])
+        speeds[name] = run(Tracker(), frames)[-1][0].velocity[0]
+    assert speeds["told"] > 2.0
+    assert speeds["doubted"] < 1.0
+    assert speeds["for births only"] < 1.0
+
+
 def test_turning_vehicle_is_followed():
     speed, rate = 3.0, 0.4
     frames = []
