@@ -91,6 +91,7 @@ class Detection3D:
         yaw: radians about +z.
         score: confidence in [0, 1].
         velocity: (2,) float64 m/s, or None where the detector does not say.
+        velocity_gap_s: seconds over which it was seen to move so; NaN where the detector does not say.
     """
 
     class_name: str
@@ -99,6 +100,7 @@ class Detection3D:
     yaw: float
     score: float
     velocity: np.ndarray | None = None
+    velocity_gap_s: float = float("nan")
 
     def __post_init__(self) -> None:
         _check_class("Detection3D", self.class_name)

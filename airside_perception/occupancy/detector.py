@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -92,14 +92,14 @@ class OccupancyNetworkRunner:
             "depth_fraction": tables.depth_fraction,
             "slot_weight": tables.slot_weight,
         }
-        velocity = None
+        gap_s = float("nan")
         if self._previous is None:
             answer = self.engine.run(inputs)
         else:
             answer = self.engine.run(inputs | self._previous.inputs(frame.stamp_ns, frame.odom_from_base))
             # One frame shows no motion: what is said of it then is the mean of all that may be.
             if self._previous.known_at(frame.stamp_ns):
-                velocity = answer["displacement"] / self._previous.gap_s(frame.stamp_ns)
+                gap_s = self._previous.gap_s(frame.stamp_ns)
             self._previous.keep(answer["volume"], frame.stamp_ns, frame.odom_from_base)
         probability = self._calibration.apply(answer["probability"])
         occupied = probability > self.occupancy_threshold
@@ -108,7 +108,7 @@ class OccupancyNetworkRunner:
             spec=self.spec.grid,
             class_id=np.where(occupied, answer["class_id"], 0).astype(np.uint8),
             probability=probability,
-            detections=self._detections(answer["heatmap"], answer["boxes"], velocity, frame.odom_from_base),
+            detections=self._detections(answer, gap_s, frame.odom_from_base),
             image_semantics={name: answer["semantics"][index] for index, name in enumerate(names)},
             image_objects={name: answer["objects"][index] for index, name in enumerate(names)},
             image_surface=dict(zip(names, answer["surface"], strict=True)) if "surface" in answer else {},
@@ -141,11 +141,14 @@ class OccupancyNetworkRunner:
         return tables
 
     def _detections(
-        self, heatmap: np.ndarray, boxes: np.ndarray, velocity: np.ndarray | None, odom_from_base: np.ndarray
+        self, answer: Mapping[str, np.ndarray], gap_s: float, odom_from_base: np.ndarray
     ) -> tuple[Detection3D, ...]:
-        found = decode_centers(heatmap, boxes, self.spec, self.score_threshold)
+        """Boxes in odom; they have velocities where there was a frame before, `gap_s` seconds earlier."""
+        found = decode_centers(answer["heatmap"], answer["boxes"], self.spec, self.score_threshold)
         in_odom = transform_boxes(odom_from_base, found.boxes) if len(found.boxes) else found.boxes
-        moving = None if velocity is None else found.at_cells(velocity) @ odom_from_base[:2, :2].T
+        moving = None
+        if np.isfinite(gap_s):
+            moving = found.at_cells(answer["displacement"]) @ odom_from_base[:2, :2].T / gap_s
         return tuple(
             Detection3D(
                 class_name=self.spec.object_classes[found.class_id[index]],
@@ -154,6 +157,7 @@ class OccupancyNetworkRunner:
                 yaw=float(box[6]),
                 score=float(found.score[index]),
                 velocity=None if moving is None else moving[index],
+                velocity_gap_s=gap_s,
             )
             for index, box in enumerate(in_odom)
         )

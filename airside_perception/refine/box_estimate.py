@@ -31,7 +31,7 @@ def box_only(
         covariance=covariance,
         score=detection.score,
         velocity=detection.velocity,
-        velocity_std=spread.velocity,
+        velocity_std=spread.velocity_std(detection.velocity_gap_s),
         reasons=reasons,
         track_hint=track.track_id if track is not None else None,
     )

@@ -29,7 +29,8 @@ class ClassSpread:
         range_with_size: correlation of the error along the line of sight with those of the sizes, 0..1.
         lead: factor on the standard deviation along the line of sight with which a detection enters refinement; below 1
             it counts for more than it would by itself, as votes and outlines err with it and pull one way together.
-        velocity: m/s, of each component of the velocities that the source tells; NaN: they start tracks, no more.
+        displacement: metres along each axis by which the source errs of how far things went between two frames; NaN:
+            its velocities start tracks, no more.
     """
 
     radial: float
@@ -46,7 +47,11 @@ class ClassSpread:
     range_with_size: float = 0.0
     told_range: float = 0.0
     lead: float = 1.0
-    velocity: float = float("nan")
+    displacement: float = float("nan")
+
+    def velocity_std(self, gap_s: float) -> float:
+        """Standard deviation of each component of a velocity that was seen over `gap_s` seconds, m/s; NaN: unknown."""
+        return self.displacement / gap_s if gap_s > 0 else float("nan")
 
     def with_told_range(self, std: float) -> ClassSpread:
         """For one answer that comes with an error (metres) of its own, NaN for none."""

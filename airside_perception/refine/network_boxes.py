@@ -27,11 +27,13 @@ class NetworkBoxes(NamedTuple):
         boxes: (N, 7) odom; zeros where it has none.
         found: (N,) bool, where it has one.
         velocity: (N, 2) m/s in odom; NaN where it doesn't tell.
+        velocity_gap_s: (N,) seconds over which it saw them.
     """
 
     boxes: np.ndarray
     found: np.ndarray
     velocity: np.ndarray
+    velocity_gap_s: np.ndarray
 
 
 def match_network_boxes(
@@ -48,7 +50,9 @@ def match_network_boxes(
     Returns:
         The network's boxes; none where it has none near enough.
     """
-    found = NetworkBoxes(np.zeros((len(boxes), 7)), np.zeros(len(boxes), bool), np.full((len(boxes), 2), np.nan))
+    count = len(boxes)
+    nobody_knows = np.full((count, 2), np.nan), np.full(count, np.nan)
+    found = NetworkBoxes(np.zeros((count, 7)), np.zeros(count, bool), *nobody_knows)
     if not len(boxes) or not network:
         return found
     theirs = np.stack([each.box for each in network])
@@ -62,6 +66,7 @@ def match_network_boxes(
             found.boxes[i], found.found[i] = theirs[j], True
             told = network[j].velocity
             found.velocity[i] = np.nan if told is None else told
+            found.velocity_gap_s[i] = network[j].velocity_gap_s
     return found
 
 
@@ -77,9 +82,10 @@ def with_velocities(
     """
     told = np.isfinite(network.velocity).all(axis=1)
     result = []
-    for estimate, known, velocity in zip(estimates, told, network.velocity, strict=True):
+    for index, estimate in enumerate(estimates):
         spread = spreads[estimate.class_name].network
-        if known and spread is not None and estimate.velocity is None:
-            estimate = replace(estimate, velocity=velocity, velocity_std=spread.velocity)
+        if told[index] and spread is not None and estimate.velocity is None:
+            std = spread.velocity_std(network.velocity_gap_s[index])
+            estimate = replace(estimate, velocity=network.velocity[index], velocity_std=std)
         result.append(estimate)
     return result

@@ -229,7 +229,7 @@ class Refiner:
             covariance=_box_covariance(solution.covariance[index], box, self.spreads[start.detection.class_name].doubt),
             score=start.detection.score,
             velocity=start.detection.velocity,
-            velocity_std=self.spreads[start.detection.class_name].velocity,
+            velocity_std=self.spreads[start.detection.class_name].velocity_std(start.detection.velocity_gap_s),
             shape_code=code.astype(np.float32),
             texture_code=(shape.texture_code + look.texture[index]).astype(np.float32),
             refined=True,

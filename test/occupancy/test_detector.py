@@ -109,6 +109,7 @@ def test_the_previous_volume_goes_from_frame_to_frame(small_spec, ring):
     turned = pose_from_xyz_yaw(1.0, 0.0, 0.0, np.pi / 2)
     (second,) = runner.run(make_frame(ring, turned, stamp_ns=200_000_000)).detections
     assert second.velocity == pytest.approx([-0.5, 2.0]), "0.2 s later, over ground, in odom"
+    assert second.velocity_gap_s == pytest.approx(0.2)
     index, weight = volume_table(small_spec.grid, turned)
     assert engine.asked[1]["previous_volume"] is engine.volume
     assert np.array_equal(engine.asked[1]["previous_index"], index)

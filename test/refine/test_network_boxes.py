@@ -19,24 +19,24 @@ def matched(ours, theirs):
 
 def test_neighbours_keep_their_own_boxes():
     ours = [detection(VANS[0], dx=0.8), detection(VANS[1], dx=0.8)]
-    boxes, known, _ = matched(ours, [detection(VANS[1]), detection(VANS[0])])
+    boxes, known, _, _ = matched(ours, [detection(VANS[1]), detection(VANS[0])])
     assert known.all()
     np.testing.assert_allclose(boxes[:, 0], [12, 15])
 
 
 def test_one_box_serves_one_detection():
-    _, known, _ = matched([detection(VANS[0]), detection(VANS[0], dx=0.5)], [detection(VANS[0])])
+    _, known, _, _ = matched([detection(VANS[0]), detection(VANS[0], dx=0.5)], [detection(VANS[0])])
     assert known.tolist() == [True, False]
 
 
 def test_far_boxes_and_other_classes_are_none():
     walker = Thing("person", 12, 0, 0, WALKER)
-    _, known, _ = matched([detection(VANS[0])], [detection(walker), detection(VANS[0], dx=4.0)])
+    _, known, _, _ = matched([detection(VANS[0])], [detection(walker), detection(VANS[0], dx=4.0)])
     assert not known.any()
 
 
 def test_nothing_to_match():
-    boxes, known, velocity = matched([], [detection(VANS[0])])
+    boxes, known, velocity, _ = matched([], [detection(VANS[0])])
     assert boxes.shape == (0, 7)
     assert known.shape == (0,)
     assert velocity.shape == (0, 2)
@@ -45,15 +45,16 @@ def test_nothing_to_match():
 
 def test_velocities_of_the_network_serve_detectors_that_tell_none():
     ours = [detection(thing) for thing in VANS]
-    theirs = [replace(detection(VANS[0]), velocity=np.array([1.5, -0.5])), detection(VANS[1])]
+    moving = replace(detection(VANS[0]), velocity=np.array([1.5, -0.5]), velocity_gap_s=0.5)
+    theirs = [moving, detection(VANS[1])]
     network = matched(ours, theirs)
-    told = ClassSpread(0.3, 0.02, 0.1, 0.01, 0.3, (0.1, 0.1, 0.1), (1.0, 1.0), velocity=0.4)
+    told = ClassSpread(0.3, 0.02, 0.1, 0.01, 0.3, (0.1, 0.1, 0.1), (1.0, 1.0), displacement=0.2)
     estimates = [ObjectEstimate("gse", each.box, np.eye(7), 0.9) for each in ours]
-    first, second = with_velocities(estimates, network, {"gse": replace(told, velocity=0.7, network=told)})
+    first, second = with_velocities(estimates, network, {"gse": replace(told, network=told)})
     np.testing.assert_allclose(first.velocity, [1.5, -0.5])
     assert first.velocity_std == 0.4
     assert second.velocity is None
     own = replace(estimates[0], velocity=np.array([2.0, 0.0]), velocity_std=0.7)
-    kept = with_velocities([own], matched(ours[:1], theirs), {"gse": replace(told, velocity=0.7, network=told)})[0]
+    kept = with_velocities([own], matched(ours[:1], theirs), {"gse": replace(told, network=told)})[0]
     np.testing.assert_allclose(kept.velocity, [2.0, 0.0])
     assert kept.velocity_std == 0.7
