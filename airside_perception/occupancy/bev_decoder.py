@@ -18,6 +18,9 @@ TYPICAL_LOG_SIZE = {"aircraft": (30.0, 28.0, 9.5), "gse": (4.5, 2.0, 2.0), "pers
 CONTEXT_DILATIONS = (2, 4)
 """Of the residual blocks at the coarse level."""
 
+MOTION_CHANNELS, MOTION_DILATIONS = 32, (1, 2, 4)
+"""Of the head that compares a volume with the one before: it finds again what went up to a dozen cells."""
+
 
 class DecodedVolume(NamedTuple):
     """What the decoder answers.
@@ -26,7 +29,7 @@ class DecodedVolume(NamedTuple):
         voxels: (B, 7, Z, X, Y) logits: channel 0 density, then the classes from "ground" on.
         heatmap: (B, classes, X, Y) logits.
         boxes: (B, classes, 10, X, Y), see network_spec.BOX_CHANNELS.
-        displacement: (B, classes, 2, X, Y), see network_spec.DISPLACEMENT_CHANNELS; None without a previous volume.
+        displacement: (B, classes, 2, X, Y), see network_spec.DISPLACEMENT_CHANNELS; None for a first frame.
         volume: (B, C, X, Y) features that all of these are read from; the next frame's previous volume.
     """
 
@@ -37,8 +40,28 @@ class DecodedVolume(NamedTuple):
     volume: Tensor
 
 
+def moved_volume(volume: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+    """The previous frame's volume, drawn to where its cells are now.
+
+    Args:
+        volume: (B, C, X, Y).
+        index, weight: (B, 4, X*Y), see previous_volume.volume_table.
+
+    Returns:
+        (B, C + 1, X, Y); the last channel is the sum of the weights: where something of the past is known.
+    """
+    batch, channels, size_x, size_y = volume.shape
+    cells = size_x * size_y
+    rows = volume.permute(0, 2, 3, 1).reshape(batch * cells, channels)
+    first = torch.arange(batch, device=index.device).reshape(-1, 1, 1) * cells
+    drawn = rows.index_select(0, (index.long() + first).reshape(-1)).reshape(batch, -1, cells, channels)
+    moved = (drawn * weight.unsqueeze(-1)).sum(dim=1)
+    moved = torch.cat([moved, weight.sum(dim=1).unsqueeze(-1)], dim=-1)
+    return moved.reshape(batch, size_x, size_y, channels + 1).permute(0, 3, 1, 2)
+
+
 class PreviousFeatures(nn.Module):
-    """The previous frame's volume, drawn to where its cells are now, as an addition to this frame's features."""
+    """What a `moved_volume` adds to this frame's features."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -47,17 +70,27 @@ class PreviousFeatures(nn.Module):
         nn.init.zeros_(self.join.weight)
         nn.init.zeros_(self.join.get_parameter("bias"))
 
-    def forward(self, volume: Tensor, index: Tensor, weight: Tensor) -> Tensor:
-        """(B, C, X, Y), (B, 4, X*Y) and (B, 4, X*Y), see previous_volume.volume_table -> (B, C, X, Y)."""
-        batch, channels, size_x, size_y = volume.shape
-        cells = size_x * size_y
-        rows = volume.permute(0, 2, 3, 1).reshape(batch * cells, channels)
-        first = torch.arange(batch, device=index.device).reshape(-1, 1, 1) * cells
-        drawn = rows.index_select(0, (index.long() + first).reshape(-1)).reshape(batch, -1, cells, channels)
-        moved = (drawn * weight.unsqueeze(-1)).sum(dim=1)
-        # The sum of the weights tells the network where it knows something of the past.
-        moved = torch.cat([moved, weight.sum(dim=1).unsqueeze(-1)], dim=-1)
-        return self.join(moved.reshape(batch, size_x, size_y, channels + 1).permute(0, 3, 1, 2))
+    def forward(self, moved: Tensor) -> Tensor:
+        """(B, C + 1, X, Y) -> (B, C, X, Y)."""
+        return self.join(moved)
+
+
+class MotionHead(nn.Module):
+    """How far things went, from what the volume shows around a cell now and showed there before.
+
+    Measured: a head on this frame's features alone, although these hold the past, learned no motion in an hour.
+    """
+
+    def __init__(self, channels: int, outputs: int) -> None:
+        super().__init__()
+        width = MOTION_CHANNELS
+        blocks = (ResidualBlock(width, width, dilation=step) for step in MOTION_DILATIONS)
+        self.compare = nn.Sequential(ConvUnit(2 * channels + 1, width, kernel=1), *blocks)
+        self.tell = nn.Conv2d(width, outputs, 1)
+
+    def forward(self, volume: Tensor, moved: Tensor) -> Tensor:
+        """(B, C, X, Y) and its predecessor as of `moved_volume` -> (B, outputs, X, Y)."""
+        return self.tell(self.compare(torch.cat([volume, moved.to(volume.dtype)], dim=1)))
 
 
 def cell_positions(spec: NetworkSpec) -> np.ndarray:
@@ -101,10 +134,7 @@ class BevDecoder(nn.Module):
         semantic = len(spec.semantic_names)  # density takes the place of "free"
         self.voxel_head = nn.Sequential(ConvUnit(fine, fine), nn.Conv2d(fine, semantic * self.depth_of_grid, 1))
         self.center_head = nn.Sequential(ConvUnit(fine, fine), nn.Conv2d(fine, self.classes * (1 + BOX_CHANNELS), 1))
-        self.displacement_head = None
-        if spec.previous_volume:
-            steps = nn.Conv2d(fine, self.classes * DISPLACEMENT_CHANNELS, 1)
-            self.displacement_head = nn.Sequential(ConvUnit(fine, fine), steps)
+        self.motion = MotionHead(fine, self.classes * DISPLACEMENT_CHANNELS) if spec.previous_volume else None
         self._start_at_priors(spec, semantic)
 
     def _start_at_priors(self, spec: NetworkSpec, semantic: int) -> None:
@@ -134,8 +164,10 @@ class BevDecoder(nn.Module):
         position = self.position.to(bev.dtype).expand(bev.shape[0], -1, -1, -1)
         pulled, joined = self.enter
         entered = pulled(torch.cat([bev, position], dim=1)) + self.votes(votes.to(bev.dtype))
+        moved = None
         if self.previous is not None and previous is not None:
-            entered = entered + self.previous(*previous)
+            moved = moved_volume(*previous)
+            entered = entered + self.previous(moved)
         level1 = joined(entered)
         level2 = self.down2(level1)
         level4 = self.context(self.down4(level2))
@@ -143,7 +175,12 @@ class BevDecoder(nn.Module):
         batch, _, size_x, size_y = x.shape
         voxels = self.voxel_head(x).reshape(batch, -1, self.depth_of_grid, size_x, size_y)
         centers = self.center_head(x).reshape(batch, self.classes, 1 + BOX_CHANNELS, size_x, size_y)
-        displacement = None
-        if self.displacement_head is not None:
-            displacement = self.displacement_head(x).reshape(batch, self.classes, DISPLACEMENT_CHANNELS, size_x, size_y)
+        displacement = None if moved is None else self.displacement(x, moved)
         return DecodedVolume(voxels, centers[:, :, 0], centers[:, :, 1:], displacement, x)
+
+    def displacement(self, volume: Tensor, moved: Tensor) -> Tensor | None:
+        """`DecodedVolume.displacement` from `DecodedVolume.volume` and the volume before, see `moved_volume`."""
+        if self.motion is None:
+            return None
+        batch, _, size_x, size_y = volume.shape
+        return self.motion(volume, moved).reshape(batch, self.classes, DISPLACEMENT_CHANNELS, size_x, size_y)

@@ -35,7 +35,7 @@ def is_exported(path: str | Path) -> bool:
     return Path(path).suffix.lower() == ".onnx"
 
 
-def load_initial(network: OccupancyNetwork, path: str | Path) -> int:
+def load_initial(network: OccupancyNetwork, path: str | Path) -> tuple[str, ...]:
     """Copy averaged weights of a checkpoint, or those of an exported file, wherever names and shapes agree.
 
     Lifting planes may lie at other heights, see plane_weights.
@@ -44,7 +44,7 @@ def load_initial(network: OccupancyNetwork, path: str | Path) -> int:
     `settle_norms` with batches before a step is taken.
 
     Returns:
-        How many tensors of the network the file doesn't have.
+        Names of the network's tensors that the file doesn't have.
 
     Raises:
         AirsideError: missing file, or neither a checkpoint nor an exported network.
@@ -54,7 +54,7 @@ def load_initial(network: OccupancyNetwork, path: str | Path) -> int:
     ours = network.state_dict()
     matching = {name: each for name, each in theirs.items() if name in ours and each.shape == ours[name].shape}
     network.load_state_dict(matching, strict=False)
-    return sum(name not in matching and not name.endswith("num_batches_tracked") for name in ours)
+    return tuple(name for name in ours if name not in matching and not name.endswith("num_batches_tracked"))
 
 
 def load_initial_loss(loss: nn.Module, path: str | Path) -> bool:

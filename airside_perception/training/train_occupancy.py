@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from airside_perception.errors import AirsideError
-from airside_perception.occupancy.network import ImageOutput, OccupancyNetwork, RawOutput
+from airside_perception.occupancy.bev_decoder import moved_volume
+from airside_perception.occupancy.network import LATER_HEADS, ImageOutput, OccupancyNetwork, RawOutput
 from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.training.earlier_frames import EARLIER_FRAMES
 from airside_perception.training.initial_weights import (
@@ -55,10 +56,11 @@ head asks for at first would undo some of what they know."""
 HEAD_SHARE = 0.1
 """The most of the budget that may go into that."""
 
-_Output = TypeVar("_Output", RawOutput, ImageOutput)
-
 ADJACENT_S = (-0.8, 0.8)
 """Moments, seconds from a generated frame, whose labels give auxiliary rays."""
+
+
+_Output = TypeVar("_Output", RawOutput, ImageOutput)
 
 
 class OccupancyTrainer:
@@ -75,13 +77,15 @@ class OccupancyTrainer:
         self.workers = Workers(self.device)
         network = OccupancyNetwork(spec).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: OccupancyNetwork = network
+        anew = load_initial(network, options.initial) if options.initial else ()
         if options.initial:
-            logger.info("started from %s: %d tensors anew", options.initial, load_initial(network, options.initial))
+            logger.info("started from %s: %d tensors anew", options.initial, len(anew))
         self.workers.start_alike([*network.parameters(), *network.buffers()])
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.supervision = options.supervision
         self.loss = OccupancyLoss(spec, supervision=self.supervision).to(self.device)
         self._heads_anew = bool(options.initial) and not load_initial_loss(self.loss, options.initial)
+        self._heads_anew |= any(name.startswith(LATER_HEADS) for name in anew)
         self.workers.start_alike([*self.loss.parameters(), *self.loss.buffers()])
         self._learned = [*network.parameters(), *self.loss.parameters()]
         self.optimizer = NetworkOptimizer(self._learned, options.optimizer, options.learning_rate, options.weight_decay)
@@ -171,7 +175,12 @@ class OccupancyTrainer:
             previous = remembered(self.average, batch)
         with self._look():
             output = self.network(*batch.network_inputs(), *previous)
-        return self.loss(self._with_own_heads(output), batch)
+        output = self._with_own_heads(output)
+        if self.network_waits and previous:
+            with torch.autocast(self.device.type, torch.bfloat16):
+                moved = moved_volume(*previous)
+                output = output._replace(displacement=self.network.decoder.displacement(output.volume, moved))
+        return self.loss(output, batch)
 
     def _with_own_heads(self, output: _Output) -> _Output:
         """While the network waits: with what the heads that older files lack can learn from."""

@@ -8,7 +8,7 @@ import torch
 from surround_cameras import surround_camera
 
 from airside_perception.geometry.se3 import invert_transform, pose_from_xyz_yaw
-from airside_perception.occupancy.bev_decoder import PreviousFeatures
+from airside_perception.occupancy.bev_decoder import moved_volume
 from airside_perception.occupancy.lifting import build_lifting_tables
 from airside_perception.occupancy.network import OccupancyNetwork
 from airside_perception.occupancy.pixel_geometry import pixel_geometry
@@ -54,19 +54,17 @@ def test_columns_that_the_vehicle_had_not_seen_are_unknown(small_spec):
 
 def test_the_network_draws_as_the_table_says(spec):
     torch.manual_seed(0)
-    part = PreviousFeatures(3)
-    kernel = torch.zeros(3, 4, 3, 3)
-    kernel[:, :, 1, 1] = torch.eye(3, 4)
-    part.join.weight.data.copy_(kernel)
     volume = torch.rand(2, 3, *spec.grid.shape[:2])
     motions = [pose_from_xyz_yaw(1.3, 0.4, 0, 0.3), pose_from_xyz_yaw(-2.0, 0, 0, -1.0)]
     tables = [volume_table(spec.grid, motion) for motion in motions]
     index, weight = (torch.from_numpy(np.stack(parts)) for parts in zip(*tables, strict=True))
-    answer = part(volume, index, weight).detach().numpy()
+    answer = moved_volume(volume, index, weight).numpy()
     for sample, motion in enumerate(motions):
         for channel in range(3):
             expected = drawn(spec.grid, motion, volume[sample, channel].numpy())
             assert answer[sample, channel] == pytest.approx(expected, abs=1e-5)
+        known = drawn(spec.grid, motion, np.ones(spec.grid.shape[:2]))
+        assert answer[sample, 3] == pytest.approx(known, abs=1e-5)
 
 
 def test_the_memory_holds_one_volume_for_a_moment(spec):
@@ -104,7 +102,7 @@ def test_weights_of_single_frames_answer_as_before(spec, small_spec):
     single = OccupancyNetwork(small_spec).eval()
     remembering = OccupancyNetwork(spec).eval()
     missing = remembering.load_state_dict(single.state_dict(), strict=False).missing_keys
-    assert {name.split(".")[1] for name in missing} == {"previous", "displacement_head"}
+    assert {name.split(".")[1] for name in missing} == {"previous", "motion"}
     cameras = [surround_camera(0.5 * np.pi * index, f"camera_{index}") for index in range(4)]
     images = torch.randint(0, 256, (4, 3, 64, 128), dtype=torch.uint8)
     tables = (torch.from_numpy(array)[None] for array in vars(build_lifting_tables(cameras, spec)).values())

@@ -11,7 +11,7 @@ from airside_perception.errors import AirsideError
 from airside_perception.geometry.se3 import invert_transform, pose_from_xyz_yaw, transform_points
 from airside_perception.inference import load_engine
 from airside_perception.occupancy.detector import OccupancyNetworkRunner
-from airside_perception.occupancy.network import OccupancyNetwork
+from airside_perception.occupancy.network import LATER_HEADS, OccupancyNetwork
 from airside_perception.occupancy.previous_volume import volume_table
 from airside_perception.records import CameraImage, RigFrame
 from airside_perception.training.earlier_frames import EarlierFrame
@@ -116,18 +116,34 @@ def test_a_memory_teaches_motion_and_a_single_frame_cannot():
     velocities = (2.0, -1.0), (-2.0, 1.0)
     batch = make_batch([with_earlier(drawn_sample(3), motion, velocity) for velocity in velocities], MEMORY)
     assert torch.equal(batch.images[:4], batch.images[4:])
-    options = TrainingOptions(pool="", out="", threads=1, device="cpu", learning_rate=8e-3, max_steps=60)
+    options = TrainingOptions(pool="", out="", threads=1, device="cpu", learning_rate=8e-3, max_steps=100)
     trainer = OccupancyTrainer(MEMORY, options)
-    losses = [trainer.step(batch)["displacement"] for _ in range(60)]
+    losses = [trainer.step(batch)["displacement"] for _ in range(100)]
     assert losses[-1] < 0.3 * losses[0]
-    network = trainer.network.eval()
+    network = trainer.average
     rows = (batch.box_weight[:, 1] == batch.box_weight[:, 1].max()).nonzero()
     with torch.no_grad():
-        told = network(*batch.network_inputs(), *remembered(network, batch)).displacement[:, 1]
-        blind = network(*batch.network_inputs()).displacement[:, 1]
+        volume, index, weight = remembered(network, batch)
+        told = network(*batch.network_inputs(), volume, index, weight).displacement[:, 1]
+        blind = network(*batch.network_inputs(), volume, index, torch.zeros_like(weight)).displacement[:, 1]
+        assert network(*batch.network_inputs()).displacement is None
     for sample, x, y in rows.tolist():
         assert told[sample, :, x, y].tolist() == pytest.approx(0.5 * np.array(velocities[sample]), abs=0.4)
         assert blind[0, :, x, y].tolist() == pytest.approx(blind[1, :, x, y].tolist(), abs=1e-4)
+
+
+def test_motion_is_learned_first_when_the_rest_is_known(tmp_path):
+    options = TrainingOptions(pool="", out="", threads=1, device="cpu", learning_rate=8e-3, max_steps=300)
+    OccupancyTrainer(SPEC, options).save(tmp_path / "single.pt", {})
+    trainer = OccupancyTrainer(MEMORY, replace(options, initial=str(tmp_path / "single.pt")))
+    start = {name: each.clone() for name, each in trainer.network.named_parameters()}
+    moves = [with_earlier(drawn_sample(3), np.eye(4), velocity) for velocity in ((2.0, -1.0), (-2.0, 1.0))]
+    losses = [trainer.step(make_batch(moves, MEMORY))["displacement"] for _ in range(12)]
+    assert trainer.network_waits
+    assert losses[-1] < losses[0]
+    moved = {name for name, each in trainer.network.named_parameters() if not torch.equal(each, start[name])}
+    assert any(name.startswith("decoder.motion") for name in moved)
+    assert all(name.startswith(LATER_HEADS) for name in moved)
 
 
 def test_motion_is_only_asked_for_with_a_memory_of_known_age():
@@ -142,7 +158,7 @@ def test_motion_is_only_asked_for_with_a_memory_of_known_age():
 def test_a_network_with_a_memory_is_exported_and_remembers(tmp_path):
     torch.manual_seed(0)
     network = OccupancyNetwork(MEMORY).eval()
-    network.decoder.previous.join.weight.data.normal_(0.0, 0.05)
+    network.decoder.previous.join.weight.data.normal_(0.0, 0.1)
     export_network(network, tmp_path / "o.onnx")
     engine = load_engine(tmp_path / "o.onnx", "onnxruntime", threads=1)
     runner = OccupancyNetworkRunner(engine)
