@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -46,6 +47,27 @@ def test_a_quantised_network_answers_alike(network_file, frames, tmp_path):
     of_bytes = [n.name for n in convolutions if n.input[1] in quantised]
     assert len(of_bytes) > 0.6 * len(convolutions)
     assert not [name for name in of_bytes if any(part in name for part in quantization.SENSITIVE_LAYERS)]
+
+
+def test_a_memory_keeps_its_range(tmp_path):
+    """Ranges of first frames alone would clip what the frame before brings in."""
+    spec = replace(SPEC, previous_volume=True)
+    torch.manual_seed(1)
+    network = OccupancyNetwork(spec).eval()
+    network.decoder.previous.join.weight.data.normal_(0.0, 0.3)
+    export_network(network, tmp_path / "memory.onnx")
+    (tmp_path / "pool").mkdir()
+    for seed in range(4):
+        save_sample(tmp_path / "pool" / f"{seed}.npz", drawn_sample(seed))
+    quantization.build_quantized(tmp_path / "memory.onnx", tmp_path / "small.onnx", tmp_path / "pool")
+    whole, small = (load_engine(tmp_path / f"{name}.onnx", "onnxruntime", threads=1) for name in ("memory", "small"))
+    inputs = quantization.network_inputs(drawn_sample(0), spec)
+    second = quantization.with_memory(inputs, whole, spec)
+    reference, answer, first = whole.run(second), small.run(second), whole.run(inputs)
+    for name in ("volume", "displacement"):
+        brought = np.abs(reference[name] - first[name]).mean()
+        assert brought > 0.01, "the memory matters"
+        assert np.abs(answer[name] - reference[name]).mean() < 0.25 * brought
 
 
 def test_symmetric_activations_have_no_zero_point(network_file, frames, tmp_path):
