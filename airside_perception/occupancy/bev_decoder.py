@@ -29,7 +29,7 @@ class DecodedVolume(NamedTuple):
         voxels: (B, 7, Z, X, Y) logits: channel 0 density, then the classes from "ground" on.
         heatmap: (B, classes, X, Y) logits.
         boxes: (B, classes, 10, X, Y), see network_spec.BOX_CHANNELS.
-        displacement: (B, classes, 2, X, Y), see network_spec.DISPLACEMENT_CHANNELS; None for a first frame.
+        displacement: (B, classes, 2, X, Y), see network_spec.DISPLACEMENT_CHANNELS; None without a previous volume.
         volume: (B, C, X, Y) features that all of these are read from; the next frame's previous volume.
     """
 
@@ -165,8 +165,9 @@ class BevDecoder(nn.Module):
         pulled, joined = self.enter
         entered = pulled(torch.cat([bev, position], dim=1)) + self.votes(votes.to(bev.dtype))
         moved = None
-        if self.previous is not None and previous is not None:
-            moved = moved_volume(*previous)
+        if self.previous is not None:
+            nothing = entered.new_zeros(entered.shape[0], entered.shape[1] + 1, *entered.shape[2:])
+            moved = nothing if previous is None else moved_volume(*previous)
             entered = entered + self.previous(moved)
         level1 = joined(entered)
         level2 = self.down2(level1)

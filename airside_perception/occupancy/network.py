@@ -39,7 +39,7 @@ class RawOutput(NamedTuple):
         surface: (N, 4, H/8, W/8), see network_spec.SURFACE_CHANNELS; meaningful where an object is seen.
         ranges: (N, 4, H/8, W/8), see network_spec.RANGE_CHANNELS; meaningful where an object is seen.
         object_features: (N, C, H/8, W/8), what the three before are read from; training asks it more.
-        displacement: (B, classes, 2, X, Y), see network_spec.DISPLACEMENT_CHANNELS; None for a first frame.
+        displacement: (B, classes, 2, X, Y), see network_spec.DISPLACEMENT_CHANNELS; None without a previous volume.
         volume: (B, C, X, Y), what a network with a previous volume wants to be given with the next frame.
     """
 

@@ -57,11 +57,13 @@ def _moved(value: Any, device: torch.device | str) -> Any:
 
 @dataclass(frozen=True)
 class EarlierBatch(RigInputs):
-    """An earlier frame of each of B samples.
+    """An earlier frame of S of the batch's samples.
 
-    `next_index` and `next_weight` (B, 4, X*Y) say where columns of the frame after lie in this frame's volume.
+    `rows` (S,) says of which; `next_index` and `next_weight` (S, 4, X*Y) where columns of the frame after lie in this
+    frame's volume.
     """
 
+    rows: Tensor
     next_index: Tensor
     next_weight: Tensor
 
@@ -94,11 +96,16 @@ class Batch(RigInputs):
 
 
 def remembered(network: OccupancyNetwork, batch: Batch) -> tuple[Tensor, ...]:
-    """What `network` makes of the batch's earlier frames: the last arguments of its forward; empty without any."""
+    """What `network` makes of the batch's earlier frames: the last arguments of its forward; empty without any.
+
+    Samples that have none, or fewer, begin with the weights of a first frame: zeros.
+    """
     previous: tuple[Tensor, ...] = ()
     for frame in batch.earlier:
-        volume = network(*frame.network_inputs(), *previous).volume
-        previous = volume, frame.next_index, frame.next_weight
+        known = tuple(each[frame.rows] for each in previous)
+        answer = network(*frame.network_inputs(), *known).volume, frame.next_index, frame.next_weight
+        before = previous or tuple(each.new_zeros(len(batch.heatmap), *each.shape[1:]) for each in answer)
+        previous = tuple(all_.index_copy(0, frame.rows, some) for all_, some in zip(before, answer, strict=True))
     return previous
 
 
@@ -185,12 +192,12 @@ def _newest_age(sample: TrainingSample) -> np.float32:
 
 
 def _earlier_batches(samples: Sequence[TrainingSample], spec: NetworkSpec) -> tuple[EarlierBatch, ...]:
-    """As many earlier frames as every sample has, oldest first."""
-    count = min(len(sample.earlier) for sample in samples)
+    """Oldest first; the last one is every sample's newest."""
     batches = []
-    for back in range(count, 0, -1):
-        frames = [sample.earlier[-back] for sample in samples]
-        after = [sample.earlier[1 - back].now_from_then if back > 1 else np.eye(4) for sample in samples]
+    for back in range(max(len(sample.earlier) for sample in samples), 0, -1):
+        rows = [row for row, sample in enumerate(samples) if len(sample.earlier) >= back]
+        frames = [samples[row].earlier[-back] for row in rows]
+        after = [samples[row].earlier[1 - back].now_from_then if back > 1 else np.eye(4) for row in rows]
         moved = [
             volume_table(spec.grid, invert_transform(frame.now_from_then) @ pose)
             for frame, pose in zip(frames, after, strict=True)
@@ -199,6 +206,7 @@ def _earlier_batches(samples: Sequence[TrainingSample], spec: NetworkSpec) -> tu
         batches.append(
             EarlierBatch(
                 **_rig_inputs(frames, tables, spec),
+                rows=torch.tensor(rows),
                 next_index=stack([index for index, _ in moved]),
                 next_weight=stack([weight for _, weight in moved]),
             )
@@ -304,9 +312,9 @@ def _prepare(
         return make_crop_batch(crops, spec)
     if not spec.previous_volume:
         samples = [replace(sample, earlier=()) for sample in samples]
-    elif most := min(len(sample.earlier) for sample in samples):
+    else:
         # Of every length of memory down to none: a vehicle starts without, and cameras fail.
-        kept = int(random.integers(most + 1))
-        samples = [replace(sample, earlier=sample.earlier[len(sample.earlier) - kept :]) for sample in samples]
+        dropped = [int(random.integers(len(sample.earlier) + 1)) for sample in samples]
+        samples = [replace(sample, earlier=sample.earlier[n:]) for sample, n in zip(samples, dropped, strict=True)]
     sized = [augment(resize_sample(sample, size), spec.grid, random) for sample in samples]
     return make_batch(sized, replace(spec, image_size=size), supervision, random)

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -347,13 +348,14 @@ def _train_until_done(trainer: OccupancyTrainer, pool: SamplePool, options: Trai
 
 
 def _check_samples(pool: SamplePool, spec: NetworkSpec, supervision: Supervision) -> None:
-    """Refuse a contract that the first samples have no labels for, and a memory that they have no images for."""
-    first = [load_sample(path) for path in pool.paths()[:8]]
-    if supervision.contract == "dense3d" and not any(sample.observed.any() for sample in first):
+    """Refuse a contract that samples have no labels for, and a memory that they have no images for."""
+    paths = pool.paths()
+    some = [load_sample(paths[index]) for index in np.linspace(0, len(paths) - 1, min(12, len(paths))).astype(int)]
+    if supervision.contract == "dense3d" and not any(sample.observed.any() for sample in some):
         raise AirsideError(
             f"{pool.folder}: contract dense3d needs voxel labels, the samples have none; use --contract 2d"
         )
-    if spec.previous_volume and not any(sample.earlier for sample in first):
+    if spec.previous_volume and not any(sample.earlier for sample in some):
         raise AirsideError(
             f"{pool.folder}: --previous-volume needs samples with images of earlier frames, these have none; "
             "leave --pool out, and the generator makes some"
