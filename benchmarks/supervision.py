@@ -30,9 +30,9 @@ from airside_perception.occupancy.network_spec import NetworkSpec
 from airside_perception.records import GridSpec
 from airside_perception.training.occupancy_batches import make_batch, stream_batches
 from airside_perception.training.occupancy_data import SamplePool, load_sample, save_sample
+from airside_perception.training.occupancy_trainer import OccupancyTrainer
 from airside_perception.training.stream import training_samples
 from airside_perception.training.supervision import Supervision
-from airside_perception.training.train_occupancy import OccupancyTrainer
 from airside_perception.training.training_options import TrainingOptions
 
 SPEC = NetworkSpec(

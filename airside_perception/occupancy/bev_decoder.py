@@ -60,19 +60,11 @@ def moved_volume(volume: Tensor, index: Tensor, weight: Tensor) -> Tensor:
     return moved.reshape(batch, size_x, size_y, channels + 1).permute(0, 3, 1, 2)
 
 
-class PreviousFeatures(nn.Module):
-    """What a `moved_volume` adds to this frame's features."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.join = nn.Conv2d(channels + 1, channels, 3, padding=1)
-        # Weights that were trained on single frames answer as before until they learn what the past is worth.
-        nn.init.zeros_(self.join.weight)
-        nn.init.zeros_(self.join.get_parameter("bias"))
-
-    def forward(self, moved: Tensor) -> Tensor:
-        """(B, C + 1, X, Y) -> (B, C, X, Y)."""
-        return self.join(moved)
+def _silent(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer with weights of zero: it adds nothing yet."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.get_parameter("bias"))
+    return layer
 
 
 class MotionHead(nn.Module):
@@ -120,11 +112,9 @@ class BevDecoder(nn.Module):
         self.register_buffer("position", torch.from_numpy(cell_positions(spec))[None], persistent=False)
         inputs += self.position.shape[1]
         self.enter = nn.Sequential(ConvUnit(inputs, fine, kernel=1), ConvUnit(fine, fine))
-        self.votes = nn.Conv2d(votes, fine, 1)
-        # Weights that were trained without votes answer as before until they learn what votes are worth.
-        nn.init.zeros_(self.votes.weight)
-        nn.init.zeros_(self.votes.get_parameter("bias"))
-        self.previous = PreviousFeatures(fine) if spec.previous_volume else None
+        # Weights that were trained without votes, or on single frames, answer as before until they learn their worth.
+        self.votes = _silent(nn.Conv2d(votes, fine, 1))
+        self.previous = _silent(nn.Conv2d(fine + 1, fine, 3, padding=1)) if spec.previous_volume else None
         self.down2 = residual_stage(fine, middle, 2, stride=2)
         self.down4 = residual_stage(middle, coarse, 2, stride=2)
         self.context = nn.Sequential(*(ResidualBlock(coarse, coarse, dilation=step) for step in CONTEXT_DILATIONS))
@@ -159,15 +149,17 @@ class BevDecoder(nn.Module):
         Args:
             bev: (B, C, X, Y) float lifted features.
             votes: (B, C, X, Y) float lifted votes for centres, see center_votes.
-            previous: volume, index and weight as of `PreviousFeatures`, where the spec has a previous volume.
+            previous: volume, index and weight as of `moved_volume`, where the spec has a previous volume.
         """
         position = self.position.to(bev.dtype).expand(bev.shape[0], -1, -1, -1)
         pulled, joined = self.enter
         entered = pulled(torch.cat([bev, position], dim=1)) + self.votes(votes.to(bev.dtype))
         moved = None
         if self.previous is not None:
-            nothing = entered.new_zeros(entered.shape[0], entered.shape[1] + 1, *entered.shape[2:])
-            moved = nothing if previous is None else moved_volume(*previous)
+            if previous is None:
+                moved = entered.new_zeros(entered.shape[0], entered.shape[1] + 1, *entered.shape[2:])
+            else:
+                moved = moved_volume(*previous)
             entered = entered + self.previous(moved)
         level1 = joined(entered)
         level2 = self.down2(level1)

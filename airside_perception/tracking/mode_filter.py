@@ -32,6 +32,9 @@ MINIMUM_STD = np.array([0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.01])
 SMALLEST_SIZE = 0.05
 """No box edge shrinks below this, metres."""
 
+_UNTOLD_SPEED_STD = 1.0
+"""Standard deviation (m/s) of a new track's velocity that came without one."""
+
 NIS_LIMIT = 24.3
 """99.9 % point of chi-square with 7 degrees of freedom; beyond it a measurement's noise is inflated."""
 
@@ -82,6 +85,7 @@ def new_filter(
     velocity: np.ndarray | None,
     config: ClassTrackingConfig,
     parked_share: float | None = None,
+    velocity_std: float = float("nan"),
 ) -> ModeFilter:
     """A filter that starts from one measurement.
 
@@ -91,6 +95,7 @@ def new_filter(
         velocity: (2,) m/s of the moving mode, or None: zero, with the class's spread.
         config: the object's class section.
         parked_share: probability that it is parked; None: its class's.
+        velocity_std: m/s, of each component of `velocity`; NaN: nobody knows.
     """
     states, covariances = np.zeros((2, STATE_SIZE)), np.zeros((2, STATE_SIZE, STATE_SIZE))
     states[:, :BOX_SIZE] = box
@@ -99,7 +104,7 @@ def new_filter(
     spread = config.initial_speed_std
     if velocity is not None and np.all(np.isfinite(velocity)):
         states[MOVING, VX : VY + 1] = velocity
-        spread = min(1.0, spread)
+        spread = min(velocity_std if np.isfinite(velocity_std) else _UNTOLD_SPEED_STD, spread)
     covariances[MOVING, VX, VX] = covariances[MOVING, VY, VY] = spread**2
     covariances[MOVING, YAW_RATE, YAW_RATE] = config.initial_yaw_rate_std**2
     share = config.parked_share if parked_share is None else parked_share

@@ -207,9 +207,7 @@ class Tracker:
             tracklet, estimate = self._tracklets[row], usable[part][1]
             tracklet.parts_measured = tracklet.parts_measured + 1 if (row, part) in parts else 0
             if tracklet.parts_measured >= _SPLIT_FRAMES:
-                tracklet.begin_anew(
-                    mode_filter.new_filter(estimate.box, noise[part], estimate.velocity, tracklet.config)
-                )
+                tracklet.begin_anew(_first_state(estimate, noise[part], tracklet.config, ()))
 
     def _costs(self, usable: Sequence[tuple[int, ObjectEstimate]], noise: np.ndarray, dt: float) -> CostTerms:
         """Costs between all tracks and all usable estimates, whose noise is (E, 7, 7), after `dt` seconds."""
@@ -365,7 +363,7 @@ def _first_state(
         velocity = velocity_of_row(estimate.box, _boxes(moving), velocities)
         if velocity is not None:
             return mode_filter.new_filter(estimate.box, noise, velocity, config, _ROW_PARKED)
-    return mode_filter.new_filter(estimate.box, noise, estimate.velocity, config)
+    return mode_filter.new_filter(estimate.box, noise, estimate.velocity, config, velocity_std=estimate.velocity_std)
 
 
 def _velocities(estimates: Sequence[ObjectEstimate], repeats: float) -> tuple[np.ndarray, np.ndarray]:

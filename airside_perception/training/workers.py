@@ -52,8 +52,18 @@ class Workers:
                 distributed.broadcast(tensor.data, 0)
 
     def average_gradients(self, parameters: Sequence[Tensor]) -> None:
-        """Replace each gradient by its mean over the processes (in place, one message for all)."""
-        self.average_tensors([each.grad for each in parameters if each.grad is not None])
+        """Replace each gradient by its mean over the processes (in place).
+
+        What a process's batch asked nothing of has no gradient there: it counts as zero where others have one.
+        """
+        if self.count == 1:
+            return
+        asked = torch.tensor([float(each.grad is not None) for each in parameters], device=self._device)
+        distributed.all_reduce(asked)
+        chosen = [each for each, processes in zip(parameters, asked.tolist(), strict=True) if processes]
+        for each in chosen:
+            each.grad = torch.zeros_like(each) if each.grad is None else each.grad
+        self.average_tensors([each.grad for each in chosen if each.grad is not None])
 
     def average_tensors(self, tensors: Sequence[Tensor]) -> None:
         """Replace each floating-point tensor by its mean over the processes (in place, one message for all)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from untrained_network import write_untrained_network
+from small_network import SMALL_SPEC, write_untrained_network
 
 from airside_perception.bags import ApronBagWriter
 from airside_perception.config import Config, load_config
@@ -16,10 +16,9 @@ from airside_perception.geometry import Camera, Rig, make_transform, pose_from_x
 from airside_perception.prior import ClassPrior, ObjectPrior
 from airside_perception.prior.shape_decoder import ShapeDecoder
 from airside_perception.prior.texture_decoder import TextureDecoder
-from airside_perception.records import GridSpec
 
 FIRST_NS, PERIOD_NS, FRAMES = 1_000_000_000_000, 100_000_000, 12
-GRID = GridSpec((-8.0, -8.0, -1.0), (1.0, 1.0, 1.0), (16, 16, 4))
+GRID = SMALL_SPEC.grid
 SIZE = [3.0, 1.5, 1.8]
 ROTATION = [float(np.cos(-np.pi / 4)), 0.0, 0.0, float(np.sin(-np.pi / 4))]
 
@@ -145,7 +144,7 @@ def write_prior(path: Path) -> Path:
 
 def write_network(path: Path) -> Path:
     """An untrained network for GRID."""
-    return write_untrained_network(path, GRID, (96, 64))
+    return write_untrained_network(path, (96, 64))
 
 
 def plain_config(**options: object) -> Config:

@@ -116,5 +116,5 @@ def test_weights_of_single_frames_answer_as_before(spec, small_spec):
         assert expected.displacement is None
         assert second.displacement.shape == (1, 3, 2, 16, 16)
         assert second.volume.shape == (1, *spec.volume_shape)
-        remembering.decoder.previous.join.weight.data.normal_(0.0, 0.1)
+        remembering.decoder.previous.weight.data.normal_(0.0, 0.1)
         assert not torch.allclose(remembering(*inputs, *previous).voxels, expected.voxels)

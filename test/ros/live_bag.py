@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from ros_scenes import STAMP_NS, make_rig
-from untrained_network import write_untrained_network
+from small_network import SMALL_SPEC, write_untrained_network
 
 from airside_perception.bags import ApronBagWriter
 from airside_perception.geometry import Rig, pose_from_xyz_yaw
-from airside_perception.records import GridSpec
 
 PERIOD_NS = 100_000_000
-GRID = GridSpec((-8.0, -8.0, -1.0), (1.0, 1.0, 1.0), (16, 16, 4))
+GRID = SMALL_SPEC.grid
 EGO_SPEED, OBJECT_SPEED = 1.0, 2.0
 
 
@@ -41,7 +40,7 @@ def write_case(folder: Path, frames: int = 20) -> LiveCase:
     write_bag(folder / "bag", rig, stamps)
     rig.save(folder / "rig.yaml")
     write_detections(folder / "detections.json", stamps)
-    write_untrained_network(folder / "network.onnx", GRID, (128, 64))
+    write_untrained_network(folder / "network.onnx", (128, 64))
     options: dict[str, object] = {
         "rig.file": str(folder / "rig.yaml"),
         "network.engine": str(folder / "network.onnx"),

@@ -57,6 +57,17 @@ def test_measured_velocities_correct_as_filterpys_extended_filter_does():
     np.testing.assert_allclose(ours.covariances[MOVING], reference.P, atol=1e-12)
 
 
+@pytest.mark.parametrize(("told_std", "spread"), [(0.2, 0.2), (np.nan, 1.0), (50.0, CONFIG.gse.initial_speed_std)])
+def test_a_first_velocity_is_believed_as_far_as_its_errors_allow(told_std, spread):
+    box = np.array([0.0, 0.0, 1.0, 4.0, 2.0, 2.0, 0.3])
+    velocity = np.array([2.0, 1.0])
+    kalman = mode_filter.new_filter(box, 0.04 * np.eye(7), velocity, CONFIG.gse, velocity_std=told_std)
+    assert kalman.states[MOVING, motion.VX : motion.VY + 1].tolist() == [2.0, 1.0]
+    variances = np.diag(kalman.covariances[MOVING])[motion.VX : motion.VY + 1]
+    np.testing.assert_allclose(variances, spread**2)
+    assert CONFIG.gse.initial_speed_std > 1.0
+
+
 def test_a_measured_velocity_tells_what_moves_from_what_is_parked():
     box, noise = np.array([0.0, 0.0, 1.0, 4.0, 2.0, 2.0, 0.0]), 0.25 * np.eye(7)
     parked = {}

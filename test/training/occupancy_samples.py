@@ -1,24 +1,15 @@
 """A tiny drawn world: a coloured box before a ring of cameras, with exact labels."""
 
+from dataclasses import replace
+
 import numpy as np
+from small_network import SMALL_SPEC
 
 from airside_perception.geometry.boxes import points_in_boxes
 from airside_perception.geometry.cameras import Camera
-from airside_perception.occupancy.network_spec import NetworkSpec
-from airside_perception.records import GridSpec
 from airside_perception.training.occupancy_data import TrainingSample
 
-SPEC = NetworkSpec(
-    grid=GridSpec((-8.0, -8.0, -1.0), (1.0, 1.0, 1.0), (16, 16, 4)),
-    image_size=(128, 64),
-    lift_heights=(0.0, 1.0),
-    depth_bins=12,
-    depth_range=(1.0, 20.0),
-    lift_channels=8,
-    encoder_channels=(16, 16, 16, 16),
-    encoder_blocks=(1, 1, 1, 1),
-    bev_channels=(16, 16, 16),
-)
+SPEC = replace(SMALL_SPEC, encoder_channels=(16, 16, 16, 16))
 
 
 def ring_cameras(count=4, distortion=()):

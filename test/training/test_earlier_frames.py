@@ -19,9 +19,10 @@ from airside_perception.training.export import export_network
 from airside_perception.training.occupancy_augment import mirror, turn
 from airside_perception.training.occupancy_batches import make_batch, remembered
 from airside_perception.training.occupancy_data import load_sample, resize_sample, save_sample
+from airside_perception.training.occupancy_trainer import OccupancyTrainer
 from airside_perception.training.quantization import network_inputs
 from airside_perception.training.stream import EARLIER_GAP_S, training_samples
-from airside_perception.training.train_occupancy import OccupancyTrainer, train
+from airside_perception.training.train_occupancy import train
 from airside_perception.training.training_options import TrainingOptions
 
 MEMORY = replace(SPEC, previous_volume=True)
@@ -93,7 +94,7 @@ def test_frames_of_a_memory_are_chained_from_the_oldest_on():
     assert second.next_weight[0].numpy() == pytest.approx(volume_table(SPEC.grid, invert_transform(motions[1]))[1])
     torch.manual_seed(0)
     network = OccupancyNetwork(MEMORY).eval()
-    network.decoder.previous.join.weight.data.normal_(0.0, 0.1)
+    network.decoder.previous.weight.data.normal_(0.0, 0.1)
     with torch.no_grad():
         volume, index, _ = remembered(network, batch)
         alone = network(*second.network_inputs()).volume
@@ -117,8 +118,8 @@ def test_samples_of_a_batch_remember_each_as_much_as_it_has():
     assert [frame.rows.tolist() for frame in batch.earlier] == [[0], [0, 2]]
     torch.manual_seed(0)
     network = OccupancyNetwork(MEMORY).eval()
-    network.decoder.previous.join.weight.data.normal_(0.0, 0.1)
-    network.decoder.previous.join.bias.data.normal_(0.0, 0.1)
+    network.decoder.previous.weight.data.normal_(0.0, 0.1)
+    network.decoder.previous.bias.data.normal_(0.0, 0.1)
     with torch.no_grad():
         together = network(*batch.network_inputs(), *remembered(network, batch)).voxels
         for row, sample in enumerate(samples):
@@ -175,7 +176,7 @@ def test_motion_is_only_asked_for_with_a_memory_of_known_age():
 def test_a_network_with_a_memory_is_exported_and_remembers(tmp_path):
     torch.manual_seed(0)
     network = OccupancyNetwork(MEMORY).eval()
-    network.decoder.previous.join.weight.data.normal_(0.0, 0.1)
+    network.decoder.previous.weight.data.normal_(0.0, 0.1)
     export_network(network, tmp_path / "o.onnx")
     engine = load_engine(tmp_path / "o.onnx", "onnxruntime", threads=1)
     runner = OccupancyNetworkRunner(engine)

@@ -18,7 +18,8 @@ from airside_perception.training.export import ExportedNetwork, example_inputs, 
 from airside_perception.training.initial_weights import load_initial, settle_norms
 from airside_perception.training.occupancy_batches import make_batch
 from airside_perception.training.occupancy_data import save_sample
-from airside_perception.training.train_occupancy import OccupancyTrainer, train
+from airside_perception.training.occupancy_trainer import OccupancyTrainer
+from airside_perception.training.train_occupancy import train
 from airside_perception.training.training_options import TrainingOptions
 
 

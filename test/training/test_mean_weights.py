@@ -15,7 +15,7 @@ from airside_perception.training.export import ExportedNetwork, example_inputs, 
 from airside_perception.training.initial_weights import folded_weights
 from airside_perception.training.mean_weights import export_mean, mean_network
 from airside_perception.training.occupancy_data import save_sample
-from airside_perception.training.train_occupancy import OccupancyTrainer
+from airside_perception.training.occupancy_trainer import OccupancyTrainer
 from airside_perception.training.training_options import TrainingOptions
 
 

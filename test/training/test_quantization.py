@@ -54,7 +54,7 @@ def test_a_memory_keeps_its_range(tmp_path):
     spec = replace(SPEC, previous_volume=True)
     torch.manual_seed(1)
     network = OccupancyNetwork(spec).eval()
-    network.decoder.previous.join.weight.data.normal_(0.0, 0.3)
+    network.decoder.previous.weight.data.normal_(0.0, 0.3)
     export_network(network, tmp_path / "memory.onnx")
     (tmp_path / "pool").mkdir()
     for seed in range(4):

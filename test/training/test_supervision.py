@@ -24,9 +24,9 @@ from airside_perception.training.occupancy_augment import mirror, turn
 from airside_perception.training.occupancy_batches import make_batch
 from airside_perception.training.occupancy_data import load_sample, save_sample
 from airside_perception.training.occupancy_losses import OccupancyLoss
+from airside_perception.training.occupancy_trainer import OccupancyTrainer
 from airside_perception.training.ray_votes import crossed_voxels, query_voxels
 from airside_perception.training.supervision import Supervision
-from airside_perception.training.train_occupancy import OccupancyTrainer
 from airside_perception.training.training_options import TrainingOptions
 
 WEAK = Supervision("2d", "both", rays=4000, rendered_rays=400)

@@ -16,7 +16,8 @@ from airside_perception.training.export import export_checkpoint, load_checkpoin
 from airside_perception.training.occupancy_batches import make_batch
 from airside_perception.training.occupancy_data import save_sample
 from airside_perception.training.occupancy_losses import ClassBalance, box_loss, dice_loss, heatmap_loss
-from airside_perception.training.train_occupancy import OccupancyTrainer, one_cycle, train
+from airside_perception.training.occupancy_trainer import OccupancyTrainer, one_cycle
+from airside_perception.training.train_occupancy import train
 from airside_perception.training.training_options import TrainingOptions
 
 

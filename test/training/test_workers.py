@@ -11,7 +11,7 @@ from occupancy_samples import SPEC, drawn_sample
 from airside_perception.errors import AirsideError
 from airside_perception.training import train_occupancy
 from airside_perception.training.occupancy_data import save_sample
-from airside_perception.training.train_occupancy import OccupancyTrainer
+from airside_perception.training.occupancy_trainer import OccupancyTrainer
 from airside_perception.training.training_options import TrainingOptions
 from airside_perception.training.workers import Workers
 
@@ -22,12 +22,15 @@ def work(rank, port, root, sync_steps):
     """One process: gradients of its own, then a short training run, then what it ended with."""
     os.environ.update(RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), LOCAL_RANK="0")
     workers = Workers(torch.device("cpu"))
-    parameters = [torch.zeros(2, requires_grad=True), torch.zeros(3, requires_grad=True), torch.zeros(1)]
+    parameters = [torch.zeros(length, requires_grad=True) for length in (2, 3, 1, 2)]
     parameters[0].grad = torch.tensor([1.0, 2.0]) * (rank + 1)
     parameters[1].grad = torch.tensor([0.0, rank, 4.0])
+    parameters[2].grad = torch.tensor([6.0]) if rank else None
     workers.average_gradients(parameters)
     assert parameters[0].grad.tolist() == [1.5, 3.0]
     assert parameters[1].grad.tolist() == [0.0, 0.5, 4.0]
+    assert parameters[2].grad.tolist() == [3.0], "one process's batch asked nothing of it"
+    assert parameters[3].grad is None
     weights = [torch.tensor([1.0, 3.0]) * rank, torch.tensor([7])]
     workers.average_tensors(weights)
     assert weights[0].tolist() == [0.5, 1.5]
