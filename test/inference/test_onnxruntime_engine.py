@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import onnx
 import pytest
@@ -65,3 +69,14 @@ def test_a_failure_while_running_is_an_engine_error(tmp_path):
     assert np.array_equal(engine.run({"index": np.array([1])})["row"], [[3.0, 4.0]])
     with pytest.raises(EngineError, match=r"g\.onnx: "):
         engine.run({"index": np.array([9])})
+
+
+def test_nobody_is_told_about_the_vehicle(doubling_network, tmp_path):
+    """Since version 1.29 the runtime keeps a device id and events below the user's home, and sends them."""
+    home = tmp_path / "home"
+    home.mkdir()
+    # Where CI is set the runtime keeps quiet of its own accord, and this would show nothing.
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    code = f"from airside_perception.inference import load_engine; load_engine({str(doubling_network)!r}, threads=1)"
+    subprocess.run([sys.executable, "-c", code], env={**environment, "HOME": str(home)}, check=True, timeout=120)
+    assert [each for each in home.rglob("*") if "icrosoft" in each.name or "onnxruntime" in each.name] == []
