@@ -13,10 +13,20 @@ MODULES = (
     "warp",
     "safetensors.torch",
     "airside_perception.pipeline",
+    "airside_perception.prior.weights",
     "airside_perception.inference.onnxruntime_engine",
+    "airside_perception.inference.tensorrt_engine",
     "airside_perception.explain.overlay",
 )
 """In the order of loading, for a stop to be heard between them."""
+
+MESSAGES = (
+    ("geometry_msgs.msg", "Pose"),
+    ("nav_msgs.msg", "Odometry"),
+    ("sensor_msgs.msg", "Image"),
+    ("visualization_msgs.msg", "MarkerArray"),
+)
+"""One message of each package that the node subscribes to or publishes: its type support is a library, too."""
 
 
 def load_libraries(told_to_stop: Callable[[], bool] = lambda: False) -> bool:
@@ -37,10 +47,18 @@ def load_libraries(told_to_stop: Callable[[], bool] = lambda: False) -> bool:
             importlib.import_module(name)
         if told_to_stop():
             return False
+        _load_type_support()
         _load_kernels()
     except (ImportError, OSError, RuntimeError):
         return False
     return True
+
+
+def _load_type_support() -> None:
+    from rclpy.type_support import check_for_type_support
+
+    for module, name in MESSAGES:
+        check_for_type_support(getattr(importlib.import_module(module), name))
 
 
 def _load_kernels() -> None:
