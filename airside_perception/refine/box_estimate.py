@@ -25,13 +25,14 @@ def box_only(
     covariance[2, 2] = 0.2**2
     covariance[range(3, 6), range(3, 6)] = (np.asarray(spread.log_size) * np.maximum(detection.size, 0.1)) ** 2
     covariance[6, 6] = spread.yaw**2
+    velocity, velocity_std = spread.velocity(detection.velocity, detection.velocity_gap_s)
     return ObjectEstimate(
         class_name=detection.class_name,
         box=detection.box.astype(np.float64),
         covariance=covariance,
         score=detection.score,
-        velocity=detection.velocity,
-        velocity_std=spread.velocity_std(detection.velocity_gap_s),
+        velocity=velocity,
+        velocity_std=velocity_std,
         reasons=reasons,
         track_hint=track.track_id if track is not None else None,
     )

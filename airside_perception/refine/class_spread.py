@@ -30,7 +30,7 @@ class ClassSpread:
         lead: factor on the standard deviation along the line of sight with which a detection enters refinement; below 1
             it counts for more than it would by itself, as votes and outlines err with it and pull one way together.
         displacement: metres along each axis by which the source errs of how far things went between two frames; NaN:
-            its velocities start tracks, no more.
+            nobody knows, and what it tells of motion doesn't count.
     """
 
     radial: float
@@ -49,9 +49,21 @@ class ClassSpread:
     lead: float = 1.0
     displacement: float = float("nan")
 
-    def velocity_std(self, gap_s: float) -> float:
-        """Standard deviation of each component of a velocity that was seen over `gap_s` seconds, m/s; NaN: unknown."""
-        return self.displacement / gap_s if gap_s > 0 else float("nan")
+    def velocity(self, told: np.ndarray | None, gap_s: float) -> tuple[np.ndarray | None, float]:
+        """What counts of a velocity, and the standard deviation (m/s) of each of its components.
+
+        Args:
+            told: (2,) m/s, or None.
+            gap_s: seconds between the two frames that showed it; NaN: it came without errors and starts tracks only.
+
+        Returns:
+            The velocity or None, and its standard deviation: NaN where nobody knows it.
+        """
+        if told is None or not np.isfinite(gap_s):
+            return told, float("nan")
+        if gap_s <= 0 or not np.isfinite(self.displacement):
+            return None, float("nan")
+        return told, self.displacement / gap_s
 
     def with_told_range(self, std: float) -> ClassSpread:
         """For one answer that comes with an error (metres) of its own, NaN for none."""

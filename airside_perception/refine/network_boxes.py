@@ -85,7 +85,7 @@ def with_velocities(
     for index, estimate in enumerate(estimates):
         spread = spreads[estimate.class_name].network
         if told[index] and spread is not None and estimate.velocity is None:
-            std = spread.velocity_std(network.velocity_gap_s[index])
-            estimate = replace(estimate, velocity=network.velocity[index], velocity_std=std)
+            velocity, std = spread.velocity(network.velocity[index], network.velocity_gap_s[index])
+            estimate = replace(estimate, velocity=velocity, velocity_std=std)
         result.append(estimate)
     return result

@@ -222,14 +222,16 @@ class Refiner:
             "low_texture": look.contrast[index] < FLAT_BELOW,
             "shadow_or_glare": look.blinded[index] > BLINDED_ABOVE,
         }
+        detection, spread = start.detection, self.spreads[start.detection.class_name]
+        velocity, velocity_std = spread.velocity(detection.velocity, detection.velocity_gap_s)
         code = shape.shape_code + solution.poses.shape[index] @ shape.directions
         return ObjectEstimate(
-            class_name=start.detection.class_name,
+            class_name=detection.class_name,
             box=box,
-            covariance=_box_covariance(solution.covariance[index], box, self.spreads[start.detection.class_name].doubt),
-            score=start.detection.score,
-            velocity=start.detection.velocity,
-            velocity_std=self.spreads[start.detection.class_name].velocity_std(start.detection.velocity_gap_s),
+            covariance=_box_covariance(solution.covariance[index], box, spread.doubt),
+            score=detection.score,
+            velocity=velocity,
+            velocity_std=velocity_std,
             shape_code=code.astype(np.float32),
             texture_code=(shape.texture_code + look.texture[index]).astype(np.float32),
             refined=True,

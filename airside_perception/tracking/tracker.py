@@ -43,6 +43,9 @@ _TRAIN_CLASS = "gse"
 _ROW_HITS, _ROW_PARKED = 3, 0.1
 """Measurements after which a neighbour's motion is known, and probability that what is born in its row is parked."""
 
+_ROW_SPEED_STD = 1.0
+"""A velocity (m/s) that is known worse than this tells less than a moving row does."""
+
 _MERGED_FOR_S = 5.0
 """For so long a detection over several tracks is taken for several objects; then for one that had been split."""
 
@@ -357,8 +360,9 @@ class Tracker:
 def _first_state(
     estimate: ObjectEstimate, noise: np.ndarray, config: ClassTrackingConfig, moving: Sequence[Tracklet]
 ) -> ModeFilter:
-    """Filter of a new track; a vehicle in a row of `moving` ones is taken to move as they do."""
-    if moving and estimate.velocity is None and estimate.class_name == _TRAIN_CLASS:
+    """Filter of a new track; a vehicle in a row of `moving` ones is taken to move as they do, unless told better."""
+    untold = estimate.velocity is None or estimate.velocity_std > _ROW_SPEED_STD
+    if moving and untold and estimate.class_name == _TRAIN_CLASS:
         velocities = np.array([t.kalman.x[VX : VY + 1] for t in moving])
         velocity = velocity_of_row(estimate.box, _boxes(moving), velocities)
         if velocity is not None:

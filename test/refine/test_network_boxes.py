@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from refine_scenes import VAN, WALKER, Thing, detection
 
 from airside_perception.records import ObjectEstimate
 from airside_perception.refine.class_spread import ClassSpread
 from airside_perception.refine.network_boxes import match_network_boxes, with_velocities
 
+SPREAD = ClassSpread(0.3, 0.02, 0.1, 0.01, 0.3, (0.1, 0.1, 0.1), (1.0, 1.0))
 VANS = [Thing("gse", 12, 0, 0, VAN), Thing("gse", 15, 0, 0, VAN)]
 
 
@@ -43,12 +45,24 @@ def test_nothing_to_match():
     assert not matched([detection(VANS[0])], ())[1].any()
 
 
+@pytest.mark.parametrize(
+    ("displacement", "gap_s", "counts", "std"),
+    [(0.2, 0.5, True, 0.4), (0.2, np.nan, True, np.nan), (np.nan, 0.5, False, np.nan), (0.2, 0.0, False, np.nan)],
+)
+def test_velocities_count_as_far_as_their_errors_are_known(displacement, gap_s, counts, std):
+    spread = replace(SPREAD, displacement=displacement)
+    velocity, told_std = spread.velocity(np.array([1.5, -0.5]), gap_s)
+    assert (velocity is not None) == counts
+    np.testing.assert_equal(told_std, std)
+    assert spread.velocity(None, gap_s)[0] is None
+
+
 def test_velocities_of_the_network_serve_detectors_that_tell_none():
     ours = [detection(thing) for thing in VANS]
     moving = replace(detection(VANS[0]), velocity=np.array([1.5, -0.5]), velocity_gap_s=0.5)
     theirs = [moving, detection(VANS[1])]
     network = matched(ours, theirs)
-    told = ClassSpread(0.3, 0.02, 0.1, 0.01, 0.3, (0.1, 0.1, 0.1), (1.0, 1.0), displacement=0.2)
+    told = replace(SPREAD, displacement=0.2)
     estimates = [ObjectEstimate("gse", each.box, np.eye(7), 0.9) for each in ours]
     first, second = with_velocities(estimates, network, {"gse": replace(told, network=told)})
     np.testing.assert_allclose(first.velocity, [1.5, -0.5])

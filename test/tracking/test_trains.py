@@ -1,5 +1,7 @@
 """Trains of dollies in the tracker: boxes over several of them, and rows that move together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tracked_objects import FRAME_NS, estimate, run
@@ -82,6 +84,14 @@ def test_who_joins_a_moving_row_moves_with_it():
     (new,) = [track for track in first.tentative() if track.hits == 1]
     assert new.velocity[0] > 3.5
     assert new.parked < 0.2
+
+
+@pytest.mark.parametrize(("std", "least", "most"), [(3.0, 3.5, 6.0), (0.2, -0.5, 0.5)])
+def test_a_row_tells_more_of_a_speed_than_one_that_is_hardly_known(std, least, most):
+    frames = train_frames(np.random.default_rng(2))
+    told = replace(frames[8][-1], velocity=np.zeros(2), velocity_std=std)
+    (new,) = [t for t in tracker_after([*frames[:8], [*frames[8][:-1], told]]).tentative() if t.hits == 1]
+    assert least < new.velocity[0] < most
 
 
 def test_beside_a_moving_row_things_may_stand():
