@@ -112,6 +112,11 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", type=Path, help="training samples whose val part gives scores and thresholds")
     parser.add_argument("--model-card", type=Path, metavar="FILE", help="also describe the model in this file")
     parser.add_argument("--opset", type=int, default=17, help="version of the ONNX operators (default: %(default)s)")
+    parser.add_argument(
+        "--single-frame",
+        action="store_true",
+        help="leave out the memory that --previous-volume trained; checkpoints only",
+    )
     add_json_argument(parser)
 
 
@@ -126,16 +131,19 @@ def run_export_command(args: argparse.Namespace) -> int:
         raise AirsideError(
             f"{args.networks[0]}: expected a checkpoint, --pool or several networks; it is exported already"
         )
+    exported = [network for network in args.networks if network.suffix == ".onnx"]
+    if args.single_frame and exported:
+        raise AirsideError(f"--single-frame: expected checkpoints, got {exported[0]}, which is exported already")
     writable_folder(args.out.parent)
     if several or args.pool:
         from airside_perception.training.mean_weights import export_mean
 
         shares = args.shares or [1.0] * len(args.networks)
-        scores = export_mean(args.networks, shares, args.out, args.pool, args.model_card, args.opset)
+        scores = export_mean(args.networks, shares, args.out, args.pool, args.model_card, args.opset, args.single_frame)
     else:
         from airside_perception.training.export import export_checkpoint
 
-        scores = export_checkpoint(args.networks[0], args.out, args.model_card, opset=args.opset)
+        scores = export_checkpoint(args.networks[0], args.out, args.model_card, args.opset, args.single_frame)
     report({"model": str(args.out), **scores}, args.json)
     return 0
 

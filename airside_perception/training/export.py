@@ -25,6 +25,7 @@ from airside_perception.occupancy.pixel_geometry import GEOMETRY_CHANNELS
 from airside_perception.occupancy.previous_volume import volume_table
 from airside_perception.training.initial_weights import check_complete
 from airside_perception.training.onnx_weights import halve_weights
+from airside_perception.training.single_frame import single_frame_network
 from airside_perception.training.supervision import current_name
 
 logger = logging.getLogger(__name__)
@@ -227,14 +228,26 @@ def _example_of_previous(spec: NetworkSpec, random: np.random.Generator) -> dict
 
 
 def export_checkpoint(
-    checkpoint: str | Path, path: str | Path, model_card: str | Path | None = None, opset: int = OPSET
+    checkpoint: str | Path,
+    path: str | Path,
+    model_card: str | Path | None = None,
+    opset: int = OPSET,
+    single_frame: bool = False,
 ) -> dict[str, float]:
     """Export a checkpoint; scores and options go into the metadata and, if asked for, a model card.
+
+    Args:
+        checkpoint: of training.
+        path: .onnx file to write.
+        model_card: Markdown file to write, too.
+        opset: version of the ONNX operators.
+        single_frame: leave out its memory; the scores are those that it had with it.
 
     Returns:
         Validation scores of the checkpoint and "parity", the largest difference from torch.
     """
     network, scores = load_checkpoint(checkpoint)
+    network = single_frame_network(network) if single_frame else network
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     about = {
         "contract": current_name(str(state.get("contract", ""))),

@@ -42,6 +42,7 @@ def export_mean(
     pool: str | Path | None = None,
     model_card: str | Path | None = None,
     opset: int = OPSET,
+    single_frame: bool = False,
 ) -> dict[str, float]:
     """Export the mean of several networks, or one network with scores and thresholds of another pool.
 
@@ -53,6 +54,7 @@ def export_mean(
             suit the mean.
         model_card: Markdown file to write, too.
         opset: version of the ONNX operators.
+        single_frame: leave out the memories of networks that have one.
 
     Returns:
         Scores and "parity", as of `export_checkpoint`.
@@ -65,7 +67,9 @@ def export_mean(
     if pool and not samples:
         raise AirsideError(f"--pool {pool}: expected samples in its folder val, found none")
     with tempfile.TemporaryDirectory() as scratch:
-        files = [_as_exported(each, Path(scratch) / f"{k}.onnx", opset) for k, each in enumerate(networks)]
+        files = [
+            _as_exported(each, Path(scratch) / f"{k}.onnx", opset, single_frame) for k, each in enumerate(networks)
+        ]
         network = mean_network(files, shares)
         told = [OnnxRuntimeEngine(file, device="cpu").metadata for file in files]
     if samples:
@@ -78,10 +82,10 @@ def export_mean(
     return export_with_scores(network, path, scores, about, model_card, opset)
 
 
-def _as_exported(network: str | Path, path: Path, opset: int) -> Path:
+def _as_exported(network: str | Path, path: Path, opset: int, single_frame: bool) -> Path:
     if is_exported(network):
         return Path(network)
-    export_checkpoint(network, path, opset=opset)
+    export_checkpoint(network, path, opset=opset, single_frame=single_frame)
     return path
 
 

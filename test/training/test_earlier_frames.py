@@ -7,6 +7,7 @@ import pytest
 import torch
 from occupancy_samples import SPEC, _trace, drawn_sample
 
+from airside_perception.cli import main
 from airside_perception.errors import AirsideError
 from airside_perception.geometry.se3 import invert_transform, pose_from_xyz_yaw, transform_points
 from airside_perception.inference import load_engine
@@ -15,12 +16,13 @@ from airside_perception.occupancy.network import LATER_HEADS, OccupancyNetwork
 from airside_perception.occupancy.previous_volume import volume_table
 from airside_perception.records import CameraImage, RigFrame
 from airside_perception.training.earlier_frames import EarlierFrame
-from airside_perception.training.export import export_network
+from airside_perception.training.export import export_network, load_checkpoint
 from airside_perception.training.occupancy_augment import mirror, turn
 from airside_perception.training.occupancy_batches import make_batch, remembered
 from airside_perception.training.occupancy_data import load_sample, resize_sample, save_sample
 from airside_perception.training.occupancy_trainer import OccupancyTrainer
 from airside_perception.training.quantization import network_inputs
+from airside_perception.training.single_frame import single_frame_network
 from airside_perception.training.stream import EARLIER_GAP_S, training_samples
 from airside_perception.training.train_occupancy import train
 from airside_perception.training.training_options import TrainingOptions
@@ -192,6 +194,34 @@ def test_a_network_with_a_memory_is_exported_and_remembers(tmp_path):
         voxels = network(*batch.network_inputs(), *remembered(network, batch)).voxels
     assert second == pytest.approx(torch.sigmoid(voxels[0, 0]).permute(1, 2, 0).numpy(), abs=2e-2)
     assert set(network_inputs(sample, MEMORY)) == {each.name for each in engine.input_specs}
+
+
+def test_without_its_memory_a_network_answers_as_to_a_first_frame(tmp_path, capsys):
+    trainer = OccupancyTrainer(MEMORY, TrainingOptions(pool="", out="", threads=1, device="cpu", max_steps=2))
+    for network in (trainer.network, trainer.average):
+        network.decoder.previous.bias.data.normal_(0.0, 0.5)
+        network.decoder.previous.weight.data.normal_(0.0, 0.5)
+    checkpoint, exported = tmp_path / "checkpoint.pt", tmp_path / "single.onnx"
+    trainer.save(checkpoint, {})
+    assert main(["export", str(checkpoint), "--out", str(exported), "--single-frame"]) == 0
+    engine = load_engine(exported, "onnxruntime", threads=1)
+    inputs = network_inputs(drawn_sample(0), SPEC)
+    assert set(inputs) == {each.name for each in engine.input_specs}
+    network, _ = load_checkpoint(checkpoint)
+    batch = make_batch([drawn_sample(0)], MEMORY)
+    with torch.no_grad():
+        voxels = network(*batch.network_inputs()).voxels
+        single = single_frame_network(network)
+        torch.testing.assert_close(single(*batch.network_inputs()).voxels, voxels)
+        network.decoder.previous.bias.zero_()
+        assert not torch.allclose(network(*batch.network_inputs()).voxels, voxels, atol=1e-2), "the bias counts"
+    probability = engine.run(inputs)["probability"]
+    assert probability == pytest.approx(torch.sigmoid(voxels[0, 0]).permute(1, 2, 0).numpy(), abs=2e-2)
+    capsys.readouterr()
+    assert main(["export", str(exported), "--out", str(tmp_path / "o.onnx"), "--single-frame", "--pool", "p"]) == 2
+    assert "--single-frame: expected checkpoints, got" in capsys.readouterr().err
+    with pytest.raises(AirsideError, match="expected a network with a memory"):
+        single_frame_network(OccupancyNetwork(SPEC))
 
 
 def test_a_pool_without_earlier_frames_is_refused(tmp_path):
