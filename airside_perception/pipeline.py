@@ -183,7 +183,7 @@ class Pipeline:
             with _timed(timing, "refine"):
                 estimates = self._refine(frame, detections, predictions, network)
             with _timed(timing, "expected_visibility"):
-                seen = self._expected_visibility(frame, predictions, estimates)
+                seen = self._expected_visibility(frame, predictions, estimates, network)
             with _timed(timing, "tracking"):
                 tracks = tuple(self._tracker.update(estimates, frame.stamp_ns, seen.part))
             explanations = explain_tracks(tracks, estimates, seen.part, seen.hidden_by)
@@ -251,7 +251,11 @@ class Pipeline:
         return tuple(box_only(d, frame, ("detector_only",), self._spreads) for d in detections)
 
     def _expected_visibility(
-        self, frame: RigFrame, predictions: list[Track], estimates: tuple[ObjectEstimate, ...]
+        self,
+        frame: RigFrame,
+        predictions: list[Track],
+        estimates: tuple[ObjectEstimate, ...],
+        network: NetworkOutput | None,
     ) -> SceneVisibility:
         """Of the tracks that no estimate was started from: the others are plainly seen."""
         if self._refiner is None:
@@ -259,7 +263,7 @@ class Pipeline:
         hinted = {e.track_hint for e in estimates}
         if all(t.track_id in hinted for t in predictions):
             return SceneVisibility({}, {})
-        return expected_visibility(frame, predictions, self._refiner.shape_library)
+        return expected_visibility(frame, predictions, self._refiner.shape_library, network)
 
 
 @contextmanager

@@ -164,7 +164,7 @@ class Follower:
             self.run.refined += sum(estimate.refined for estimate in estimates)
         visible = {}
         if self._refiner is not None and "scene model" not in self._column.without:
-            visible = expected_visibility(frame, predictions, self._library).part
+            visible = expected_visibility(frame, predictions, self._library, network).part
         if "covariance" in self._column.without:
             estimates = tuple(self._with_constant_covariance(each, frame) for each in estimates)
         tracks = tuple(self._tracker.update(estimates, frame.stamp_ns, visible))

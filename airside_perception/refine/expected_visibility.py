@@ -1,15 +1,20 @@
-"""How much of each track the cameras should see now, from a coarse render of all tracks together."""
+"""How much of each track the cameras should see now, from a coarse render of all tracks together.
+
+What stands in front of them need not be a track, nor a track be as large as what stands there: image cells that tell
+of something surely nearer hide what lies behind them, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from airside_perception.geometry.se3 import invert_transform
-from airside_perception.records import RigFrame, Track
+from airside_perception.records import NetworkOutput, RigFrame, Track
+from airside_perception.refine.cell_votes import CellVotes, votes_of_frame
 from airside_perception.refine.shape_library import ShapeLibrary
 from airside_perception.rendering import rasterize
 
@@ -18,6 +23,13 @@ OCCLUDED_BELOW = 0.5
 
 _COARSENESS = 6
 """Image pixels per rendered pixel: visibility needs areas, not edges."""
+
+
+_SURE_SIGMAS = 2.0
+"""What image cells tell of is nearer than a track if so many standard deviations of its range lie between them."""
+
+_UNTOLD_RANGE_ERROR = 0.15
+"""Relative standard deviation of a cell's range, where the network doesn't say."""
 
 
 def track_vertices(library: ShapeLibrary, track: Track) -> tuple[np.ndarray, np.ndarray]:
@@ -52,13 +64,16 @@ class SceneVisibility:
     hidden_by: dict[str, str]
 
 
-def expected_visibility(frame: RigFrame, tracks: Sequence[Track], library: ShapeLibrary) -> SceneVisibility:
-    """Visible part of every track, with all tracks as possible occluders.
+def expected_visibility(
+    frame: RigFrame, tracks: Sequence[Track], library: ShapeLibrary, network: NetworkOutput | None = None
+) -> SceneVisibility:
+    """Visible part of every track, with all tracks, and all that the images show, as possible occluders.
 
     Args:
         frame: cameras that took an image, and the vehicle pose.
         tracks: predicted to the frame's stamp.
         library: shapes to render; tracks of classes it doesn't know are left out.
+        network: what it sees in the frame's images, or None.
     """
     known = [t for t in tracks if t.class_name in library.class_names and np.isfinite(t.box).all()]
     seen = SceneVisibility(dict.fromkeys((t.track_id for t in known), 0.0), {})
@@ -71,11 +86,14 @@ def expected_visibility(frame: RigFrame, tracks: Sequence[Track], library: Shape
     faces = torch.from_numpy(np.concatenate(shifted).astype(np.int32))
     counts = np.array([len(f) for _, f in meshes])
     ranges = np.stack([np.cumsum(counts) - counts, counts], axis=1).astype(np.int32)
-    for image in frame.images.values():
+    votes = votes_of_frame(frame, network) if network is not None else {}
+    boxes = np.stack([t.box for t in known])
+    for name, image in frame.images.items():
         camera = image.camera.resized(
             max(image.camera.width // _COARSENESS, 8), max(image.camera.height // _COARSENESS, 8)
         )
-        camera_from_odom = invert_transform(frame.odom_from_base @ camera.base_from_camera)
+        odom_from_camera = frame.odom_from_base @ camera.base_from_camera
+        camera_from_odom, camera_position = invert_transform(odom_from_camera), odom_from_camera[:3, 3]
         local = vertices @ camera_from_odom[:3, :3].T + camera_from_odom[:3, 3]
         ahead = np.array([local[a:b, 2].max() > 0.3 for a, b in zip(starts[:-1], starts[1:], strict=True)])
         candidates = np.flatnonzero(ahead)
@@ -83,15 +101,47 @@ def expected_visibility(frame: RigFrame, tracks: Sequence[Track], library: Shape
             continue
         clip = torch.from_numpy(np.ascontiguousarray(camera.clip_positions(local), np.float32))
         raster = rasterize(clip, faces, (camera.height, camera.width), ranges=torch.from_numpy(ranges[candidates]))
-        _look(raster, [known[index].track_id for index in candidates], seen)
+        begins = np.linalg.norm(boxes[candidates, :2] - camera_position[:2], axis=1)
+        begins -= 0.5 * np.hypot(boxes[candidates, 3], boxes[candidates, 4])
+        ends = surely_before(votes[name], network.image_objects[name].shape[-2:]) if network and name in votes else None
+        in_front = (
+            None if ends is None else _resampled(ends, raster.shape[1:3]) < torch.from_numpy(begins)[:, None, None]
+        )
+        _look(raster, [known[index].track_id for index in candidates], seen, in_front)
     return seen
 
 
-def _look(raster: torch.Tensor, names: Sequence[str], seen: SceneVisibility) -> None:
-    """Take in one camera's raster (M, H, W, 4), one layer per track."""
+def surely_before(votes: Mapping[str, CellVotes], shape: tuple[int, int]) -> np.ndarray:
+    """(h, w) metres from the camera before which the object that an image cell shows surely stands.
+
+    Args:
+        votes: of one camera by class.
+        shape: of the maps that they came from.
+
+    Returns:
+        float64; infinite where a cell shows none.
+    """
+    ends = np.full(shape, np.inf)
+    for each in votes.values():
+        error = np.where(np.isfinite(each.range_error), each.range_error, _UNTOLD_RANGE_ERROR)
+        rows, columns = each.cells.T
+        np.minimum.at(ends, (rows, columns), each.distance * (1.0 + _SURE_SIGMAS * error))
+    return ends
+
+
+def _resampled(values: np.ndarray, shape: Sequence[int]) -> torch.Tensor:
+    """The nearest of `values` (h, w) for every pixel of an image of another size."""
+    rows, columns = (((np.arange(n) + 0.5) * have / n).astype(int) for n, have in zip(shape, values.shape, strict=True))
+    return torch.from_numpy(values[rows[:, None], columns])
+
+
+def _look(raster: torch.Tensor, names: Sequence[str], seen: SceneVisibility, in_front: torch.Tensor | None) -> None:
+    """Take in one camera's raster (M, H, W, 4), one layer per track, and where something stands before it (M, H, W)."""
     covered = raster[..., 3] > 0
     depth, nearest = torch.where(covered, raster[..., 2], torch.full_like(raster[..., 2], 2.0)).min(dim=0)
     visible = covered & (raster[..., 2] <= depth)
+    if in_front is not None:
+        visible &= ~in_front
     area = covered.sum(dim=(1, 2)).numpy()
     share = visible.sum(dim=(1, 2)).numpy() / np.maximum(area, 1)
     better = (area > 0) & (share >= [seen.part[name] for name in names])
@@ -100,5 +150,6 @@ def _look(raster: torch.Tensor, names: Sequence[str], seen: SceneVisibility) -> 
         seen.part[name] = float(share[layer])
         seen.hidden_by.pop(name, None)
         if share[layer] < OCCLUDED_BELOW:
-            owners = nearest[covered[layer] & ~visible[layer]].numpy()
-            seen.hidden_by[name] = names[int(np.bincount(owners).argmax())]
+            owners = nearest[covered[layer] & (raster[layer, ..., 2] > depth)].numpy()
+            if len(owners):
+                seen.hidden_by[name] = names[int(np.bincount(owners).argmax())]

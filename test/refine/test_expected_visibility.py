@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from refine_scenes import AIRLINER, BUS, VAN, WALKER, Thing, look, small_rig, track
+from vote_scenes import camera_at, frame_of, said, with_ranges
 
 from airside_perception.geometry import pose_from_xyz_yaw
 from airside_perception.prior import ObjectPrior
@@ -43,6 +44,34 @@ def test_a_bus_hides_a_walker(frame, library):
     assert seen.part["walker"] < 0.05
     assert seen.part["bus"] == 1.0
     assert seen.hidden_by == {"walker": "bus"}
+
+
+@pytest.mark.parametrize(
+    ("away", "error", "hidden"), [(9.0, 0.1, True), (22.0, 0.1, False), (17.0, 0.1, False), (9.0, 0.8, False)]
+)
+def test_what_an_image_surely_shows_in_front_hides(library, away, error, hidden):
+    """A van that nobody tracks hides a walker 20 m away, unless it may as well stand beside or behind."""
+    camera, walker = camera_at(), track(Thing("person", 20, 0.2, 0, WALKER))
+    middle = [(row, column) for row in range(48) for column in range(34, 46)]
+    van = Thing("gse", away, 0.2, 0, VAN).box
+    network = said(camera, np.eye(4), van[None], middle)
+    # The range head says the distance between camera and centre, and the logarithm of its relative error.
+    network = with_ranges(network, camera, np.full(80, away - 1.0), np.log(error))
+    frame = frame_of(camera, np.eye(4))
+    assert expected_visibility(frame, [walker], library).part["1"] == 1.0
+    assert (expected_visibility(frame, [walker], library, network).part["1"] < 0.1) == hidden
+    bus = track(Thing("gse", 9, 0.2, np.pi / 2, BUS), "bus")
+    seen = expected_visibility(frame, [walker, bus], library, network)
+    assert seen.hidden_by == {"1": "bus"}, "who hides it is a track, where there is one"
+
+
+def test_without_told_errors_ranges_count_as_rough(library):
+    camera, walker = camera_at(), track(Thing("person", 20, 0.2, 0, WALKER))
+    middle = [(row, column) for row in range(48) for column in range(34, 46)]
+    frame = frame_of(camera, np.eye(4))
+    for away, hidden in ((12.0, True), (17.0, False)):
+        network = said(camera, np.eye(4), Thing("gse", away, 0.2, 0, VAN).box[None], middle)
+        assert (expected_visibility(frame, [walker], library, network).part["1"] < 0.1) == hidden
 
 
 def test_half_hidden(frame, library):
