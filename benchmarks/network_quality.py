@@ -169,14 +169,14 @@ def main() -> int:
         for name in arguments.engine:
             path = find_file(name, "--engine")
             engine = load_engine(path, "onnxruntime", threads=arguments.threads)
+            if arguments.fit and Calibration.of_metadata(engine.metadata, "voxel") != Calibration():
+                raise AirsideError(f"{name}: is calibrated already; export it again before fitting")
             runner = OccupancyNetworkRunner(engine, score_threshold=LEAST_SCORE)
             scores = Scores(arguments.max_range)
             for sequence in arguments.sequences:
                 scores.add_sequence(sequence, runner)
             report = {"engine": str(name), **scores.summary()}
             if arguments.fit:
-                if Calibration.of_metadata(engine.metadata, "voxel") != Calibration():
-                    raise AirsideError(f"{name}: is calibrated already; export it again before fitting")
                 report["fit"] = fit(scores, runner.occupancy_threshold)
                 if arguments.write:
                     write_metadata(Path(path), report["fit"]["metadata"])
