@@ -32,6 +32,7 @@ from airside_perception.records import (
     Track,
 )
 from airside_perception.refine.box_estimate import box_only
+from airside_perception.refine.cell_votes import CameraVotes, votes_of_frame
 from airside_perception.refine.expected_visibility import SceneVisibility, expected_visibility
 from airside_perception.refine.priors import NETWORK_SPREAD, OUTSIDE_SPREAD, scaled_spreads
 from airside_perception.refine.refiner import Refiner
@@ -181,9 +182,10 @@ class Pipeline:
             with _timed(timing, "predict"):
                 predictions = self._tracker.predict(frame.stamp_ns)
             with _timed(timing, "refine"):
-                estimates = self._refine(frame, detections, predictions, network)
+                votes = self._cell_votes(frame, network)
+                estimates = self._refine(frame, detections, predictions, network, votes)
             with _timed(timing, "expected_visibility"):
-                seen = self._expected_visibility(frame, predictions, estimates, network)
+                seen = self._expected_visibility(frame, predictions, estimates, votes)
             with _timed(timing, "tracking"):
                 tracks = tuple(self._tracker.update(estimates, frame.stamp_ns, seen.part))
             explanations = explain_tracks(tracks, estimates, seen.part, seen.hidden_by)
@@ -235,16 +237,28 @@ class Pipeline:
             seen[network.unsure] = NEVER_SEEN
         return OccupancyGrid(self.spec, network.class_id, network.probability, seen)
 
+    def _cell_votes(self, frame: RigFrame, network: NetworkOutput | None) -> CameraVotes:
+        """What image cells tell of objects; of refinement and of what hides what."""
+        if self._refiner is None or network is None:
+            return {}
+        try:
+            return votes_of_frame(frame, network)
+        except (RuntimeError, MemoryError, ValueError) as error:
+            self.counts["refine_failures"] += 1
+            _log.error("votes of image cells failed on frame %d: %s", frame.stamp_ns, error)
+            return {}
+
     def _refine(
         self,
         frame: RigFrame,
         detections: tuple[Detection3D, ...],
         predictions: list[Track],
         network: NetworkOutput | None,
+        votes: CameraVotes,
     ) -> tuple[ObjectEstimate, ...]:
         if self._refiner is not None and self.config.refine.enabled:
             try:
-                return self._refiner.refine(frame, detections, predictions, network)
+                return self._refiner.refine(frame, detections, predictions, network, votes)
             except (RuntimeError, MemoryError, ValueError, np.linalg.LinAlgError) as error:
                 self.counts["refine_failures"] += 1
                 _log.error("refinement failed on frame %d: %s", frame.stamp_ns, error)
@@ -255,7 +269,7 @@ class Pipeline:
         frame: RigFrame,
         predictions: list[Track],
         estimates: tuple[ObjectEstimate, ...],
-        network: NetworkOutput | None,
+        votes: CameraVotes,
     ) -> SceneVisibility:
         """Of the tracks that no estimate was started from: the others are plainly seen."""
         if self._refiner is None:
@@ -263,7 +277,7 @@ class Pipeline:
         hinted = {e.track_hint for e in estimates}
         if all(t.track_id in hinted for t in predictions):
             return SceneVisibility({}, {})
-        return expected_visibility(frame, predictions, self._refiner.shape_library, network)
+        return expected_visibility(frame, predictions, self._refiner.shape_library, votes)
 
 
 @contextmanager

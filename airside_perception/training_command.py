@@ -131,9 +131,6 @@ def run_export_command(args: argparse.Namespace) -> int:
         raise AirsideError(
             f"{args.networks[0]}: expected a checkpoint, --pool or several networks; it is exported already"
         )
-    exported = [network for network in args.networks if network.suffix == ".onnx"]
-    if args.single_frame and exported:
-        raise AirsideError(f"--single-frame: expected checkpoints, got {exported[0]}, which is exported already")
     writable_folder(args.out.parent)
     if several or args.pool:
         from airside_perception.training.mean_weights import export_mean

@@ -23,6 +23,7 @@ from airside_perception.prior import ObjectPrior
 from airside_perception.records import Detection3D, NetworkOutput, ObjectEstimate, RigFrame, Track
 from airside_perception.refine import Refiner, ShapeLibrary
 from airside_perception.refine.box_estimate import box_only
+from airside_perception.refine.cell_votes import votes_of_frame
 from airside_perception.refine.class_spread import ClassSpread
 from airside_perception.refine.expected_visibility import expected_visibility
 from airside_perception.refine.priors import OUTSIDE_SPREAD, scaled_spreads
@@ -154,17 +155,18 @@ class Follower:
         detections = self._detections.get(frame.stamp_ns, ())
         predictions = self._tracker.predict(frame.stamp_ns)
         began = time.process_time()
+        votes = votes_of_frame(frame, network) if self._refiner is not None else {}
         if self._refiner is None:
             estimates = tuple(box_only(d, frame, ("detector_only",), self._spreads) for d in detections)
         else:
             known = [] if "track" in self._column.without else predictions
-            estimates = self._refiner.refine(frame, detections, known, network)
+            estimates = self._refiner.refine(frame, detections, known, network, votes)
         if self.run.frames:
             self.run.refine_s += time.process_time() - began
             self.run.refined += sum(estimate.refined for estimate in estimates)
         visible = {}
         if self._refiner is not None and "scene model" not in self._column.without:
-            visible = expected_visibility(frame, predictions, self._library, network).part
+            visible = expected_visibility(frame, predictions, self._library, votes).part
         if "covariance" in self._column.without:
             estimates = tuple(self._with_constant_covariance(each, frame) for each in estimates)
         tracks = tuple(self._tracker.update(estimates, frame.stamp_ns, visible))

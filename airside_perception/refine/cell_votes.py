@@ -7,7 +7,9 @@ how far away it is and how sure that is. Layouts: occupancy.network_spec.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,6 +33,7 @@ class CellVotes:
     """Votes of one camera for one class; K votes, base_link.
 
     Attributes:
+        shape: (h, w) of the maps that they came from.
         cells: (K, 2) int, row and column of the cells.
         center: (K, 2) float64 metres.
         distance: (K,) float64 metres from the camera to the centre.
@@ -41,6 +44,7 @@ class CellVotes:
         weight: (K,) float64 probability that the cell shows the class.
     """
 
+    shape: tuple[int, int]
     cells: np.ndarray
     center: np.ndarray
     distance: np.ndarray
@@ -51,7 +55,11 @@ class CellVotes:
     weight: np.ndarray
 
 
-def votes_of_frame(frame: RigFrame, network: NetworkOutput) -> dict[str, dict[str, CellVotes]]:
+CameraVotes = Mapping[str, Mapping[str, CellVotes]]
+"""By camera and class."""
+
+
+def votes_of_frame(frame: RigFrame, network: NetworkOutput) -> CameraVotes:
     """Votes of every camera for every class; cameras that the network has no object maps of are absent."""
     return {
         camera_name: {
@@ -84,21 +92,20 @@ def decode_votes(
     step_rows, step_columns = probability.shape[0] // maps.shape[1], probability.shape[1] // maps.shape[2]
     sampled = probability[::step_rows, ::step_columns]
     rows, columns = np.nonzero(sampled > least)
-    scale = np.array([camera.width / maps.shape[2], camera.height / maps.shape[1]])
-    pixels = (np.stack([columns, rows], 1) + LABEL_PLACE) * scale - 0.5
-    rays = camera.unproject(pixels) @ camera.base_from_camera[:3, :3].T
-    bearing = np.arctan2(rays[:, 1], rays[:, 0])
+    height, width = maps.shape[1:]
     values = maps[:, rows, columns].astype(np.float64)
     # A diverged or foreign network may answer NaN; such cells don't vote.
     finite = np.isfinite(values).all(axis=0)
-    values, rows, columns, bearing = values[:, finite], rows[finite], columns[finite], bearing[finite]
+    values, rows, columns = values[:, finite], rows[finite], columns[finite]
+    bearing, depression, span = (each[rows, columns] for each in _cell_rays(camera, height, width))
     if ranges is None:
         distance, range_error = np.exp(np.clip(values[4], *LOG_DISTANCE_RANGE)), np.full(len(rows), np.nan)
     else:
-        distance, range_error = _told_ranges(camera, ranges[:, rows, columns], pixels[finite], scale[0])
+        distance, range_error = _told_ranges(camera, ranges[:, rows, columns], depression, span)
     towards = bearing + np.arcsin(np.clip(values[5] / distance, -0.95, 0.95))
     center = camera.position[:2] + distance[:, None] * np.stack([np.cos(towards), np.sin(towards)], 1)
     return CellVotes(
+        (height, width),
         np.stack([rows, columns], axis=1),
         center,
         distance,
@@ -110,9 +117,25 @@ def decode_votes(
     )
 
 
-def _told_ranges(camera: Camera, values: np.ndarray, pixels: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
-    """(K,) metres and their relative errors, of values (4, K) for cells so many pixels wide at `pixels` (K, 2)."""
-    depression, span = cell_angles(camera, pixels, cell)
+@lru_cache(maxsize=64)
+def _cell_rays(camera: Camera, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(height, width) each: bearing of the cells' rays in base_link, and their `cell_angles`, all radians.
+
+    They depend on the rig alone.
+    """
+    rows, columns = np.indices((height, width)).reshape(2, -1)
+    scale = np.array([camera.width / width, camera.height / height])
+    pixels = (np.stack([columns, rows], 1) + LABEL_PLACE) * scale - 0.5
+    rays = camera.unproject(pixels) @ camera.base_from_camera[:3, :3].T
+    angles = np.arctan2(rays[:, 1], rays[:, 0]), *cell_angles(camera, pixels, scale[0])
+    bearing, depression, span = (each.reshape(height, width) for each in angles)
+    return bearing, depression, span
+
+
+def _told_ranges(
+    camera: Camera, values: np.ndarray, depression: np.ndarray, span: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) metres and their relative errors, of values (4, K) for cells of such `cell_angles` (K,)."""
     # What isn't a number is sure of nothing.
     told = np.where(np.isfinite(values).all(axis=0), values, np.array([[2.5], [0.5], [0.0], [3.5]]))
     return decode_range(told.astype(np.float64), float(camera.position[2]), depression, span)

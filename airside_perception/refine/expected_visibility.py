@@ -6,15 +6,15 @@ of something surely nearer hide what lies behind them, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from airside_perception.geometry.se3 import invert_transform
-from airside_perception.records import NetworkOutput, RigFrame, Track
-from airside_perception.refine.cell_votes import CellVotes, votes_of_frame
+from airside_perception.records import RigFrame, Track
+from airside_perception.refine.cell_votes import CameraVotes, CellVotes
 from airside_perception.refine.shape_library import ShapeLibrary
 from airside_perception.rendering import rasterize
 
@@ -65,7 +65,10 @@ class SceneVisibility:
 
 
 def expected_visibility(
-    frame: RigFrame, tracks: Sequence[Track], library: ShapeLibrary, network: NetworkOutput | None = None
+    frame: RigFrame,
+    tracks: Sequence[Track],
+    library: ShapeLibrary,
+    votes: CameraVotes | None = None,
 ) -> SceneVisibility:
     """Visible part of every track, with all tracks, and all that the images show, as possible occluders.
 
@@ -73,7 +76,7 @@ def expected_visibility(
         frame: cameras that took an image, and the vehicle pose.
         tracks: predicted to the frame's stamp.
         library: shapes to render; tracks of classes it doesn't know are left out.
-        network: what it sees in the frame's images, or None.
+        votes: what the images' cells tell, by camera and class, of cell_votes.votes_of_frame; None: nothing.
     """
     known = [t for t in tracks if t.class_name in library.class_names and np.isfinite(t.box).all()]
     seen = SceneVisibility(dict.fromkeys((t.track_id for t in known), 0.0), {})
@@ -86,7 +89,6 @@ def expected_visibility(
     faces = torch.from_numpy(np.concatenate(shifted).astype(np.int32))
     counts = np.array([len(f) for _, f in meshes])
     ranges = np.stack([np.cumsum(counts) - counts, counts], axis=1).astype(np.int32)
-    votes = votes_of_frame(frame, network) if network is not None else {}
     boxes = np.stack([t.box for t in known])
     for name, image in frame.images.items():
         camera = image.camera.resized(
@@ -103,26 +105,25 @@ def expected_visibility(
         raster = rasterize(clip, faces, (camera.height, camera.width), ranges=torch.from_numpy(ranges[candidates]))
         begins = np.linalg.norm(boxes[candidates, :2] - camera_position[:2], axis=1)
         begins -= 0.5 * np.hypot(boxes[candidates, 3], boxes[candidates, 4])
-        ends = surely_before(votes[name], network.image_objects[name].shape[-2:]) if network and name in votes else None
-        in_front = (
-            None if ends is None else _resampled(ends, raster.shape[1:3]) < torch.from_numpy(begins)[:, None, None]
-        )
+        in_front = None
+        if votes and votes.get(name):
+            ends = _resampled(surely_before(votes[name].values()), raster.shape[1:3])
+            in_front = ends < torch.from_numpy(begins)[:, None, None]
         _look(raster, [known[index].track_id for index in candidates], seen, in_front)
     return seen
 
 
-def surely_before(votes: Mapping[str, CellVotes], shape: tuple[int, int]) -> np.ndarray:
+def surely_before(votes: Collection[CellVotes]) -> np.ndarray:
     """(h, w) metres from the camera before which the object that an image cell shows surely stands.
 
     Args:
-        votes: of one camera by class.
-        shape: of the maps that they came from.
+        votes: of one camera, one or several classes.
 
     Returns:
         float64; infinite where a cell shows none.
     """
-    ends = np.full(shape, np.inf)
-    for each in votes.values():
+    ends = np.full(next(iter(votes)).shape, np.inf)
+    for each in votes:
         error = np.where(np.isfinite(each.range_error), each.range_error, _UNTOLD_RANGE_ERROR)
         rows, columns = each.cells.T
         np.minimum.at(ends, (rows, columns), each.distance * (1.0 + _SURE_SIGMAS * error))

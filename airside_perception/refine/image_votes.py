@@ -7,13 +7,12 @@ without being rendered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from airside_perception.geometry.se3 import yaw_of
-from airside_perception.refine.cell_votes import CellVotes
+from airside_perception.refine.cell_votes import CameraVotes, CellVotes
 
 GATE = {"aircraft": 6.0, "gse": 2.5, "person": 1.5}
 """Metres between a vote and the detection that it may belong to, and GATE_PER_METRE of distance on top."""
@@ -56,7 +55,7 @@ class ImageVotes:
 
 
 def gather_votes(
-    votes: Mapping[str, Mapping[str, CellVotes]], odom_from_base: np.ndarray, boxes: np.ndarray, class_names: list[str]
+    votes: CameraVotes, odom_from_base: np.ndarray, boxes: np.ndarray, class_names: list[str]
 ) -> ImageVotes:
     """Gather the votes of all cameras for boxes.
 

@@ -6,14 +6,13 @@ object cell also votes for the centre of its object (cell_votes), which tells ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from airside_perception.geometry.se3 import invert_transform
 from airside_perception.records import NetworkOutput, RigFrame
-from airside_perception.refine.cell_votes import CellVotes
+from airside_perception.refine.cell_votes import CameraVotes, CellVotes
 
 SPREAD = {"aircraft": (2.3, 0.1, 2.3, 0.1), "gse": (0.6, 0.035, 0.3, 0.01), "person": (0.5, 0.03, 0.15, 0.005)}
 """Standard deviations of the votes of one cell along its line of sight (metres, metres per metre of distance) and
@@ -57,7 +56,7 @@ class Ownership:
         self,
         frame: RigFrame,
         network: NetworkOutput,
-        votes: Mapping[str, Mapping[str, CellVotes]],
+        votes: CameraVotes,
         boxes: np.ndarray,
         class_names: list[str],
     ) -> None:

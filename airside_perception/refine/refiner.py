@@ -15,7 +15,7 @@ from airside_perception.prior import ObjectPrior
 from airside_perception.records import Detection3D, NetworkOutput, ObjectEstimate, RigFrame, Track
 from airside_perception.refine.appearance import Look, fit_look
 from airside_perception.refine.box_estimate import box_only
-from airside_perception.refine.cell_votes import votes_of_frame
+from airside_perception.refine.cell_votes import CameraVotes, votes_of_frame
 from airside_perception.refine.detector_quality import DetectorQuality
 from airside_perception.refine.expected_visibility import OCCLUDED_BELOW
 from airside_perception.refine.gauss_newton import Solution, solve
@@ -84,6 +84,7 @@ class Refiner:
         detections: tuple[Detection3D, ...],
         predictions: list[Track],
         network: NetworkOutput | None,
+        votes: CameraVotes | None = None,
     ) -> tuple[ObjectEstimate, ...]:
         """Measure every detection.
 
@@ -92,6 +93,7 @@ class Refiner:
             detections: what to refine, odom.
             predictions: tracks predicted to the frame's stamp; they start objects and lend their shape.
             network: gives the silhouettes to match; None: boxes stay as detected.
+            votes: of cell_votes.votes_of_frame, where the caller has them already.
 
         Returns:
             One estimate per detection, same order. Objects that can't be refined (no view, too far,
@@ -108,7 +110,11 @@ class Refiner:
         library = self.shape_library
         starts = [make_start(detections[i], warm.get(i), library) for i in chosen]
         if starts and network is not None:
-            for i, estimate in zip(chosen, self._solve(frame, starts, network, deadline_s), strict=True):
+            if not self.config.image_votes:
+                votes = {}
+            elif votes is None:
+                votes = votes_of_frame(frame, network)
+            for i, estimate in zip(chosen, self._solve(frame, starts, network, votes, deadline_s), strict=True):
                 hidden_by = estimate.occluder
                 estimates[i] = replace(estimate, occluder=chosen[hidden_by]) if hidden_by is not None else estimate
         for i, detection in enumerate(detections):
@@ -139,12 +145,16 @@ class Refiner:
         return reasons
 
     def _solve(
-        self, frame: RigFrame, starts: list[Start], network: NetworkOutput, deadline_s: float | None
+        self,
+        frame: RigFrame,
+        starts: list[Start],
+        network: NetworkOutput,
+        cell_votes: CameraVotes,
+        deadline_s: float | None,
     ) -> list[ObjectEstimate]:
         names = [s.detection.class_name for s in starts]
         detected = start_poses(frame, starts, self.config.ground_plane)
         viewpoint = frame.odom_from_base[:3, 3]
-        cell_votes = votes_of_frame(frame, network) if self.config.image_votes else {}
         votes = gather_votes(cell_votes, frame.odom_from_base, detected.boxes(), names)
         second = None
         if self._brought:

@@ -84,6 +84,8 @@ def export_mean(
 
 def _as_exported(network: str | Path, path: Path, opset: int, single_frame: bool) -> Path:
     if is_exported(network):
+        if single_frame:
+            raise AirsideError(f"--single-frame: expected checkpoints, got {network}, which is exported already")
         return Path(network)
     export_checkpoint(network, path, opset=opset, single_frame=single_frame)
     return path

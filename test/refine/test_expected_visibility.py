@@ -10,6 +10,7 @@ from vote_scenes import camera_at, frame_of, said, with_ranges
 from airside_perception.geometry import pose_from_xyz_yaw
 from airside_perception.prior import ObjectPrior
 from airside_perception.refine import ShapeLibrary
+from airside_perception.refine.cell_votes import votes_of_frame
 from airside_perception.refine.expected_visibility import expected_visibility, track_vertices
 
 
@@ -59,9 +60,10 @@ def test_what_an_image_surely_shows_in_front_hides(library, away, error, hidden)
     network = with_ranges(network, camera, np.full(80, away - 1.0), np.log(error))
     frame = frame_of(camera, np.eye(4))
     assert expected_visibility(frame, [walker], library).part["1"] == 1.0
-    assert (expected_visibility(frame, [walker], library, network).part["1"] < 0.1) == hidden
+    votes = votes_of_frame(frame, network)
+    assert (expected_visibility(frame, [walker], library, votes).part["1"] < 0.1) == hidden
     bus = track(Thing("gse", 9, 0.2, np.pi / 2, BUS), "bus")
-    seen = expected_visibility(frame, [walker, bus], library, network)
+    seen = expected_visibility(frame, [walker, bus], library, votes)
     assert seen.hidden_by == {"1": "bus"}, "who hides it is a track, where there is one"
 
 
@@ -71,7 +73,8 @@ def test_without_told_errors_ranges_count_as_rough(library):
     frame = frame_of(camera, np.eye(4))
     for away, hidden in ((12.0, True), (17.0, False)):
         network = said(camera, np.eye(4), Thing("gse", away, 0.2, 0, VAN).box[None], middle)
-        assert (expected_visibility(frame, [walker], library, network).part["1"] < 0.1) == hidden
+        votes = votes_of_frame(frame, network)
+        assert (expected_visibility(frame, [walker], library, votes).part["1"] < 0.1) == hidden
 
 
 def test_half_hidden(frame, library):

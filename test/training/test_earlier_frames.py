@@ -218,7 +218,7 @@ def test_without_its_memory_a_network_answers_as_to_a_first_frame(tmp_path, caps
     probability = engine.run(inputs)["probability"]
     assert probability == pytest.approx(torch.sigmoid(voxels[0, 0]).permute(1, 2, 0).numpy(), abs=2e-2)
     capsys.readouterr()
-    assert main(["export", str(exported), "--out", str(tmp_path / "o.onnx"), "--single-frame", "--pool", "p"]) == 2
+    assert main(["export", *2 * [str(exported)], "--out", str(tmp_path / "o.onnx"), "--single-frame"]) == 2
     assert "--single-frame: expected checkpoints, got" in capsys.readouterr().err
     with pytest.raises(AirsideError, match="expected a network with a memory"):
         single_frame_network(OccupancyNetwork(SPEC))
